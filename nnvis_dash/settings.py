@@ -1,0 +1,64 @@
+"""Settings, read once from the environment: each has one name, one default and one line of help.
+
+Invariant: nothing else in the project reads `os.environ` for its own settings.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+from nnvis_dash.errors import ParameterError
+
+
+def _setting(default: object, help: str) -> object:
+    return field(default=default, metadata={"help": help})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that an administrator sets; `NNVIS_` and the name in capitals is the environment variable."""
+
+    workspace: str = _setting("workspace", "folder of models, datasets, artifacts and cache")  # type: ignore[assignment]
+    host: str = _setting("127.0.0.1", "address that the web server listens on")  # type: ignore[assignment]
+    port: int = _setting(8050, "port that the web server listens on")  # type: ignore[assignment]
+    scheduler: str = _setting("", "Dask scheduler (tcp://host:8786); empty: a local cluster")  # type: ignore[assignment]
+    engine_workers: int = _setting(1, "worker processes of the local cluster")  # type: ignore[assignment]
+    engine_threads: int = _setting(2, "threads of each engine worker; one always stays free for a person")  # type: ignore[assignment]
+    web_workers: int = _setting(2, "gunicorn worker processes")  # type: ignore[assignment]
+    web_threads: int = _setting(8, "threads of each gunicorn worker")  # type: ignore[assignment]
+    model_memory_mb: int = _setting(4096, "memory that warm models may take in an engine worker, in MB")  # type: ignore[assignment]
+    max_pixels: int = _setting(50_000_000, "largest image that is read, in pixels")  # type: ignore[assignment]
+    max_model_mb: int = _setting(2048, "largest model file that is read, in MB")  # type: ignore[assignment]
+    max_model_parameters: int = _setting(1_000_000_000, "most parameters that a model may have")  # type: ignore[assignment]
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
+        """Read the settings.
+
+        Raises
+        ------
+        ParameterError
+            A number that isn't one.
+        """
+        environment = os.environ if environment is None else environment
+        given: dict[str, object] = {}
+        for entry in fields(cls):
+            name = f"NNVIS_{entry.name.upper()}"
+            if name not in environment:
+                continue
+            text = environment[name]
+            if isinstance(entry.default, int):
+                if not text.strip().isdigit():
+                    raise ParameterError(f"The setting {name} is {text!r}", "Give a whole number of 0 or more.")
+                given[entry.name] = int(text)
+            else:
+                given[entry.name] = text
+        return cls(**given)  # type: ignore[arg-type]
+
+    @property
+    def workspace_path(self) -> Path:
+        """The workspace's folder, absolute."""
+        return Path(self.workspace).expanduser().resolve()
