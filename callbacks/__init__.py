@@ -1,1 +1,18 @@
-"""callbacks."""
+"""Callbacks: one file a view. Each parses, makes one call below, and returns components or plain values.
+
+`register_all` wires them to an app. No view names another: all read the state, which
+`callbacks/selection.py` alone writes.
+"""
+
+from __future__ import annotations
+
+from dash import Dash
+
+from callbacks import embedding, index, page, selection, strip, testing, workspace
+from nnvis_dash.services import Services
+
+
+def register_all(app: Dash, services: Services) -> None:
+    """Register every callback of the page."""
+    for view in (selection, page, workspace, index, embedding, strip, testing):
+        view.register(app, services)

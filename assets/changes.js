@@ -1,0 +1,158 @@
+/* Gestures to changes. A control says what it means in `data-change` (layouts/controls.py); this file reads it and sends it
+ * to the one writer of the state. Changes are numbered and the next ones wait until the last ones were applied, so none is
+ * lost when a person is faster than the server. */
+(function () {
+  "use strict";
+
+  const nnvis = (window.nnvis = window.nnvis || {});
+  const PATIENCE = 8000; // milliseconds after which an answer is no longer waited for
+  let number = 0;
+  let waiting = [];
+  let sentAt = 0;
+
+  function flush() {
+    if (!waiting.length || (sentAt && Date.now() - sentAt < PATIENCE)) return;
+    sentAt = Date.now();
+    number += 1;
+    window.dash_clientside.set_props("changes", { data: { number: number, changes: waiting } });
+    waiting = [];
+    setTimeout(flush, PATIENCE + 50);
+  }
+
+  nnvis.send = function (change) {
+    waiting.push(change);
+    flush();
+  };
+
+  nnvis.applied = function (applied) {
+    if (applied === number) {
+      sentAt = 0;
+      flush();
+    }
+  };
+
+  nnvis.store = function (id, data) {
+    window.dash_clientside.set_props(id, { data: data });
+  };
+
+  function put(change, path, value) {
+    const steps = path.split(".");
+    let place = change;
+    for (const step of steps.slice(0, -1)) place = place[step] = place[step] || {};
+    place[steps[steps.length - 1]] = value;
+  }
+
+  function valued(holder, input) {
+    if (input.value === "") return null;
+    return holder.dataset.number ? Number(input.value) : input.value;
+  }
+
+  document.addEventListener("click", function (event) {
+    const act = event.target.closest("button[data-change]");
+    if (act) nnvis.send(JSON.parse(act.dataset.change));
+    const expand = event.target.closest("[data-expand]");
+    if (expand) {
+      const panel = document.getElementById(expand.dataset.expand);
+      const bench = panel.closest(".bench");
+      const open = panel.classList.toggle("expanded");
+      bench.classList.toggle("one", open);
+      expand.textContent = open ? "⤡" : "⤢";
+      window.dispatchEvent(new Event("resize"));
+    }
+    const share = event.target.closest("#page-share");
+    if (share) copyLink(share);
+    document.querySelectorAll("details.popover-box[open]").forEach(function (box) {
+      if (!box.contains(event.target)) box.open = false;
+    });
+  });
+
+  document.addEventListener("change", function (event) {
+    const holder = event.target.closest("[data-field]");
+    if (!holder || event.target.validity.badInput || !event.target.checkValidity()) {
+      if (holder) event.target.reportValidity();
+      return;
+    }
+    const change = JSON.parse(holder.dataset.change);
+    put(change, holder.dataset.field, valued(holder, event.target));
+    nnvis.send(change);
+  });
+
+  document.addEventListener("keydown", function (event) {
+    // Enter ends the entry of a number as leaving the field does.
+    if (event.key === "Enter" && event.target.matches("[data-field] input")) event.target.blur();
+  });
+
+  document.addEventListener("input", function (event) {
+    const holder = event.target.closest("[data-live]");
+    if (holder) document.documentElement.style.setProperty("--" + holder.dataset.live, event.target.value);
+    if (event.target.matches(".class-search")) {
+      const wanted = event.target.value.trim().toLowerCase();
+      document.querySelectorAll(".class-row").forEach(function (row) {
+        row.hidden = !row.querySelector(".class-name").textContent.toLowerCase().includes(wanted);
+      });
+    }
+  });
+
+  function copyLink(button) {
+    const done = function (text) {
+      button.textContent = text;
+      setTimeout(() => (button.textContent = "Copy link"), 1600);
+    };
+    if (!navigator.clipboard) return window.prompt("Copy this link:", window.location.href);
+    navigator.clipboard.writeText(window.location.href).then(
+      () => done("Copied"),
+      () => window.prompt("Copy this link:", window.location.href)
+    );
+  }
+
+  /* Sample ids as text, "1-5,8": the same as nnvis_dash/state/ids.py. */
+  nnvis.encodeIds = function (ids) {
+    const sorted = Array.from(new Set(ids)).sort((a, b) => a - b);
+    const parts = [];
+    for (let i = 0; i < sorted.length; ) {
+      let j = i;
+      while (j + 1 < sorted.length && sorted[j + 1] === sorted[j] + 1) j += 1;
+      parts.push(j > i ? sorted[i] + "-" + sorted[j] : String(sorted[i]));
+      i = j + 1;
+    }
+    return parts.join(",");
+  };
+
+  nnvis.decodeIds = function (text) {
+    const ids = [];
+    for (const part of text ? text.split(",") : []) {
+      const [first, last] = part.split("-").map(Number);
+      for (let id = first; id <= (last === undefined ? first : last); id += 1) ids.push(id);
+    }
+    return ids;
+  };
+
+  const LONGEST = 1500; // characters of a selection that stay in the state; longer ones are kept on the server
+  nnvis.select = async function (ids, origin) {
+    let text = nnvis.encodeIds(ids);
+    if (text.length > LONGEST) {
+      const answer = await fetch("texts", {
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body: JSON.stringify(text),
+      });
+      if (!answer.ok) return;
+      const key = await answer.json();
+      kept.set(key, ids);
+      text = "@" + key;
+    }
+    nnvis.send({ kind: "select", samples: text, origin: origin });
+  };
+
+  const kept = new Map();
+  nnvis.selected = async function (text) {
+    if (!text) return [];
+    if (!text.startsWith("@")) return nnvis.decodeIds(text);
+    const key = text.slice(1);
+    if (!kept.has(key)) {
+      const answer = await fetch("texts/" + encodeURIComponent(key));
+      kept.set(key, answer.ok ? nnvis.decodeIds(await answer.json()) : []);
+    }
+    return kept.get(key);
+  };
+})();

@@ -1,0 +1,84 @@
+/* Dash's clientside callbacks that derive one store from others, the link in the address, the notice and the job tray. */
+(function () {
+  "use strict";
+
+  const nnvis = (window.nnvis = window.nnvis || {});
+  const dash = (window.dash_clientside = window.dash_clientside || {});
+  const space = (dash.nnvis = dash.nnvis || {});
+  const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+  const unless = (next, previous) => (same(next, previous) ? dash.no_update : next);
+
+  space.indexRequest = function (session, previous) {
+    if (!session || !session.dataset || !session.classifiers.length) return dash.no_update;
+    return unless({ dataset: session.dataset, classifiers: session.classifiers }, previous);
+  };
+
+  space.embeddingRequest = function (session, view, previous) {
+    if (!session || !session.dataset || !view) return dash.no_update;
+    const model = session.classifiers[0] || null;
+    const request = {
+      dataset: session.dataset,
+      model: model,
+      features: model ? view.features : "pixels",
+      method: view.method,
+      n_samples: view.n_samples,
+      seed: view.seed,
+      parameters: view.parameters,
+    };
+    return unless(request, previous);
+  };
+
+  space.testingRequest = function (session, selection, previous) {
+    if (!session || !selection) return dash.no_update;
+    const request = {
+      dataset: session.dataset,
+      model: session.classifiers[0] || null,
+      sample: selection.primary,
+      layer: selection.layer,
+      target: selection.target,
+    };
+    return unless(request, previous);
+  };
+
+  space.link = function (link, applied) {
+    nnvis.applied(applied);
+    if (link) {
+      const address = window.location.pathname + "?s=" + link;
+      if (window.location.pathname + window.location.search !== address) {
+        window.history.replaceState(window.history.state, "", address);
+      }
+    }
+    return dash.no_update;
+  };
+
+  space.notice = function (notice) {
+    const text = notice && notice.text;
+    return [text || "", !text];
+  };
+
+  /* A job runs from its request until an answer to that request is there. */
+  function tray(name, running, progress) {
+    const line = document.getElementById("tray-" + name);
+    if (!line) return;
+    line.dataset.running = running ? "1" : "";
+    if (!running) {
+      line.hidden = true;
+      return;
+    }
+    // What is done within a quarter of a second needs no line: it would only flicker.
+    if (line.hidden) setTimeout(() => (line.hidden = !line.dataset.running), 250);
+    const done = progress && progress.total ? progress.done / progress.total : 0;
+    line.querySelector(".job-done").style.width = 100 * done + "%";
+    const words = [progress && progress.of, progress && progress.total ? Math.round(100 * done) + " %" : ""];
+    line.querySelector(".job-share").textContent = words.filter(Boolean).join(" · ");
+    line.title = (progress && progress.message) || "";
+  }
+
+  space.tray = function (indexRequest, indexed, indexProgress, request, map, progress, asked, answer, explaining) {
+    tray("index", Boolean(indexRequest) && !(indexed && same(indexed.request, indexRequest)), indexProgress);
+    tray("embedding", Boolean(request) && !(map && same(map.request, request)), progress);
+    const wanted = asked && asked.sample !== null && asked.sample !== undefined;
+    tray("testing", Boolean(wanted) && !(answer && same(answer.request, asked)), explaining);
+    return dash.no_update;
+  };
+})();

@@ -1,0 +1,79 @@
+/* The testing view's pictures: the image as it is stored, its heatmap, and the heatmap laid over it where the classifier
+ * looked. An answer that belongs to an older request is not shown. */
+(function () {
+  "use strict";
+
+  const dash = (window.dash_clientside = window.dash_clientside || {});
+  const space = (dash.nnvis = dash.nnvis || {});
+  const element = (id) => document.getElementById(id);
+
+  function show(id, source) {
+    const image = element(id);
+    if (!source) image.removeAttribute("src");
+    else if (image.getAttribute("src") !== source) image.src = source;
+    image.hidden = !source;
+    return image;
+  }
+
+  /* Give every frame the shape of the image and put the layer where the classifier saw it. */
+  function shape(answer) {
+    const image = element("testing-original-image");
+    if (!image.naturalWidth) return;
+    const ratio = image.naturalWidth / image.naturalHeight;
+    document.querySelectorAll(".frame").forEach(function (frame) {
+      frame.style.aspectRatio = String(ratio);
+      frame.style.width = ratio >= 1 ? "100%" : 100 * ratio + "%";
+      frame.classList.toggle("coarse", image.naturalWidth <= 96);
+    });
+    const layer = element("testing-overlay-layer");
+    let [width, height] = [1, 1];
+    if (answer && answer.resize === "crop") {
+      if (ratio > answer.aspect) width = answer.aspect / ratio;
+      else height = ratio / answer.aspect;
+    }
+    layer.style.width = 100 * width + "%";
+    layer.style.height = 100 * height + "%";
+    layer.style.left = 50 * (1 - width) + "%";
+    layer.style.top = 50 * (1 - height) + "%";
+  }
+
+  space.testingDraw = function (catalog, selection, view, answer) {
+    if (!catalog || !selection) return dash.no_update;
+    const sample = selection.primary;
+    const none = sample === null || sample >= catalog.n;
+    const panel = element("testing-panel");
+    panel.classList.toggle("nothing", none);
+    if (view) document.documentElement.style.setProperty("--testing-opacity", view.opacity);
+    if (none) return dash.no_update;
+    const address = "image/" + catalog.dataset + "/" + sample + ".png";
+    const original = show("testing-original-image", address);
+    original.alt = "sample " + sample;
+    show("testing-overlay-image", address);
+    const current =
+      answer &&
+      answer.request &&
+      answer.request.sample === sample &&
+      answer.request.dataset === catalog.dataset &&
+      answer.request.model === catalog.model &&
+      answer.request.layer === selection.layer &&
+      answer.request.target === selection.target
+        ? answer
+        : null;
+    panel.classList.toggle("pending", !current);
+    const message = element("testing-message");
+    message.textContent = current && current.problem ? current.problem : "";
+    if (current && current.flat) {
+      message.textContent = "The map is flat: nothing in layer " + current.layer + " speaks for this class.";
+    }
+    if (current) {
+      show("testing-raw-image", current.raw);
+      show("testing-overlay-layer", current.overlay);
+      const named = current.problem ? "" : catalog.names[current.target];
+      element("testing-raw-caption").textContent = current.problem ? "Grad-CAM" : "Grad-CAM · " + current.layer;
+      element("testing-overlay-caption").textContent = current.problem ? "overlay" : named + " " + current.probability.toFixed(3);
+    }
+    if (original.complete) shape(current);
+    else original.onload = () => shape(current);
+    return dash.no_update;
+  };
+})();

@@ -1,0 +1,136 @@
+"""The embedding view: its controls, the projection as a background job, and placing a sample that is not on the map."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from dash import ClientsideFunction, Dash, Input, Output, State
+from dash.exceptions import PreventUpdate
+
+from callbacks.index import register_cancel
+from callbacks.reading import session_of, view_of
+from callbacks.waiting import PageLeft, wait_for
+from layouts import embedding, ids
+from nnvis_dash.analysis.projections import PROJECTIONS
+from nnvis_dash.engine.jobs import Request
+from nnvis_dash.errors import NNVisError
+from nnvis_dash.services import Services
+from nnvis_dash.state.ids import encode_ids
+
+
+def register(app: Dash, services: Services) -> None:
+    """Register the embedding view."""
+    manager = app._background_manager
+
+    @app.callback(
+        Output(ids.EMBEDDING_CONTROLS, "children"),
+        Input(ids.SESSION, "data"),
+        Input(ids.VIEW, "data"),
+        prevent_initial_call=True,
+    )
+    def controls(session: Any, view: Any) -> Any:
+        models = services.models(session_of(session))
+        shown = view_of(view)
+        methods = [(entry.name, entry.title) for entry in PROJECTIONS.values()]
+        form = PROJECTIONS[shown.method].form() if shown.method in PROJECTIONS else ()
+        return embedding.map_controls(shown, models[0] if models else None, methods, form)
+
+    app.clientside_callback(
+        ClientsideFunction("nnvis", "embeddingRequest"),
+        Output(ids.EMBEDDING_REQUEST, "data"),
+        Input(ids.SESSION, "data"),
+        Input(ids.VIEW, "data"),
+        State(ids.EMBEDDING_REQUEST, "data"),
+        prevent_initial_call=True,
+    )
+
+    @app.callback(
+        Output(ids.EMBEDDING_MAP, "data"),
+        Input(ids.EMBEDDING_REQUEST, "data"),
+        background=True,
+        progress=[Output(ids.EMBEDDING_PROGRESS, "data")],
+        interval=100,
+        prevent_initial_call=True,
+    )
+    def project(report: Callable[[Any], None], wanted: Any) -> Any:
+        """Answer with the projection's key, or with what went wrong."""
+        try:
+            request = projection_request(wanted)
+            report({"key": request.key, "done": 0, "total": 0, "message": "waiting for the engine", "frames": True})
+            artifact = wait_for(services, manager, request, report, frames=True)
+        except PageLeft:
+            raise PreventUpdate from None
+        except NNVisError as error:
+            return {"request": wanted, "problem": str(error)}
+        return {"key": request.key, "request": wanted, "notes": artifact.card.get("notes", "")}
+
+    register_cancel(app, services, ids.EMBEDDING_CANCEL, ids.EMBEDDING_PROGRESS)
+
+    app.clientside_callback(
+        ClientsideFunction("nnvis", "embeddingPlace"),
+        Output(ids.EMBEDDING_PLACE, "data"),
+        Input(ids.EMBEDDING_MAP, "data"),
+        Input(ids.SELECTION, "data"),
+        State(ids.EMBEDDING_PLACE, "data"),
+        prevent_initial_call=True,
+    )
+
+    @app.callback(
+        Output(ids.EMBEDDING_PLACED, "data"),
+        Input(ids.EMBEDDING_PLACE, "data"),
+        background=True,
+        interval=100,
+        prevent_initial_call=True,
+    )
+    def place(wanted: Any) -> Any:
+        """Answer with where a sample that was not projected lies on the map."""
+        if not wanted:
+            return None
+        sample = int(wanted["sample"])
+        try:
+            request = projection_request(wanted["request"], "placement", samples=encode_ids([sample]))
+            artifact = wait_for(services, manager, request, lambda progress: None)
+        except PageLeft:
+            raise PreventUpdate from None
+        except NNVisError as error:
+            return {"sample": sample, "problem": str(error)}
+        x, y = (float(value) for value in artifact.array("coordinates")[0])
+        return {"key": wanted["key"], "sample": sample, "x": x, "y": y}
+
+    app.clientside_callback(
+        ClientsideFunction("nnvis", "embeddingDraw"),
+        Output(ids.EMBEDDING_DRAWN, "data"),
+        Input(ids.CATALOG, "data"),
+        Input(ids.EMBEDDING_MAP, "data"),
+        Input(ids.VIEW, "data"),
+        Input(ids.SELECTION, "data"),
+        Input(ids.EMBEDDING_PLACED, "data"),
+        prevent_initial_call=True,
+    )
+
+
+def projection_request(wanted: Any, kind: str = "projection", **more: Any) -> Request:
+    """Return the request for the map that the page wants.
+
+    Raises
+    ------
+    NotFound, ParameterError
+        No such method, or a parameter that it can't take.
+    """
+    entry = PROJECTIONS[str(wanted["method"])]
+    given = {name: value for name, value in dict(wanted["parameters"]).items() if value is not None}
+    entry.read(given)
+    return Request(
+        kind,
+        {
+            "dataset": wanted["dataset"],
+            "model": wanted["model"] if wanted["features"] != "pixels" else None,
+            "features": wanted["features"],
+            "method": entry.name,
+            "n_samples": wanted["n_samples"],
+            "seed": wanted["seed"],
+            "parameters": given,
+            **more,
+        },
+    )

@@ -1,0 +1,47 @@
+"""The page's frame in the browser: the link in the address, the notice, the job tray, and the running animation."""
+
+from __future__ import annotations
+
+from dash import ClientsideFunction, Dash, Input, Output, State
+
+from layouts import ids
+from nnvis_dash.services import Services
+
+
+def register(app: Dash, services: Services) -> None:
+    """Register the clientside callbacks of the frame; none of them asks the server."""
+    app.clientside_callback(
+        ClientsideFunction("nnvis", "link"),
+        Output(ids.PAGE_SHARE, "title"),
+        Input(ids.LINK, "data"),
+        Input(ids.APPLIED, "data"),
+        prevent_initial_call=True,
+    )
+    app.clientside_callback(
+        ClientsideFunction("nnvis", "notice"),
+        Output(ids.PAGE_NOTICE, "children"),
+        Output(ids.PAGE_NOTICE, "hidden"),
+        Input(ids.NOTICE, "data"),
+        prevent_initial_call=True,
+    )
+    app.clientside_callback(
+        ClientsideFunction("nnvis", "tray"),
+        Output(ids.TRAY_DRAWN, "data"),
+        Input(ids.INDEX_REQUEST, "data"),
+        Input(ids.INDEXED, "data"),
+        Input(ids.INDEX_PROGRESS, "data"),
+        Input(ids.EMBEDDING_REQUEST, "data"),
+        Input(ids.EMBEDDING_MAP, "data"),
+        Input(ids.EMBEDDING_PROGRESS, "data"),
+        Input(ids.TESTING_REQUEST, "data"),
+        Input(ids.TESTING_ATTRIBUTION, "data"),
+        Input(ids.TESTING_PROGRESS, "data"),
+        prevent_initial_call=True,
+    )
+    app.clientside_callback(
+        ClientsideFunction("nnvis", "embeddingProgress"),
+        Output(ids.EMBEDDING_PLAYED, "data"),
+        Input(ids.EMBEDDING_PROGRESS, "data"),
+        State(ids.EMBEDDING_MAP, "data"),
+        prevent_initial_call=True,
+    )

@@ -1,0 +1,174 @@
+"""The testing view: what each classifier says of the primary sample, and Grad-CAM as a background callback."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from dash import ClientsideFunction, Dash, Input, Output, State
+from dash.exceptions import PreventUpdate
+
+from callbacks.index import register_cancel
+from callbacks.reading import selection_of, session_of, view_of
+from callbacks.waiting import PageLeft, wait_for
+from layouts import controls, ids, testing
+from nnvis_dash.engine.jobs import Request
+from nnvis_dash.errors import NNVisError
+from nnvis_dash.figures import heatmap, theme
+from nnvis_dash.services import Services
+from nnvis_dash.state.selection import Selection
+from nnvis_dash.state.session import Session
+from nnvis_dash.types import DatasetCard, ModelCard
+
+TOP = 5
+
+
+def register(app: Dash, services: Services) -> None:
+    """Register the testing view."""
+    manager = app._background_manager
+
+    @app.callback(
+        Output(ids.TESTING_SAMPLE, "children"),
+        Output(ids.TESTING_BARS, "children"),
+        Input(ids.SESSION, "data"),
+        Input(ids.SELECTION, "data"),
+        Input(ids.INDEXED, "data"),
+        prevent_initial_call=True,
+    )
+    def answers(session: Any, selection: Any, indexed: Any) -> tuple[Any, Any]:
+        problems = (indexed or {}).get("problems", {})
+        return _answers(services, session_of(session), selection_of(selection), problems)
+
+    @app.callback(
+        Output(ids.TESTING_CONTROLS, "children"),
+        Input(ids.SESSION, "data"),
+        Input(ids.SELECTION, "data"),
+        State(ids.VIEW, "data"),
+        prevent_initial_call=True,
+    )
+    def attribution_controls(session: Any, selection: Any, view: Any) -> Any:
+        chosen, state = selection_of(selection), session_of(session)
+        card, models = services.dataset_card(state), services.models(state)
+        if card is None or not models:
+            return []
+        names = services.class_names(card, models[0])
+        return testing.attribution_controls(models[0], names, chosen.layer, chosen.target, view_of(view).opacity)
+
+    app.clientside_callback(
+        ClientsideFunction("nnvis", "testingRequest"),
+        Output(ids.TESTING_REQUEST, "data"),
+        Input(ids.SESSION, "data"),
+        Input(ids.SELECTION, "data"),
+        State(ids.TESTING_REQUEST, "data"),
+        prevent_initial_call=True,
+    )
+
+    @app.callback(
+        Output(ids.TESTING_ATTRIBUTION, "data"),
+        Input(ids.TESTING_REQUEST, "data"),
+        background=True,
+        progress=[Output(ids.TESTING_PROGRESS, "data")],
+        interval=20,
+        prevent_initial_call=True,
+    )
+    def explain(report: Callable[[Any], None], wanted: Any) -> Any:
+        """Answer with Grad-CAM as two pictures, or with what went wrong."""
+        if not wanted or wanted.get("sample") is None:
+            return None
+        if not wanted.get("model"):
+            return {"request": wanted, "problem": "No classifier fits this dataset's classes. Add one with add-model."}
+        request = attribution_request(wanted)
+        try:
+            artifact = wait_for(services, manager, request, report)
+        except PageLeft:
+            raise PreventUpdate from None
+        except NNVisError as error:
+            return {"request": wanted, "problem": str(error)}
+        values = np.asarray(artifact.array("heatmap"))
+        alone, overlay = heatmap.pictures(values)
+        card = services.workspace.model(wanted["model"])
+        return {
+            "request": wanted,
+            "raw": heatmap.data_uri(alone),
+            "overlay": heatmap.data_uri(overlay),
+            "flat": heatmap.is_flat(values),
+            "layer": artifact.card["layer"],
+            "target": artifact.card["target"],
+            "probability": artifact.card["probability"],
+            "resize": card.resize,
+            "aspect": card.input_shape[1] / card.input_shape[0],
+        }
+
+    register_cancel(app, services, ids.TESTING_CANCEL, ids.TESTING_PROGRESS)
+
+    app.clientside_callback(
+        ClientsideFunction("nnvis", "testingDraw"),
+        Output(ids.TESTING_DRAWN, "data"),
+        Input(ids.CATALOG, "data"),
+        Input(ids.SELECTION, "data"),
+        Input(ids.VIEW, "data"),
+        Input(ids.TESTING_ATTRIBUTION, "data"),
+        prevent_initial_call=True,
+    )
+
+
+def attribution_request(wanted: Any) -> Request:
+    """Return the request for the Grad-CAM that the page wants."""
+    return Request(
+        "attribution",
+        {
+            "dataset": wanted["dataset"],
+            "sample": int(wanted["sample"]),
+            "model": wanted["model"],
+            "method": "grad_cam",
+            "layer": wanted["layer"],
+            "target": wanted["target"],
+            "output": "logits",
+            "parameters": {},
+        },
+    )
+
+
+def _answers(services: Services, session: Session, selection: Selection, problems: dict[str, str]) -> tuple[Any, Any]:
+    """Build the title and the bars of the primary sample."""
+    card, models = services.dataset_card(session), services.models(session)
+    sample = selection.primary
+    if card is None:
+        return [], []
+    if sample is None:
+        return [], controls.empty("Click a point on the map, or an image of the strip, to test it.")
+    if sample >= card.n_samples:
+        return [], controls.failure(
+            f"There is no sample {sample}. {card.name} has the numbers 0 to {card.n_samples - 1}."
+        )
+    primary = models[0] if models else None
+    names = services.class_names(card, primary)
+    shown = [_answer(services, card, model, sample, model is primary, problems) for model in models]
+    labels = services.labels(card, primary)
+    label = int(labels[sample]) if labels is not None else -1
+    prediction = shown[0].top[0][0] if shown and shown[0].top else None
+    title = testing.sample_title(
+        sample,
+        names[label] if 0 <= label < len(names) else None,
+        names[prediction] if prediction is not None else None,
+        None if prediction is None or label < 0 else prediction != label,
+    )
+    return title, testing.bars(shown, selection.target)
+
+
+def _answer(
+    services: Services, card: DatasetCard, model: ModelCard, sample: int, primary: bool, problems: dict[str, str]
+) -> testing.Answer:
+    """Look one classifier's probabilities of a sample up in its index."""
+    index = services.index(card.fingerprint, model.fingerprint)
+    if index is None:
+        waiting = "its index is not there yet; the bars come when it is"
+        return testing.Answer(model.name, primary, (), None, problems.get(model.fingerprint, waiting))
+    names = services.class_names(card, model)
+    colours = theme.class_colours(len(names))
+    probabilities = np.asarray(index.probabilities[sample])
+    labels = services.labels(card, model)
+    first = np.argsort(-probabilities, kind="stable")[:TOP]
+    top = tuple((int(entry), names[entry], float(probabilities[entry]), colours[entry]) for entry in first)
+    return testing.Answer(model.name, primary, top, None if labels is None else int(labels[sample]))

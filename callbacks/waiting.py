@@ -1,0 +1,130 @@
+"""Dash's background callbacks on diskcache, for work that only waits for the engine: a thread each, not a process each.
+
+Dash's own manager forks a process for every request, shares one result between two people who ask the same (one of them
+may get nothing), and signals bare process ids. Here each request has a key of its own, its thread waits for the
+engine's job (which is keyed by content, so equal requests still run once), and a job that dies is reported.
+
+Invariant: values are plain JSON (the cache is a `JSONDisk`, never a pickle).
+"""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from dash import DiskcacheManager
+
+from nnvis_dash.engine.jobs import Request, Row
+from nnvis_dash.errors import Cancelled
+from nnvis_dash.services import Services
+from nnvis_dash.workspace.artifacts import Artifact
+
+BEAT = 1.0  # seconds between signs of life
+LOST = 6.0  # seconds without one after which a job is lost
+HOLD = 0.3  # seconds for which a poll is held open for an answer that is about to come
+
+_job: contextvars.ContextVar[str] = contextvars.ContextVar("job", default="")
+
+
+class WaitingJobs(DiskcacheManager):  # type: ignore[misc]
+    """Runs each background callback in a thread of the web worker that was asked."""
+
+    def __init__(self, cache: Any) -> None:
+        super().__init__(cache)
+        self._done: dict[str, threading.Event] = {}
+
+    def build_cache_key(self, fn: Any, args: Any, cache_args_to_ignore: Any, triggered: Any) -> str:
+        """Return a key of this request's own; what is equal between requests is shared in the engine."""
+        return uuid.uuid4().hex
+
+    def call_job_fn(self, key: str, job_fn: Callable[..., None], args: Any, context: Any) -> str:
+        """Start the thread that waits; the job's name is its key."""
+        self.handle.set(f"beat-{key}", time.time(), expire=3600)
+        done = self._done[key] = threading.Event()
+
+        def run() -> None:
+            _job.set(key)
+            try:
+                job_fn(key, self._make_progress_key(key), args, context)
+            finally:
+                self.handle.set(f"over-{key}", True, expire=120)
+                done.set()
+
+        def beat() -> None:
+            while not done.wait(BEAT):
+                self.handle.set(f"beat-{key}", time.time(), expire=3600)
+            time.sleep(HOLD)
+            self._done.pop(key, None)
+
+        threading.Thread(target=run, name=f"waits-{key[:8]}", daemon=True).start()
+        threading.Thread(target=beat, name=f"beats-{key[:8]}", daemon=True).start()
+        return key
+
+    def job_running(self, job: str) -> bool:
+        """Whether the job's thread still gives signs of life, in whichever worker it is."""
+        if self.handle.get(f"over-{job}"):
+            return False
+        return bool(time.time() - (self.handle.get(f"beat-{job}") or 0) < LOST)
+
+    def terminate_job(self, job: str | None) -> None:
+        """Ask the job's thread to stop waiting."""
+        if job is not None:
+            self.handle.set(f"stop-{job}", True, expire=600)
+
+    def terminate_unhealthy_job(self, job: str) -> bool:
+        """Nothing to do: a thread that is gone holds nothing."""
+        return False
+
+    def get_result(self, key: str, job: str | None) -> Any:
+        """Return the result, held back for at most `HOLD` seconds if it is about to come; a lost job is an error."""
+        done = self._done.get(key)
+        if done is not None:
+            done.wait(HOLD)
+        result = super().get_result(key, None)
+        if result is self.UNDEFINED and job is not None and not self.job_running(job):
+            result = super().get_result(key, None)  # it may have ended between the two looks
+            if result is self.UNDEFINED and not self.handle.get(f"stop-{job}"):
+                message = "The work stopped unexpectedly. Start it again."
+                return {"background_callback_error": {"msg": message, "tb": ""}}
+        return result
+
+
+def stopped(manager: WaitingJobs) -> Callable[[], bool]:
+    """Return a question for the running background callback: has its page stopped waiting for it?"""
+    key = _job.get()
+    return lambda: bool(key and manager.handle.get(f"stop-{key}"))
+
+
+class PageLeft(Exception):
+    """The page asked for something else before this was done."""
+
+
+def wait_for(
+    services: Services, manager: WaitingJobs, request: Request, report: Callable[[Any], None], **more: Any
+) -> Artifact:
+    """Return a request's artifact inside a background callback.
+
+    `report` gets ``{"key", "done", "total", "message", **more}`` while it waits.
+
+    Raises
+    ------
+    PageLeft
+        The page no longer wants it.
+    NNVisError
+        The job failed, was cancelled by a person, or the engine can't be reached.
+    """
+    left = stopped(manager)
+
+    def progress(row: Row) -> None:
+        report({"key": request.key, "done": row.done, "total": row.total, "message": row.message, **more})
+
+    try:
+        return services.engine.result(request, on_progress=progress, cancelled=left)
+    except Cancelled:
+        if left():
+            raise PageLeft from None
+        raise

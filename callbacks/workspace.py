@@ -1,0 +1,113 @@
+"""The rail and the header: what the workspace holds, what is chosen, and which classes are shown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from dash import Dash, Input, Output, html
+
+from callbacks.reading import selection_of, session_of
+from layouts import ids, rail
+from nnvis_dash.figures import theme
+from nnvis_dash.services import Services
+from nnvis_dash.state.session import Session
+
+
+def register(app: Dash, services: Services) -> None:
+    """Register the rail, the page's title and the catalog that the browser draws from."""
+
+    @app.callback(
+        Output(ids.RAIL_WORKSPACE, "children"),
+        Output(ids.PAGE_TITLE, "children"),
+        Input(ids.SESSION, "data"),
+        Input(ids.INDEXED, "data"),
+        prevent_initial_call=True,
+    )
+    def workspace(session: Any, indexed: Any) -> tuple[Any, ...]:
+        state = session_of(session)
+        card = services.dataset_card(state)
+        fitting = services.fitting(card) if card else []
+        known = {} if card is None else {model.fingerprint: services.accuracy(card, model) for model in fitting}
+        accuracies = {fingerprint: value for fingerprint, value in known.items() if value is not None}
+        title: Any = []
+        if card is not None:
+            words = [f"{card.n_samples:,} images"]
+            if card.image_shape:
+                words.append("×".join(str(side) for side in card.image_shape))
+            if card.class_names:
+                words.append(f"{len(card.class_names)} classes")
+            title = [html.B(card.name), html.Span(" · ".join(words))]
+        return rail.workspace(services.workspace.datasets(), card, fitting, state.classifiers, accuracies), title
+
+    @app.callback(
+        Output(ids.CATALOG, "data"),
+        Input(ids.SESSION, "data"),
+        Input(ids.INDEXED, "data"),
+        prevent_initial_call=True,
+    )
+    def catalog(session: Any, indexed: Any) -> Any:
+        return _catalog(services, session_of(session))
+
+    @app.callback(
+        Output(ids.RAIL_FILTER, "children"),
+        Input(ids.SESSION, "data"),
+        Input(ids.SELECTION, "data"),
+        Input(ids.INDEXED, "data"),
+        prevent_initial_call=True,
+    )
+    def filters(session: Any, selection: Any, indexed: Any) -> Any:
+        return _filters(services, session_of(session), selection)
+
+
+def _catalog(services: Services, session: Session) -> dict[str, Any] | None:
+    """Return names and colours: what the browser needs to draw the map and its hover card."""
+    card = services.dataset_card(session)
+    if card is None:
+        return None
+    models = services.models(session)
+    primary = models[0] if models else None
+    names = services.class_names(card, primary)
+    return {
+        "dataset": card.fingerprint,
+        "n": card.n_samples,
+        "names": list(names),
+        "colours": list(theme.class_colours(len(names))),
+        "model": primary.fingerprint if primary else None,
+        "ready": primary is not None and services.index(card.fingerprint, primary.fingerprint) is not None,
+    }
+
+
+def _filters(services: Services, session: Session, stored: Any) -> Any:
+    """Build the filters with how many samples are right and wrong, and each class's accuracy."""
+    card = services.dataset_card(session)
+    if card is None:
+        return []
+    selection = selection_of(stored)
+    models = services.models(session)
+    primary = models[0] if models else None
+    names = services.class_names(card, primary)
+    labels = services.labels(card, primary)
+    right = services.correct(card, primary) if primary else None
+    counts: dict[str, int | None] = {"all": card.n_samples, "wrong": None, "right": None}
+    if right is not None:
+        counts |= {"wrong": int((right == 0).sum()), "right": int((right == 1).sum())}
+    size = len(names)
+    per_class = np.zeros(size, dtype=int)
+    hits = np.zeros(size, dtype=int)
+    if labels is not None:
+        known = (labels >= 0) & (labels < size)
+        per_class = np.bincount(labels[known], minlength=size)
+        if right is not None:
+            hits = np.bincount(labels[known & (right == 1)], minlength=size)
+    classes = [
+        (
+            index,
+            name,
+            colour,
+            float(hits[index] / per_class[index]) if right is not None and per_class[index] else None,
+            int(per_class[index]),
+        )
+        for index, (name, colour) in enumerate(zip(names, theme.class_colours(size), strict=True))
+    ]
+    return rail.filters(classes, selection.classes, selection.correctness, counts, selection.primary, card.n_samples)

@@ -1,0 +1,114 @@
+"""The small parts that every view's controls are made of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import dash_bootstrap_components as dbc
+from dash import html
+
+Component = Any
+
+
+def change(kind: str, **fields: Any) -> str:
+    """Return a change as the text that `data-change` carries."""
+    return json.dumps({"kind": kind, **fields}, separators=(",", ":"))
+
+
+def act(label: Any, meaning: str, *, title: str = "", pressed: bool | None = None, className: str = "") -> Component:
+    """A button that sends a change."""
+    more: dict[str, Any] = {"data-change": meaning}
+    if pressed is not None:
+        more["aria-pressed"] = "true" if pressed else "false"
+    return html.Button(label, type="button", title=title, className=f"act {className}".strip(), **more)
+
+
+def segmented(label: str, options: Iterable[tuple[str, str, str]], chosen: str) -> Component:
+    """Buttons of which one is pressed; an option is (label, change, value)."""
+    return html.Div(
+        [act(text, meaning, pressed=value == chosen) for text, meaning, value in options],
+        className="segmented",
+        role="group",
+        **{"aria-label": label},
+    )
+
+
+def choose(
+    name: str,
+    label: str,
+    options: Iterable[Mapping[str, Any]],
+    value: Any,
+    kind: str,
+    field: str,
+    title: str = "",
+    *,
+    numeric: bool = False,
+) -> Component:
+    """A list of which one is chosen; sends `kind` with the chosen value in `field`, null for the empty one."""
+    more = {"data-number": "1"} if numeric else {}
+    return html.Label(
+        [
+            html.Span(label, className="label"),
+            dbc.Select(options=list(options), value=value, size="sm", id=f"{name}-select"),
+        ],
+        className="field",
+        title=title,
+        **{"data-change": change(kind), "data-field": field, **more},
+    )
+
+
+def number(
+    name: str,
+    label: str,
+    value: float,
+    kind: str,
+    field: str,
+    *,
+    low: Any = None,
+    high: Any = None,
+    step: Any = "any",
+    title: str = "",
+) -> Component:
+    """A number field; sends `kind` with the number in `field` (dots reach into the change)."""
+    return html.Label(
+        [
+            html.Span(label, className="label"),
+            dbc.Input(
+                type="number", value=value, min=low, max=high, step=step, size="sm", id=f"{name}-number", debounce=True
+            ),
+        ],
+        className="field",
+        title=title,
+        **{"data-change": change(kind), "data-field": field, "data-number": "1"},
+    )
+
+
+def slider(
+    name: str, label: str, value: float, kind: str, field: str, *, low: float, high: float, step: float
+) -> Component:
+    """A slider; its effect shows while it is dragged, the change is sent when it is let go."""
+    return html.Label(
+        [
+            html.Span(label, className="label"),
+            dbc.Input(type="range", value=value, min=low, max=high, step=step, id=f"{name}-range"),
+        ],
+        className="field slider",
+        **{"data-change": change(kind), "data-field": field, "data-number": "1", "data-live": name},
+    )
+
+
+def swatch(colour: str) -> Component:
+    """A class's colour."""
+    return html.Span(className="swatch", style={"background": colour}, **{"aria-hidden": "true"})
+
+
+def empty(text: Any) -> Component:
+    """What a region says while it has nothing to show."""
+    return html.Div(text, className="empty")
+
+
+def failure(text: str) -> Component:
+    """What a region says when it can't show what was asked for."""
+    return html.Div(text, className="failure", role="alert")

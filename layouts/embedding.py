@@ -1,0 +1,181 @@
+"""The embedding view: the map, its controls, and the strip of selected images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from dash import dcc, html
+
+from layouts import controls, ids
+from nnvis_dash.figures.embedding_map import embedding_map
+from nnvis_dash.registry import Parameter
+from nnvis_dash.state.view import View
+from nnvis_dash.types import ModelCard
+
+COLOURS = (
+    ("label", "label"),
+    ("prediction", "prediction"),
+    ("confidence", "confidence"),
+    ("correct", "correct"),
+    ("entropy", "entropy"),
+)
+SAMPLE_SIZES = (300, 600, 1000, 0)
+
+
+def panel() -> Any:
+    """Return the view's static frame."""
+    return html.Section(
+        [
+            html.Div(
+                [
+                    html.H2("Embedding", className="tab"),
+                    html.Div(id=ids.EMBEDDING_CONTROLS, className="controls"),
+                    html.Button(
+                        "⤢",
+                        type="button",
+                        className="act expand",
+                        title="Full size",
+                        **{"data-expand": "embedding-panel", "aria-label": "full size"},
+                    ),
+                ],
+                className="panel-head",
+            ),
+            html.Div(
+                [
+                    dcc.Graph(
+                        id=ids.EMBEDDING_GRAPH,
+                        figure=embedding_map(),
+                        config={"displayModeBar": False, "scrollZoom": True, "doubleClick": False, "responsive": True},
+                        responsive=True,
+                        className="map",
+                    ),
+                    html.Div(
+                        [
+                            html.Button(label, type="button", className="act", title=title, **{"data-tool": tool})
+                            for tool, label, title in (
+                                ("lasso", "Lasso", "Draw around samples to select them"),
+                                ("select", "Box", "Drag a box to select samples"),
+                                ("pan", "Pan", "Drag the map; the wheel zooms in every mode"),
+                                ("fit", "Fit", "Show the whole map"),
+                                ("clear", "Clear", "Clear the selection"),
+                                ("replay", "Replay", "Replay how the map was computed"),
+                            )
+                        ],
+                        className="tools",
+                        role="toolbar",
+                    ),
+                    html.Div(id="embedding-legend", className="legend"),
+                    html.Div("", id="embedding-message", className="map-message"),
+                ],
+                className="map-box",
+            ),
+            html.Div(id=ids.EMBEDDING_STRIP, className="strip"),
+        ],
+        className="panel card",
+        id="embedding-panel",
+        **{"aria-label": "Embedding"},
+    )
+
+
+def map_controls(
+    view: View,
+    model: ModelCard | None,
+    methods: Sequence[tuple[str, str]],
+    form: Sequence[Parameter],
+) -> list[Any]:
+    """The controls above the map."""
+    features = [{"label": "raw pixels", "value": "pixels"}]
+    if model is not None:
+        features.insert(0, {"label": f"features ({model.feature_layer})", "value": "features"})
+        features += [
+            {"label": f"{layer.name} ({layer.kind})", "value": f"layer:{layer.name}"}
+            for layer in model.layers
+            if layer.n_units
+        ]
+    values = dict(view.parameters)
+    sizes = [{"label": "all" if size == 0 else f"{size:,}", "value": size} for size in SAMPLE_SIZES]
+    return [
+        controls.segmented(
+            "colour by", [(label, controls.change("colour", colour=name), name) for name, label in COLOURS], view.colour
+        ),
+        html.Details(
+            [
+                html.Summary("projection", className="act"),
+                html.Div(
+                    [
+                        controls.choose("embedding-features", "of", features, view.features, "features", "features"),
+                        controls.choose(
+                            "embedding-method",
+                            "by",
+                            [{"label": title, "value": name} for name, title in methods],
+                            view.method,
+                            "method",
+                            "method",
+                        ),
+                        controls.choose(
+                            "embedding-samples", "samples", sizes, view.n_samples, "n_samples", "n", numeric=True
+                        ),
+                        controls.number(
+                            "embedding-seed", "seed", view.seed, "seed", "seed", low=0, high=2**31 - 1, step=1
+                        ),
+                        *(_parameter(parameter, values.get(parameter.name, parameter.default)) for parameter in form),
+                    ],
+                    className="popover-body",
+                ),
+            ],
+            className="popover-box",
+        ),
+    ]
+
+
+def _parameter(parameter: Parameter, value: Any) -> Any:
+    label = parameter.name.replace("_", " ")
+    field = f"parameters.{parameter.name}"
+    if parameter.choices:
+        options = [{"label": str(choice), "value": choice} for choice in parameter.choices]
+        return controls.choose(
+            f"embedding-{parameter.name}", label, options, value, "parameters", field, parameter.help
+        )
+    return controls.number(
+        f"embedding-{parameter.name}",
+        label,
+        value if isinstance(value, (int, float)) else "",
+        "parameters",
+        field,
+        low=parameter.low,
+        high=parameter.high,
+        title=parameter.help,
+    )
+
+
+def strip(
+    pictures: Sequence[tuple[int, str, str, bool]], n_selected: int, order: str, primary: int | None
+) -> list[Any]:
+    """Images of the selection; a picture is (sample id, address, words for hover, whether it is a mistake)."""
+    if not n_selected:
+        return [controls.empty("Draw a lasso on the map to select samples; click one to test it.")]
+    shown = f", first {len(pictures)}" if len(pictures) < n_selected else ""
+    noun = "sample" if n_selected == 1 else "samples"
+    return [
+        html.Div(
+            [
+                html.Span(f"Selection · {n_selected:,} {noun}", className="label strong"),
+                html.Span(f"{order}{shown}", className="label"),
+            ],
+            className="row",
+        ),
+        html.Div(
+            [
+                controls.act(
+                    html.Img(src=address, alt=words, loading="lazy", draggable="false"),
+                    controls.change("primary", sample=sample, origin="strip"),
+                    title=words,
+                    pressed=sample == primary,
+                    className="thumb" + (" mistake" if mistake else ""),
+                )
+                for sample, address, words, mistake in pictures
+            ],
+            className="thumbs",
+        ),
+    ]

@@ -1,0 +1,51 @@
+"""Every component id, `<view>-<thing>`, in one place."""
+
+# Stores that hold the state; `callbacks/selection.py` is the one writer of each.
+SESSION = "session"
+SELECTION = "selection"
+VIEW = "view"
+LINK = "link"
+APPLIED = "applied"
+NOTICE = "notice"
+
+# Written by the browser alone.
+URL = "url"
+CHANGES = "changes"
+
+# Derived.
+CATALOG = "catalog"
+INDEX_REQUEST = "index-request"
+INDEXED = "index-ready"
+INDEX_PROGRESS = "index-progress"
+INDEX_CANCEL = "index-cancel"
+
+PAGE = "page"
+TRAY_DRAWN = "tray-drawn"
+PAGE_TITLE = "page-title"
+PAGE_SHARE = "page-share"
+PAGE_NOTICE = "page-notice"
+
+RAIL_WORKSPACE = "rail-workspace"
+RAIL_FILTER = "rail-filter"
+
+EMBEDDING_CONTROLS = "embedding-controls"
+EMBEDDING_PARAMETERS = "embedding-parameters"
+EMBEDDING_GRAPH = "embedding-graph"
+EMBEDDING_REQUEST = "embedding-request"
+EMBEDDING_MAP = "embedding-map"
+EMBEDDING_PROGRESS = "embedding-progress"
+EMBEDDING_CANCEL = "embedding-cancel"
+EMBEDDING_PLACE = "embedding-place"
+EMBEDDING_PLACED = "embedding-placed"
+EMBEDDING_STRIP = "embedding-strip"
+EMBEDDING_DRAWN = "embedding-drawn"
+EMBEDDING_PLAYED = "embedding-played"
+
+TESTING_SAMPLE = "testing-sample"
+TESTING_CONTROLS = "testing-controls"
+TESTING_BARS = "testing-bars"
+TESTING_REQUEST = "testing-request"
+TESTING_PROGRESS = "testing-progress"
+TESTING_CANCEL = "testing-cancel"
+TESTING_ATTRIBUTION = "testing-attribution"
+TESTING_DRAWN = "testing-drawn"

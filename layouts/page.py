@@ -1,0 +1,106 @@
+"""The page's frame: header, left rail and the panels, with the stores and the job tray."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dash import dcc, html
+
+from layouts import embedding, ids, testing
+
+STORES = (
+    ids.SESSION,
+    ids.SELECTION,
+    ids.VIEW,
+    ids.LINK,
+    ids.APPLIED,
+    ids.NOTICE,
+    ids.CHANGES,
+    ids.CATALOG,
+    ids.INDEX_REQUEST,
+    ids.INDEXED,
+    ids.INDEX_PROGRESS,
+    ids.EMBEDDING_REQUEST,
+    ids.EMBEDDING_MAP,
+    ids.EMBEDDING_PROGRESS,
+    ids.EMBEDDING_PLACE,
+    ids.EMBEDDING_PLACED,
+    ids.EMBEDDING_DRAWN,
+    ids.EMBEDDING_PLAYED,
+    ids.TRAY_DRAWN,
+    ids.TESTING_REQUEST,
+    ids.TESTING_PROGRESS,
+    ids.TESTING_ATTRIBUTION,
+    ids.TESTING_DRAWN,
+)
+
+
+def page() -> Any:
+    """Return the whole page, with nothing of a workspace in it: the same for everyone."""
+    return html.Div(
+        [
+            dcc.Location(id=ids.URL, refresh=False),
+            *(dcc.Store(id=name) for name in STORES),
+            html.Header(
+                [
+                    html.H1(["NN", html.Span("Vis")], className="brand"),
+                    html.Div(id=ids.PAGE_TITLE, className="page-title"),
+                    html.Div(
+                        [
+                            job("index", "Indexing", ids.INDEX_CANCEL),
+                            job("embedding", "Projecting", ids.EMBEDDING_CANCEL),
+                            job("testing", "Explaining", ids.TESTING_CANCEL),
+                        ],
+                        className="tray",
+                        role="status",
+                        **{"aria-label": "jobs"},
+                    ),
+                    html.Button(
+                        "Copy link",
+                        id=ids.PAGE_SHARE,
+                        type="button",
+                        className="act share",
+                        title="Copy the link to what this page shows",
+                    ),
+                ],
+                className="page-header",
+            ),
+            html.Div(id=ids.PAGE_NOTICE, className="notice", role="alert", hidden=True),
+            html.Main(
+                [
+                    html.Aside(
+                        [html.Div(id=ids.RAIL_WORKSPACE), html.Div(id=ids.RAIL_FILTER)],
+                        className="rail card",
+                        **{"aria-label": "workspace and filters"},
+                    ),
+                    embedding.panel(),
+                    testing.panel(),
+                ],
+                className="bench",
+            ),
+            html.Div(id="hover-card", className="hover-card", hidden=True),
+        ],
+        id=ids.PAGE,
+    )
+
+
+def job(name: str, label: str, cancel: str) -> Any:
+    """One line of the job tray: what runs, how far it is, and how to stop it. `assets/tray.js` fills it."""
+    return html.Div(
+        [
+            html.Span(label, className="job-label"),
+            html.Span(html.Span(className="job-done"), className="job-bar"),
+            html.Span("", className="job-share"),
+            html.Button(
+                "×",
+                id=cancel,
+                type="button",
+                className="job-cancel",
+                title=f"Cancel: {label.lower()}",
+                **{"aria-label": f"cancel {label.lower()}"},
+            ),
+        ],
+        id=f"tray-{name}",
+        className="job",
+        hidden=True,
+    )

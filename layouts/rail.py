@@ -1,0 +1,158 @@
+"""The left rail: which dataset and classifiers, which classes, right or wrong, and one sample by its number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dash import html
+
+from layouts import controls
+from nnvis_dash.types import DatasetCard, ModelCard
+
+
+def workspace(
+    datasets: Sequence[DatasetCard],
+    dataset: DatasetCard | None,
+    models: Sequence[ModelCard],
+    chosen: Sequence[str],
+    accuracies: Mapping[str, float],
+) -> list[Any]:
+    """List the datasets and the classifiers that fit the chosen one; the first chosen classifier is the primary one."""
+    if not datasets:
+        return [
+            controls.empty(
+                [
+                    html.P("This workspace is empty."),
+                    html.P("Add images and a classifier on the command line:"),
+                    html.Code("python -m nnvis_dash add-dataset FOLDER"),
+                    html.Code("python -m nnvis_dash add-model MODEL.keras"),
+                ]
+            )
+        ]
+    options = [{"label": f"{card.name} · {card.n_samples:,}", "value": card.fingerprint} for card in datasets]
+    return [
+        html.H2("Dataset"),
+        controls.choose(
+            "rail-dataset", "Dataset", options, dataset.fingerprint if dataset else "", "dataset", "dataset"
+        ),
+        html.H2("Classifiers"),
+        html.Div(
+            [_classifier(card, chosen, accuracies.get(card.fingerprint)) for card in models]
+            or controls.empty("No classifier fits this dataset's classes. Add one with add-model."),
+            className="classifiers",
+        ),
+    ]
+
+
+def _classifier(card: ModelCard, chosen: Sequence[str], accuracy: float | None) -> Any:
+    used = card.fingerprint in chosen
+    primary = bool(chosen) and chosen[0] == card.fingerprint
+    if used:
+        rest = [fingerprint for fingerprint in chosen if fingerprint != card.fingerprint]
+    else:
+        rest = [*chosen, card.fingerprint]
+    first = [card.fingerprint, *(fingerprint for fingerprint in chosen if fingerprint != card.fingerprint)]
+    share = "" if accuracy is None else f"{100 * accuracy:.1f}"
+    return html.Div(
+        [
+            controls.act(
+                "✓" if used else "",
+                controls.change("classifiers", classifiers=rest or list(chosen)),
+                pressed=used,
+                className="tick",
+                title="Leave out" if used else "Compare as well",
+            ),
+            controls.act(
+                card.name,
+                controls.change("classifiers", classifiers=first),
+                pressed=primary,
+                className="name",
+                title=f"Explain this one · {card.parameters:,} parameters · {card.preprocessing.name} · {card.source}",
+            ),
+            html.Span(share, className="share", title="accuracy on this dataset, %" if share else ""),
+        ],
+        className="classifier" + (" primary" if primary else ""),
+    )
+
+
+def filters(
+    classes: Sequence[tuple[int, str, str, float | None, int]],
+    visible: Sequence[int],
+    correctness: str,
+    counts: Mapping[str, int | None],
+    primary: int | None,
+    n_samples: int,
+) -> list[Any]:
+    """Filters by correctness and class, and the field that opens a sample.
+
+    `classes` holds (index, name, colour, accuracy or None, number of samples); `visible` is empty where all are.
+    """
+    shown = set(visible) or {index for index, *_ in classes}
+
+    def toggled(index: int) -> list[int]:
+        after = shown ^ {index}
+        return [] if not after or len(after) == len(classes) else sorted(after)
+
+    def label(name: str) -> str:
+        count = counts.get(name)
+        return name if count is None else f"{name} {count:,}"
+
+    return [
+        html.H2("Filter"),
+        controls.segmented(
+            "correctness",
+            [
+                (label(name), controls.change("correctness", correctness=name), name)
+                for name in ("all", "wrong", "right")
+            ],
+            correctness,
+        ),
+        html.Div(
+            [
+                html.H2("Classes"),
+                controls.act(
+                    "all", controls.change("classes", classes=[]), className="quiet", title="Show every class"
+                ),
+            ],
+            className="row",
+        ),
+        *([html.Input(className="class-search", placeholder="find a class")] if len(classes) > 14 else []),
+        html.Div(
+            [
+                html.Div(
+                    [
+                        controls.act(
+                            [controls.swatch(colour), html.Span(name, className="class-name")],
+                            controls.change("classes", classes=toggled(index)),
+                            pressed=index in shown,
+                            className="class",
+                            title=f"{name}: {count:,} samples; click hides or shows it",
+                        ),
+                        controls.act(
+                            "only",
+                            controls.change("classes", classes=[index]),
+                            className="only quiet",
+                            title=f"Show {name} alone",
+                        ),
+                        html.Span("" if accuracy is None else f"{100 * accuracy:.1f}", className="share"),
+                    ],
+                    className="class-row" + ("" if index in shown else " off"),
+                )
+                for index, name, colour, accuracy, count in classes
+            ],
+            className="classes",
+        ),
+        html.H2("Sample"),
+        controls.number(
+            "rail-sample",
+            f"number, 0 to {max(0, n_samples - 1):,}",
+            primary if primary is not None else "",
+            "primary",
+            "sample",
+            low=0,
+            high=max(0, n_samples - 1),
+            step=1,
+            title="Open a sample by its number; one that is not on the map is placed into it",
+        ),
+    ]

@@ -1,0 +1,160 @@
+"""The testing view: the primary sample large, what every classifier says of it, and what its decision rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dash import html
+
+from layouts import controls, ids
+from nnvis_dash.types import ModelCard
+
+
+def panel() -> Any:
+    """Return the view's static frame; `assets/testing.js` draws the pictures into it."""
+    return html.Section(
+        [
+            html.Div(
+                [
+                    html.H2("Testing", className="tab"),
+                    html.Div(id=ids.TESTING_SAMPLE, className="sample-title"),
+                    html.Button(
+                        "⤢",
+                        type="button",
+                        className="act expand",
+                        title="Full size",
+                        **{"data-expand": "testing-panel", "aria-label": "full size"},
+                    ),
+                ],
+                className="panel-head",
+            ),
+            html.Div(
+                [
+                    html.Div(
+                        [
+                            _figure("testing-original", "original"),
+                            _figure("testing-raw", "Grad-CAM"),
+                            _figure("testing-overlay", "overlay", overlay=True),
+                        ],
+                        className="pictures",
+                    ),
+                    html.Div(id="testing-message", className="message"),
+                    html.Div(id=ids.TESTING_CONTROLS, className="controls wide"),
+                    html.Div(id=ids.TESTING_BARS, className="bars"),
+                ],
+                className="testing-body",
+            ),
+        ],
+        className="panel card",
+        id="testing-panel",
+        **{"aria-label": "Testing"},
+    )
+
+
+def _figure(name: str, caption: str, overlay: bool = False) -> Any:
+    layers = [html.Img(id=f"{name}-image", alt="", className="under")]
+    if overlay:
+        layers.append(html.Img(id=f"{name}-layer", alt="", className="over"))
+    return html.Figure([html.Div(layers, className="frame"), html.Figcaption(caption, id=f"{name}-caption")], id=name)
+
+
+def sample_title(sample: int | None, label: str | None, prediction: str | None, mistake: bool | None) -> list[Any]:
+    """Say which sample it is, what it should be and what the primary classifier takes it for."""
+    if sample is None:
+        return []
+    words = [html.Span(f"#{sample}", className="strong")]
+    if label is not None:
+        words.append(html.Span(["label ", html.B(label)]))
+    if prediction is not None:
+        words.append(html.Span(["prediction ", html.B(prediction)], className="bad" if mistake else "good"))
+    return words
+
+
+def attribution_controls(
+    model: ModelCard | None, class_names: Sequence[str], layer: str | None, target: int | None, opacity: float
+) -> list[Any]:
+    """Which layer and which class Grad-CAM explains, and how strongly it is laid over."""
+    if model is None:
+        return []
+    layers = [
+        {"label": f"{entry.name} · {_size(entry.output_shape)}", "value": entry.name}
+        for entry in model.layers
+        if entry.is_map
+    ]
+    if not layers:
+        return [controls.empty(f"{model.name} has no layer with a map, so Grad-CAM can't explain it.")]
+    default = [{"label": f"last convolution ({model.grad_cam_layer})", "value": ""}]
+    classes = [{"label": "the prediction", "value": ""}]
+    classes += [{"label": name, "value": str(index)} for index, name in enumerate(class_names)]
+    return [
+        controls.choose("testing-layer", "Conv layer", default + layers, layer or "", "layer", "layer"),
+        controls.choose(
+            "testing-target",
+            "Label",
+            classes,
+            "" if target is None else str(target),
+            "target",
+            "target",
+            "The class that is explained",
+            numeric=True,
+        ),
+        controls.slider("testing-opacity", "Opacity", opacity, "opacity", "opacity", low=0, high=1, step=0.05),
+    ]
+
+
+def _size(shape: tuple[int | None, ...]) -> str:
+    return "×".join("?" if side is None else str(side) for side in shape)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one classifier says of a sample: its top classes as (index, name, probability, colour)."""
+
+    model: str
+    primary: bool
+    top: tuple[tuple[int, str, float, str], ...]
+    label: int | None
+    problem: str = ""
+
+
+def bars(answers: Sequence[Answer], target: int | None) -> list[Any]:
+    """Top-k probabilities of every chosen classifier; a click on a class explains it."""
+    return [
+        html.Div(
+            [
+                html.Div(
+                    [
+                        html.Span(answer.model, className="strong"),
+                        html.Span("explained here", className="label") if answer.primary else None,
+                    ],
+                    className="row",
+                ),
+                html.Div(answer.problem, className="label") if answer.problem else None,
+                *(_bar(answer, entry, target) for entry in answer.top),
+            ],
+            className="answer" + (" primary" if answer.primary else ""),
+        )
+        for answer in answers
+    ]
+
+
+def _bar(answer: Answer, entry: tuple[int, str, float, str], target: int | None) -> Any:
+    index, name, probability, colour = entry
+    true = index == answer.label
+    content = [
+        html.Span([name, html.Span(" ✓ label", className="label") if true else None], className="bar-name"),
+        html.Span(
+            html.Span(className="bar-fill", style={"width": f"{100 * probability:.2f}%", "background": colour}),
+            className="bar-track",
+        ),
+        html.Span(f"{probability:.3f}", className="bar-value"),
+    ]
+    return controls.act(
+        content,
+        controls.change("target", target=index),
+        pressed=answer.primary and target == index,
+        className="bar",
+        title=f"{answer.model}: {name} {probability:.4f}. Click to explain {name}.",
+    )

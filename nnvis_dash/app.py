@@ -1,0 +1,134 @@
+"""The app factory: workspace and engine in, a Dash app out. No TensorFlow in this process, ever.
+
+One factory serves the laptop and every gunicorn worker, so that any worker can answer any request.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import dash
+import diskcache
+import flask
+from flask_compress import Compress
+
+from callbacks import register_all
+from callbacks.waiting import WaitingJobs
+from layouts.page import page
+from nnvis_dash.engine.client import Engine
+from nnvis_dash.routes import blueprint
+from nnvis_dash.services import Services
+from nnvis_dash.settings import Settings
+from nnvis_dash.workspace.store import Workspace
+
+ROOT = Path(__file__).resolve().parent.parent
+TITLE = "NNVis"
+POLICY = (
+    "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; "
+    "object-src 'none'; base-uri 'none'; frame-ancestors 'none'; script-src 'self' "
+)
+
+
+def create_app(settings: Settings | None = None) -> dash.Dash:
+    """Return the app over the workspace and the engine that the settings name.
+
+    Parameters
+    ----------
+    settings : Settings, optional
+        From the environment where none are given. `settings.scheduler` must name a running engine for anything that is
+        not computed yet; what is in the workspace is shown without one.
+    """
+    settings = settings or Settings.from_environment()
+    workspace = Workspace(settings.workspace_path)
+    engine = Engine(workspace.path, settings.scheduler)
+    services = Services(settings, workspace, engine)
+    cache = diskcache.Cache(str(_private(workspace.path / "cache" / "callbacks")), disk=diskcache.JSONDisk)
+    server = flask.Flask("nnvis")
+    server.secret_key = _secret(workspace.path / "cache" / "secret")
+    server.config["MAX_CONTENT_LENGTH"] = 32 * 2**20
+    server.config["COMPRESS_MIMETYPES"] = [
+        "text/html",
+        "text/css",
+        "application/json",
+        "application/javascript",
+        "text/javascript",
+    ]
+    app = dash.Dash(
+        TITLE,
+        server=server,
+        title=TITLE,
+        update_title=None,
+        assets_folder=str(ROOT / "assets"),
+        external_stylesheets=["/bootstrap.css"],
+        background_callback_manager=WaitingJobs(cache),
+        suppress_callback_exceptions=True,
+        serve_locally=True,
+    )
+    app.layout = page
+    server.register_blueprint(blueprint(services))
+    _serve_bootstrap(server)
+    Compress(server)
+    register_all(app, services)
+    _protect(app)
+    return app
+
+
+def _serve_bootstrap(server: flask.Flask) -> None:
+    """Serve the style sheet that dash-bootstrap-components needs from an installed package, not from a CDN."""
+    sheet = resources.files("flask_bootstrap") / "static" / "bootstrap5" / "css" / "bootstrap.min.css"
+    text = sheet.read_text(encoding="utf-8").replace("/*# sourceMappingURL=bootstrap.min.css.map */", "")
+
+    @server.get("/bootstrap.css")
+    def bootstrap() -> flask.Response:
+        response = flask.Response(text, mimetype="text/css")
+        response.headers["Cache-Control"] = "max-age=86400"
+        return response
+
+
+def _protect(app: dash.Dash) -> None:
+    """Send the headers that keep foreign pages, frames and scripts out."""
+
+    @app.server.after_request
+    def headers(response: flask.Response) -> flask.Response:
+        if response.mimetype == "text/html":
+            response.headers["Content-Security-Policy"] = POLICY + " ".join(f"'{entry}'" for entry in app.csp_hashes())
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["Referrer-Policy"] = "same-origin"
+        response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
+        return response
+
+
+def _private(folder: Path) -> Path:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def _secret(path: Path) -> bytes:
+    """Return the key that signs handles, the same in every worker and after a restart; made at the first start."""
+    if not path.exists():
+        _private(path.parent)
+        draft = path.with_name(f"{path.name}.{os.getpid()}")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secrets.token_bytes(32))
+        try:
+            os.link(draft, path)  # the first worker wins, the others read its key
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return path.read_bytes()
+
+
+def render_once(app: dash.Dash) -> None:
+    """Ask the app for its page, so that this process knows every script that the page will ask for.
+
+    A worker that has not rendered the page answers requests for Dash's own scripts with HTTP 500 (Dash 4.4.1).
+    """
+    client: Any = app.server.test_client()
+    for address in ("/", "/_dash-layout", "/_dash-dependencies"):
+        client.get(address)

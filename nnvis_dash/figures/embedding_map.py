@@ -1,0 +1,81 @@
+"""The embedding map's frame: four empty traces and their look; the browser fills them from typed arrays.
+
+Invariant: the geometry is never in this figure. Coordinates come once as typed arrays from their own route, colours and
+selections are changed in the browser (`assets/embedding.js`), which knows the traces by these numbers.
+"""
+
+from __future__ import annotations
+
+import plotly.graph_objects as go
+
+from nnvis_dash.figures import theme
+
+POINTS, MISTAKES, PLACED, PRIMARY = range(4)
+
+
+def embedding_map() -> go.Figure:
+    """Return the empty map: points, rings around mistakes, placed samples, the primary sample."""
+    quiet = {"mode": "markers", "x": [], "y": [], "showlegend": False}
+    figure = go.Figure(
+        [
+            go.Scattergl(
+                **quiet,
+                name="samples",
+                hoverinfo="none",
+                marker={"size": 6, "color": theme.NO_CLASS, "opacity": 0.85, "line": {"width": 0}},
+                selected={"marker": {"opacity": 1.0}},
+                unselected={"marker": {"opacity": 0.12}},
+            ),
+            go.Scattergl(
+                **quiet,
+                name="mistakes",
+                hoverinfo="skip",
+                marker={
+                    "size": 9,
+                    "symbol": "circle-open",
+                    "color": theme.INK,
+                    "opacity": 0.9,
+                    "line": {"width": 1.4, "color": theme.INK},
+                },
+            ),
+            go.Scattergl(
+                **quiet,
+                name="placed",
+                hoverinfo="none",
+                marker={
+                    "size": 12,
+                    "symbol": "diamond",
+                    "color": theme.PAPER,
+                    "line": {"width": 2, "color": theme.ACCENT},
+                },
+            ),
+            go.Scattergl(
+                **quiet,
+                name="primary",
+                hoverinfo="skip",
+                marker={
+                    "size": 18,
+                    "symbol": "circle-open",
+                    "color": theme.ACCENT,
+                    "line": {"width": 3, "color": theme.ACCENT},
+                },
+            ),
+        ]
+    )
+    axis = {"visible": False, "showgrid": False, "zeroline": False, "fixedrange": False}
+    figure.update_layout(
+        margin={"l": 6, "r": 6, "t": 6, "b": 6},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"family": theme.FONT, "color": theme.INK, "size": 12},
+        xaxis=axis,
+        yaxis={**axis, "scaleanchor": "x"},
+        dragmode="lasso",
+        hovermode="closest",
+        hoverdistance=8,
+        uirevision="fixed",
+        newselection={"line": {"color": theme.ACCENT, "width": 1.5, "dash": "dot"}},
+        activeselection={"fillcolor": theme.ACCENT, "opacity": 0.06},
+        meta={"confidence": theme.CONFIDENCE, "entropy": theme.ENTROPY, "wrong": theme.WRONG, "right": theme.RIGHT},
+    )
+    return figure

@@ -1,0 +1,144 @@
+"""Flask routes for what is too large or too frequent for a callback: images, and typed arrays for the map.
+
+Everything here is addressed by content, so the browser may keep it for ever. An unknown name is a 404 without details.
+Arrays travel little-endian.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import flask
+import numpy as np
+from PIL import Image
+
+from nnvis_dash.errors import NNVisError
+from nnvis_dash.services import Services
+from nnvis_dash.state.ids import decode_ids
+from nnvis_dash.workspace.pixels import encode_png
+
+FOREVER = "private, max-age=31536000, immutable"
+LARGEST_SIDE = 1024
+
+
+def _or_404(view: Callable[..., flask.Response]) -> Callable[..., flask.Response]:
+    """Turn what a user's address can cause into a 404, the same for what is missing and what is malformed."""
+
+    @wraps(view)
+    def answer(*args: Any, **kwargs: Any) -> flask.Response:
+        try:
+            return view(*args, **kwargs)
+        except (NNVisError, IndexError):
+            flask.abort(404)
+
+    return answer
+
+
+def _binary(*arrays: Any, kind: str = "application/octet-stream", keep: bool = True) -> flask.Response:
+    response = flask.Response(b"".join(np.ascontiguousarray(array).tobytes() for array in arrays), mimetype=kind)
+    response.headers["Cache-Control"] = FOREVER if keep else "no-store"
+    return response
+
+
+def blueprint(services: Services) -> flask.Blueprint:
+    """Return the routes over these services."""
+    routes = flask.Blueprint("nnvis", __name__)
+
+    @routes.get("/image/<dataset>/<int:sample>.png")
+    @_or_404
+    def image(dataset: str, sample: int) -> flask.Response:
+        """One image as it is stored; `?side=` limits the longer side, in pixels."""
+        pixels = services.dataset(dataset).image(sample)
+        side = min(flask.request.args.get("side", LARGEST_SIDE, type=int), LARGEST_SIDE)
+        if side > 0 and max(pixels.shape[:2]) > side:
+            picture = Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels)
+            picture.thumbnail((side, side), Image.Resampling.BILINEAR)
+            stream = io.BytesIO()
+            picture.save(stream, format="PNG", compress_level=1)
+            data = stream.getvalue()
+        else:
+            data = encode_png(pixels)
+        response = flask.Response(data, mimetype="image/png")
+        response.headers["Cache-Control"] = FOREVER
+        return response
+
+    @routes.get("/map/<key>/points")
+    @_or_404
+    def points(key: str) -> flask.Response:
+        """The map: n sample ids (int32), then n x, then n y (float32)."""
+        artifact = services.workspace.artifacts.load(key)
+        coordinates = artifact.array("coordinates").astype("<f4")
+        ids = artifact.array("sample_ids").astype("<i4")
+        return _binary(ids, coordinates[:, 0], coordinates[:, 1])
+
+    @routes.get("/map/<key>/frames")
+    @_or_404
+    def frames(key: str) -> flask.Response:
+        """The frames after `?after=`: n ids (int32), then each frame's n x and n y (float32).
+
+        The headers `X-Points` and `X-Frames` give n and the number of frames, `X-Last` the number of the last one.
+        """
+        after = flask.request.args.get("after", -1, type=int)
+        limit = min(flask.request.args.get("limit", 200, type=int), 400)
+        parts = services.workspace.artifacts.parts(key)
+        names = parts.names()
+        numbers = sorted(int(name.removeprefix("frame-")) for name in names if name.startswith("frame-"))
+        numbers = [number for number in numbers if number > after][:limit]
+        if "ids" not in names or not numbers:
+            response = _binary(keep=False)
+            response.headers.update({"X-Points": "0", "X-Frames": "0", "X-Last": str(after)})
+            return response
+        ids = next(iter(parts.load("ids").values())).astype("<i4")
+        arrays = []
+        for number in numbers:
+            coordinates = parts.load(f"frame-{number:06d}")["coordinates"].astype("<f4")
+            arrays += [coordinates[:, 0], coordinates[:, 1]]
+        response = _binary(ids, *arrays, keep=False)
+        response.headers.update({"X-Points": str(len(ids)), "X-Frames": str(len(numbers)), "X-Last": str(numbers[-1])})
+        return response
+
+    @routes.get("/attributes/<dataset>/<model>")
+    @_or_404
+    def attributes(dataset: str, model: str) -> flask.Response:
+        """Of all N samples: label, prediction (int32, -1: none), confidence, entropy / log K (f32, NaN: unknown)."""
+        card = services.workspace.dataset(dataset).card
+        chosen = None if model == "-" else services.workspace.model(model)
+        known = chosen is not None and services.index(card.fingerprint, chosen.fingerprint) is not None
+        label, prediction, confidence, entropy = services.attributes(card, chosen)
+        return _binary(
+            label.astype("<i4"),
+            prediction.astype("<i4"),
+            confidence.astype("<f4"),
+            entropy.astype("<f4"),
+            keep=known or chosen is None,
+        )
+
+    @routes.post("/texts")
+    def texts() -> flask.Response:
+        """Keep a large selection on the server; answers with the key that stands for it in the state and in links."""
+        if flask.request.mimetype != "application/json":
+            flask.abort(415)
+        text = flask.request.get_json(silent=True)
+        if not isinstance(text, str) or len(text) > 8_000_000:
+            flask.abort(400)
+        try:
+            decode_ids(text)
+        except NNVisError:
+            flask.abort(400)
+        return flask.jsonify(services.workspace.keep_text(text))
+
+    @routes.get("/texts/<key>")
+    @_or_404
+    def text(key: str) -> flask.Response:
+        """A large selection that was kept."""
+        return flask.jsonify(services.workspace.kept_text(key))
+
+    @routes.get("/healthz")
+    def healthz() -> str:
+        """Whether this process answers."""
+        return "ok"
+
+    return routes

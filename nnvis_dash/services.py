@@ -1,0 +1,177 @@
+"""What a web worker holds to answer anyone: the workspace, the door to the engine, and memory-mapped results.
+
+Invariant: nothing here belongs to one user. Everything remembered is addressed by content, so any worker gives the same
+answer, and a worker that is killed loses nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from nnvis_dash.analysis.index import Index, load_index
+from nnvis_dash.analysis.uncertainty import normalised_entropy
+from nnvis_dash.engine.client import Engine
+from nnvis_dash.engine.jobs import Request
+from nnvis_dash.errors import NotFound
+from nnvis_dash.settings import Settings
+from nnvis_dash.state.ids import decode_ids
+from nnvis_dash.state.selection import Selection
+from nnvis_dash.state.session import Session
+from nnvis_dash.types import DatasetCard, ModelCard
+from nnvis_dash.workspace.datasets import Dataset
+from nnvis_dash.workspace.store import Workspace
+
+Value = TypeVar("Value")
+
+
+class Recent:
+    """The last `limit` values by key, least recently used out first; safe to use from several threads."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._values: OrderedDict[Any, Any] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: Any, make: Callable[[], Value]) -> Value:
+        """Return the value of `key`, made now if it isn't there. What `make` raises is not remembered."""
+        with self._lock:
+            if key in self._values:
+                self._values.move_to_end(key)
+                return self._values[key]  # type: ignore[no-any-return]
+        value = make()
+        with self._lock:
+            self._values[key] = value
+            self._values.move_to_end(key)
+            while len(self._values) > self._limit:
+                self._values.popitem(last=False)
+        return value
+
+
+@dataclass(frozen=True)
+class Services:
+    """The workspace and the engine, and the questions that several callbacks ask of them."""
+
+    settings: Settings
+    workspace: Workspace
+    engine: Engine
+    _datasets: Recent = field(default_factory=lambda: Recent(8))
+    _indexes: Recent = field(default_factory=lambda: Recent(16))
+
+    def dataset(self, fingerprint: str) -> Dataset:
+        """Open a dataset (memory-mapped); NotFound names what is there."""
+        return self._datasets.get(fingerprint, lambda: self.workspace.dataset(fingerprint))
+
+    def dataset_card(self, session: Session) -> DatasetCard | None:
+        """Return the session's dataset, None where it has none or it was removed."""
+        return next((card for card in self.workspace.datasets() if card.fingerprint == session.dataset), None)
+
+    def models(self, session: Session) -> list[ModelCard]:
+        """Return the session's classifiers that are still there, in their order."""
+        known = {card.fingerprint: card for card in self.workspace.models()}
+        return [known[fingerprint] for fingerprint in session.classifiers if fingerprint in known]
+
+    def fitting(self, dataset: DatasetCard) -> list[ModelCard]:
+        """Return the classifiers whose classes are this dataset's, by name where both have names, else by number."""
+        return [card for card in self.workspace.models() if fits(card, dataset)]
+
+    def start(self) -> Session:
+        """Return the session that a page without a link opens: the first dataset with classifiers that fit it."""
+        cards = self.workspace.datasets()
+        for card in cards:
+            models = self.fitting(card)
+            if models:
+                return Session(card.fingerprint, tuple(model.fingerprint for model in models))
+        return Session(cards[0].fingerprint if cards else "")
+
+    def class_names(self, dataset: DatasetCard, model: ModelCard | None) -> tuple[str, ...]:
+        """Return the names to show for a classifier's outputs, else the dataset's, else numbers."""
+        if model is not None and model.class_names:
+            return model.class_names
+        if dataset.class_names and (model is None or len(dataset.class_names) == model.n_classes):
+            return dataset.class_names
+        return tuple(str(number) for number in range(model.n_classes if model else len(dataset.class_names)))
+
+    def labels(self, dataset: DatasetCard, model: ModelCard | None) -> npt.NDArray[np.int32] | None:
+        """Return the labels as output numbers of the classifier (N,), -1 where there is none; None without labels."""
+        labels = self.dataset(dataset.fingerprint).labels
+        names = self.class_names(dataset, model)
+        if labels is None or not dataset.class_names or names == dataset.class_names:
+            return labels
+        if set(names) != set(dataset.class_names):
+            return labels
+        order = np.array([*(names.index(name) for name in dataset.class_names), -1], dtype=np.int32)
+        return order[labels]  # -1 takes the last entry, which is -1
+
+    def index_request(self, dataset: str, model: str) -> Request:
+        """Return the request for the index of a classifier over a dataset."""
+        return Request("index", {"model": model, "dataset": dataset, "precision": "float32"})
+
+    def index(self, dataset: str, model: str) -> Index | None:
+        """Return the finished index, None while there is none; never waits."""
+        key = self.index_request(dataset, model).key
+
+        def load() -> Index:
+            return load_index(self.workspace.artifacts.load(key))
+
+        try:
+            return self._indexes.get(key, load)
+        except NotFound:
+            return None
+
+    def accuracy(self, dataset: DatasetCard, model: ModelCard) -> float | None:
+        """Return the share of labelled samples that are predicted right, None where it isn't known."""
+        right = self.correct(dataset, model)
+        if right is None or not (right >= 0).any():
+            return None
+        return float((right[right >= 0] == 1).mean())
+
+    def correct(self, dataset: DatasetCard, model: ModelCard) -> npt.NDArray[np.int8] | None:
+        """Return (N,) int8: 1 right, 0 wrong, -1 without a label; None where labels or index are missing."""
+        index = self.index(dataset.fingerprint, model.fingerprint)
+        labels = self.labels(dataset, model)
+        if index is None or labels is None:
+            return None
+        right = (predictions(index) == labels).astype(np.int8)
+        right[labels < 0] = -1
+        return right
+
+    def chosen(self, selection: Selection) -> npt.NDArray[np.int64]:
+        """Return the selected sample ids, whether they stand in the state or are kept on the server."""
+        text = selection.samples
+        if text.startswith("@"):
+            text = self.workspace.kept_text(text[1:])
+        return np.array(decode_ids(text), dtype=np.int64)
+
+    def attributes(self, dataset: DatasetCard, model: ModelCard | None) -> tuple[npt.NDArray[Any], ...]:
+        """Return label, prediction (-1 for none), confidence and entropy / log K (NaN for unknown), each (N,)."""
+        n = dataset.n_samples
+        labels = self.labels(dataset, model)
+        label = np.full(n, -1, dtype=np.int32) if labels is None else np.asarray(labels)
+        index = None if model is None else self.index(dataset.fingerprint, model.fingerprint)
+        if index is None:
+            unknown = np.full(n, np.nan, dtype=np.float32)
+            return label, np.full(n, -1, dtype=np.int32), unknown, unknown
+        probabilities = np.asarray(index.probabilities)
+        entropy = normalised_entropy(probabilities).astype(np.float32)
+        return label, predictions(index), probabilities.max(axis=1).astype(np.float32), entropy
+
+
+def predictions(index: Index) -> npt.NDArray[np.int32]:
+    """Return the predicted class of every sample, (N,)."""
+    return np.asarray(index.probabilities).argmax(axis=1).astype(np.int32)
+
+
+def fits(model: ModelCard, dataset: DatasetCard) -> bool:
+    """Whether a classifier's classes are the dataset's: by name where both have names, else by their number."""
+    if not dataset.class_names:
+        return True
+    if model.class_names:
+        return set(model.class_names) == set(dataset.class_names)
+    return model.n_classes == len(dataset.class_names)
