@@ -1,4 +1,4 @@
-"""The callback graph, read from Dash's own dependency list: who triggers whom, with ranks that show there is no circle."""
+"""The callback graph, read from Dash's own dependency list: who triggers whom, with ranks that rule circles out."""
 
 from __future__ import annotations
 
@@ -57,11 +57,10 @@ def ranks(app: Dash) -> dict[str, int]:
 
 
 def mermaid(app: Dash) -> str:
-    """Return the graph as Mermaid text: plain arrows ask the server, dotted ones stay in the browser, thick ones are jobs."""
+    """Return the graph as Mermaid text; the arrows are explained in `page_text`."""
     ranked = ranks(app)
-    names = {
-        endpoint: f"n{number}" for number, endpoint in enumerate(sorted(ranked, key=lambda name: (ranked[name], name)))
-    }
+    ordered = sorted(ranked, key=lambda name: (ranked[name], name))
+    names = {endpoint: f"n{number}" for number, endpoint in enumerate(ordered)}
     arrow = {"server": "-->", "browser": "-.->", "job": "==>"}
     lines = ["flowchart LR"]
     lines += [f'    {short}["{endpoint}"]' for endpoint, short in names.items()]

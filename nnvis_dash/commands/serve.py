@@ -142,7 +142,7 @@ def _check_port(settings: Settings) -> None:
 
 
 def _await_web(settings: Settings, web: subprocess.Popen[bytes], seconds: float = 60.0) -> None:
-    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104
+    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
     address = f"http://{host}:{settings.port}/healthz"
     end = time.monotonic() + seconds
     while time.monotonic() < end:
