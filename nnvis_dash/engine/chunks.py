@@ -1,0 +1,191 @@
+"""Long work over N samples, cut into chunks of about half a second that each keep their own result.
+
+A chunk is an interval of samples; its arrays are saved as a part of the job's artifact by the worker that computed
+them, and only how long it took comes back. What is missing is found from the names of the parts, so an interrupted run
+is taken up where it stopped, even when chunks had another size then.
+"""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from distributed import Future
+
+from nnvis_dash.engine.job import Job, describe, outcome_error
+from nnvis_dash.engine.jobs import Request
+from nnvis_dash.engine.launch import BATCH, CHUNK
+from nnvis_dash.errors import EngineError
+
+Arrays: TypeAlias = Mapping[str, npt.NDArray[Any]]
+Compute: TypeAlias = Callable[[Job, int, int], Arrays]  # (job, start, stop) -> arrays of stop - start rows
+
+TARGET = 0.4  # seconds that a chunk is meant to take
+FIRST = 32  # samples of the first chunk
+LARGEST = 4096
+GROWTH = 4  # a chunk is at most so many times as large as the largest before
+AHEAD = 2  # chunks in flight for each worker: one running, one waiting beside it
+
+
+def part_name(start: int, stop: int) -> str:
+    """Return the name of the part that holds samples start..stop-1."""
+    return f"chunk-{start:09d}-{stop:09d}"
+
+
+def part_interval(name: str) -> tuple[int, int] | None:
+    """Return what `part_name` was given, None for a part that is no chunk."""
+    prefix, _, rest = name.partition("-")
+    start, _, stop = rest.partition("-")
+    return (int(start), int(stop)) if prefix == "chunk" and start.isdigit() and stop.isdigit() else None
+
+
+def missing(intervals: Iterable[tuple[int, int]], total: int) -> list[tuple[int, int]]:
+    """Return the intervals of 0..total that the given ones leave open, in order; overlaps are allowed.
+
+    >>> missing([(0, 2), (5, 6)], 8)
+    [(2, 5), (6, 8)]
+    """
+    gaps, reached = [], 0
+    for start, stop in sorted(intervals):
+        if start > reached:
+            gaps.append((reached, min(start, total)))
+        reached = max(reached, stop)
+    if reached < total:
+        gaps.append((reached, total))
+    return [(start, stop) for start, stop in gaps if start < stop]
+
+
+class Pace:
+    """Choose the next chunk's size from how long the last ones took."""
+
+    def __init__(self) -> None:
+        self.size = FIRST
+
+    def saw(self, n: int, seconds: float) -> None:
+        """Take note of a chunk; one that was cut short at a gap's end doesn't count."""
+        if n >= min(self.size, FIRST):
+            wish = n * TARGET / max(seconds, 1e-3)
+            wish = min(wish, n * GROWTH, LARGEST)
+            self.size = max(FIRST, int(wish) // FIRST * FIRST)
+
+
+def run_chunk(compute: Compute, path: str, kind: str, text: str, attempt: int, start: int, stop: int) -> dict[str, Any]:
+    """Compute one chunk in a worker and keep it; return the seconds it took, or the error in words."""
+    try:
+        job = Job(path, Request.from_text(kind, text), attempt)
+        job.wanted()
+        began = time.perf_counter()
+        job.parts.save(part_name(start, stop), compute(job, start, stop))
+        return {"n": stop - start, "seconds": time.perf_counter() - began}
+    except Exception as error:
+        return describe(error)
+
+
+def in_chunks(job: Job, total: int, compute: Compute, message: str = "") -> None:
+    """Compute what is missing of samples 0..total, with progress.
+
+    Parameters
+    ----------
+    job : Job
+        A coordinator; it launches the chunks at low priority, each taking the resource `batch`.
+    total : int
+        Number of samples.
+    compute : callable
+        A function of a module (it crosses the wire by its name).
+
+    Raises
+    ------
+    Cancelled
+        Nobody wants the job any more; what was computed is kept.
+    NNVisError
+        What a chunk raised.
+    """
+    kept = [interval for name in job.parts.names() if (interval := part_interval(name)) is not None]
+    gaps = missing(kept, total)
+    done = total - sum(stop - start for start, stop in gaps)
+    job.progress(done, total, message)
+    pace = Pace()
+    arrived: queue.SimpleQueue[Future] = queue.SimpleQueue()
+    flying: dict[str, Future] = {}
+    n_ahead = AHEAD * max(1, len(job.client.nthreads()))
+    try:
+        while gaps or flying:
+            while gaps and len(flying) < (1 if pace.size == FIRST and not done else n_ahead):
+                start, end = gaps.pop(0)
+                stop = min(start + pace.size, end)
+                if stop < end:
+                    gaps.insert(0, (stop, end))
+                future = _submit(job, compute, start, stop)
+                flying[future.key] = future
+                future.add_done_callback(arrived.put)
+            try:
+                future = arrived.get(timeout=0.1)
+            except queue.Empty:
+                job.progress(done, total, message)
+                continue
+            outcome = _outcome(future)
+            flying.pop(future.key).release()
+            pace.saw(outcome["n"], outcome["seconds"])
+            done += outcome["n"]
+            job.progress(done, total, message)
+    finally:
+        if flying:
+            job.client.cancel(list(flying.values()))
+
+
+def _submit(job: Job, compute: Compute, start: int, stop: int) -> Future:
+    return job.client.submit(
+        run_chunk,
+        compute,
+        job.path,
+        job.request.kind,
+        job.request.text,
+        job.attempt,
+        start,
+        stop,
+        key=f"{job.request.kind}-chunk-{job.key}-{job.attempt}-{start}-{stop}",
+        priority=CHUNK,
+        resources=BATCH,
+    )
+
+
+def _outcome(future: Future) -> dict[str, Any]:
+    """Return what a chunk said, or raise what it says."""
+    if future.status != "finished":
+        error = future.exception() if future.status == "error" else None
+        name = type(error).__name__ if error is not None else future.status
+        if name == "KilledWorker":
+            raise EngineError(
+                "The engine's workers were killed several times on the same images",
+                "They may have run out of memory: use smaller images or a smaller model.",
+            )
+        raise EngineError(f"A part of the job was lost: {name}", "Start it again: what was computed is kept.")
+    outcome: dict[str, Any] = future.result()
+    if "error" in outcome:
+        raise outcome_error(outcome)
+    return outcome
+
+
+def gather(job: Job, total: int, room: Callable[[str, tuple[int, ...], np.dtype[Any]], npt.NDArray[Any]]) -> Arrays:
+    """Put the chunks' arrays together, each row at its sample's place.
+
+    Parameters
+    ----------
+    room : callable
+        (name, shape, dtype) -> an array to be filled; a memory-mapped one keeps the memory flat.
+    """
+    together: dict[str, npt.NDArray[Any]] = {}
+    for name in sorted(job.parts.names()):
+        interval = part_interval(name)
+        if interval is None:
+            continue
+        start, stop = interval
+        for entry, rows in job.parts.load(name).items():
+            if entry not in together:
+                together[entry] = room(entry, (total, *rows.shape[1:]), rows.dtype)
+            together[entry][start:stop] = rows
+    return together

@@ -1,0 +1,217 @@
+"""A job as its kind's function sees it, inside an engine worker, and the one task that runs every kind.
+
+The broad `except` here is one of the project's two: whatever ends a job badly becomes a reason in its row.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nnvis_dash import errors
+from nnvis_dash.engine.jobs import JobTable, Request
+from nnvis_dash.engine.kinds import KINDS
+from nnvis_dash.errors import Cancelled, EngineError, NNVisError
+from nnvis_dash.workspace.store import Workspace
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    from distributed import Client
+
+    from nnvis_dash.analysis.classifier import Classifier
+    from nnvis_dash.workspace.artifacts import Parts
+    from nnvis_dash.workspace.datasets import Dataset
+
+logger = logging.getLogger(__name__)
+
+BEAT = 1.0  # seconds between two signs of life
+LOOK = 0.1  # seconds between two looks at the table
+
+
+@lru_cache(maxsize=8)
+def open_workspace(path: str) -> tuple[Workspace, JobTable]:
+    """Open a workspace and its job table, once a process."""
+    workspace = Workspace(path)
+    return workspace, JobTable(Path(path) / "cache" / "jobs")
+
+
+class Job:
+    """One run of one request.
+
+    Parameters
+    ----------
+    path : str
+        The workspace's folder.
+    request : Request
+    attempt : int
+        The attempt of the row that this run belongs to.
+    """
+
+    def __init__(self, path: str, request: Request, attempt: int) -> None:
+        self.path = path
+        self.request = request
+        self.key = request.key
+        self.attempt = attempt
+        self.workspace, self.table = open_workspace(path)
+        self._looked = 0.0
+        self._cancelled = threading.Event()
+        self._state: dict[str, Any] = {}
+        self._left = False
+
+    @cached_property
+    def client(self) -> Client:
+        """The worker's own client, for a coordinator that launches chunks."""
+        from distributed import get_client
+
+        return get_client()
+
+    def leave_thread(self) -> None:
+        """Give the worker's thread back, before waiting for other tasks; may be called again."""
+        if not self._left:
+            from distributed import secede
+
+            self._left = True
+            self.client  # noqa: B018  # it is found through the task, which a thread of our own isn't
+            secede()
+
+    @property
+    def parts(self) -> Parts:
+        """What is kept of an unfinished run."""
+        return self.workspace.artifacts.parts(self.key)
+
+    def classifier(self, fingerprint: str) -> Classifier:
+        """Return a warm classifier of this worker."""
+        from nnvis_dash.engine.worker import WARM
+
+        return WARM.get(self.workspace, fingerprint)
+
+    def dataset(self, fingerprint: str) -> Dataset:
+        """Return a dataset, opened once a worker."""
+        return _dataset(self.path, fingerprint)
+
+    def progress(self, done: int, total: int, message: str = "") -> None:
+        """Say how far the job is; at most ten times a second reach the table.
+
+        Raises
+        ------
+        Cancelled
+            Nobody wants it any more.
+        """
+        self._state = {"done": int(done), "total": int(total), "message": message}
+        self.check()
+
+    def check(self) -> None:
+        """Raise Cancelled when nobody wants the job any more; cheap enough for every iteration."""
+        now = time.monotonic()
+        if now - self._looked >= LOOK:
+            self._looked = now
+            self._write()
+        if self._cancelled.is_set():
+            raise Cancelled("The job was cancelled", "What was computed is kept: start it again to go on.")
+
+    def wanted(self) -> None:
+        """Raise Cancelled when nobody wants the job any more, without changing its row: for a chunk."""
+        if not self.table.wanted(self.key, self.attempt):
+            raise Cancelled("The job was cancelled", "What was computed is kept: start it again to go on.")
+
+    def save(self, arrays: Mapping[str, npt.NDArray[np.generic]], card: Mapping[str, Any]) -> None:
+        """Save the job's artifact."""
+        self.workspace.artifacts.save(self.key, arrays, card)
+
+    def _write(self, **changes: Any) -> None:
+        if not self.table.update(self.key, self.attempt, **{**self._state, **changes}):
+            self._cancelled.set()
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Show signs of life while the job runs."""
+        over = threading.Event()
+
+        def beat() -> None:
+            while not over.wait(BEAT):
+                self._write()
+
+        self._write(state="running", started=time.time(), reason="")
+        self.check()
+        heart = threading.Thread(target=beat, name=f"heartbeat-{self.key[:8]}", daemon=True)
+        heart.start()
+        try:
+            yield
+        finally:
+            over.set()
+            heart.join()
+
+    def end(self, state: str, reason: str = "") -> None:
+        """Write the last word into the row, unless it was cancelled before."""
+        done = self._state.get("total", 0) if state == "done" else self._state.get("done", 0)
+        self.table.update(self.key, self.attempt, **{**self._state, "done": done}, state=state, reason=reason)
+
+
+@lru_cache(maxsize=16)
+def _dataset(path: str, fingerprint: str) -> Dataset:
+    return open_workspace(path)[0].dataset(fingerprint)
+
+
+def run(path: str, kind: str, text: str, attempt: int) -> dict[str, str]:
+    """Run one job in an engine worker and return how it ended; it never raises.
+
+    Parameters
+    ----------
+    path : str
+        The workspace's folder.
+    kind, text : str
+        The request, its parameters as JSON.
+    attempt : int
+        The attempt of the row that this run belongs to.
+
+    Returns
+    -------
+    dict of str
+        {"state": "done"}, or also "error", "what" and "mend": see `outcome_error`.
+    """
+    began = time.perf_counter()
+    job: Job | None = None
+    try:
+        request = Request.from_text(kind, text)
+        entry = KINDS[kind]
+        job = Job(path, request, attempt)
+        if request.read.batch:
+            job.leave_thread()
+        if not (request.read.kept and job.workspace.artifacts.has(job.key)):
+            with job.running():
+                entry.function(job, request.read)
+        job.end("done")
+        logger.info("%s %s: %.3f s", kind, job.key[:8], time.perf_counter() - began)
+        return {"state": "done"}
+    except Exception as error:
+        outcome = describe(error)
+        if job is not None:
+            job.end(outcome["state"], reason=str(outcome_error(outcome)))
+        level = logging.INFO if isinstance(error, NNVisError) else logging.ERROR
+        name = kind if job is None else f"{kind} {job.key[:8]}"
+        logger.log(level, "%s: %s", name, outcome["state"], exc_info=level == logging.ERROR)
+        return outcome
+
+
+def describe(error: Exception) -> dict[str, str]:
+    """Put an error into words that can cross the wire without being pickled."""
+    if isinstance(error, NNVisError):
+        state = "cancelled" if isinstance(error, Cancelled) else "failed"
+        return {"state": state, "error": type(error).__name__, "what": error.what, "mend": error.mend}
+    what = f"The job stopped unexpectedly: {type(error).__name__}"
+    return {"state": "failed", "error": "EngineError", "what": what, "mend": "The engine's log says more."}
+
+
+def outcome_error(outcome: Mapping[str, str]) -> NNVisError:
+    """Return the error that `describe` put into words."""
+    kind = getattr(errors, outcome.get("error", ""), EngineError)
+    if not (isinstance(kind, type) and issubclass(kind, NNVisError)):
+        kind = EngineError
+    return kind(outcome.get("what", "The job ended badly"), outcome.get("mend", ""))

@@ -1,0 +1,205 @@
+"""What a job is: a request with a key made of its content, and a row that every process can read.
+
+A row has one writer at a time: the attempt that it names. A cancelled or failed job that is asked for again gets the
+next attempt, so that a task of an earlier one, which may still be running, finds that it is no longer wanted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from diskcache import Cache, JSONDisk
+
+from nnvis_dash.state.ids import content_key
+
+JobState: TypeAlias = Literal["queued", "running", "done", "failed", "cancelled"]
+CODE_VERSION = 1  # of everything that an artifact's content depends on and that no kind's own version covers
+STALE = 10.0  # seconds without a sign of life after which a job is submitted again
+KEPT_ROWS = 500  # finished rows that are remembered
+
+
+@dataclass(frozen=True)
+class Request:
+    """A job that someone wants: its kind, and parameters that JSON can hold.
+
+    Two requests with equal content have the same key, whether they spell out a default or leave it out.
+    """
+
+    kind: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def read(self) -> Any:
+        """The parameters as the kind's frozen dataclass.
+
+        Raises
+        ------
+        NotFound
+            There is no such kind.
+        ParameterError
+            A parameter that the kind doesn't have, or of a wrong type.
+        """
+        from nnvis_dash.engine.kinds import KINDS
+
+        return KINDS[self.kind].read(self.parameters)
+
+    @cached_property
+    def key(self) -> str:
+        """The name of the job and of its artifact: 32 hex digits."""
+        return self.read.key(self.kind)
+
+    @property
+    def text(self) -> str:
+        """The parameters as JSON, defaults left out as they were given."""
+        return json.dumps(dict(self.parameters), sort_keys=True)
+
+    @classmethod
+    def from_text(cls, kind: str, text: str) -> Request:
+        """Read what `text` wrote."""
+        return cls(kind, json.loads(text))
+
+
+@dataclass(frozen=True)
+class Row:
+    """How a job stands."""
+
+    key: str
+    kind: str
+    title: str
+    state: JobState = "queued"
+    done: int = 0
+    total: int = 0
+    message: str = ""
+    reason: str = ""  # why it failed, for a person to read
+    started: float = 0.0  # seconds since 1970; 0: not yet
+    heartbeat: float = 0.0  # seconds since 1970
+    attempt: int = 0
+    waiters: int = 0  # who would miss it; a job that is left by the last of them is cancelled
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more will happen."""
+        return self.state in ("done", "failed", "cancelled")
+
+    @property
+    def stale(self) -> bool:
+        """Whether its worker seems to be gone. A wrong guess is harmless: equal tasks run once."""
+        return not self.finished and abs(time.time() - self.heartbeat) > STALE
+
+    @property
+    def fraction(self) -> float:
+        """The part that is done, 0 to 1."""
+        return min(1.0, self.done / self.total) if self.total > 0 else float(self.state == "done")
+
+
+_FIELDS = frozenset(entry.name for entry in fields(Row))
+
+
+def content(kind: str, parameters: Any, version: int) -> str:
+    """Return the key of a kind's parameters (a dataclass) in this version of the code."""
+    return content_key(kind, asdict(parameters), version, CODE_VERSION)
+
+
+class JobTable:
+    """The rows of all jobs of a workspace, shared by every web worker and engine worker through diskcache.
+
+    Parameters
+    ----------
+    path : Path
+        The folder; made with mode 0700. A damaged table is set aside and begun anew, for artifacts hold all results.
+    """
+
+    def __init__(self, path: Path) -> None:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            self._cache = self._open(path)
+        except sqlite3.DatabaseError:
+            path.rename(path.with_name(f"{path.name}-damaged-{time.time_ns()}"))
+            path.mkdir(mode=0o700)
+            self._cache = self._open(path)
+        self._pid = os.getpid()
+
+    @staticmethod
+    def _open(path: Path) -> Cache:
+        return Cache(str(path), disk=JSONDisk, eviction_policy="none", cull_limit=0, timeout=10)
+
+    def get(self, key: str) -> Row | None:
+        """Return a job's row, None where there is none."""
+        record = self._cache.get(key, retry=True)
+        return None if record is None else _row(record)
+
+    def rows(self) -> list[Row]:
+        """Return all rows, the last submitted first."""
+        found = (self.get(key) for key in self._cache.iterkeys(reverse=True))
+        known = [row for row in found if row is not None]
+        return sorted(known, key=lambda row: (not row.finished, row.started or row.heartbeat), reverse=True)
+
+    def claim(self, key: str, kind: str, title: str, held: int = 0) -> Row:
+        """Return the row of a job that is queued or running with one more waiter, else begin its next attempt.
+
+        `held` is the attempt that the waiter is counted in already.
+        """
+        with self._cache.transact(retry=True):
+            row = self.get(key)
+            if row is not None and not row.finished:
+                row = replace(row, waiters=row.waiters + (row.attempt != held))
+            else:
+                attempt = 1 if row is None else row.attempt + 1
+                row = Row(key, kind, title, heartbeat=time.time(), attempt=attempt, waiters=1)
+            self._put(row)
+        if row.attempt == 1 and row.waiters == 1 and len(self._cache) > KEPT_ROWS * 1.2:
+            self._prune()
+        return row
+
+    def update(self, key: str, attempt: int, **changes: Any) -> bool:
+        """Change a row and its heartbeat, unless the attempt is over; return whether it is still wanted."""
+        with self._cache.transact(retry=True):
+            row = self.get(key)
+            if row is None or row.attempt != attempt or row.finished:
+                return False
+            self._put(replace(row, heartbeat=time.time(), **changes))
+        return True
+
+    def wanted(self, key: str, attempt: int) -> bool:
+        """Return whether that attempt is still to go on."""
+        row = self.get(key)
+        return row is not None and row.attempt == attempt and not row.finished
+
+    def cancel(self, key: str) -> bool:
+        """Cancel a job that is queued or running, whoever waits; return whether there was one."""
+        row = self.get(key)
+        return row is not None and self.update(key, row.attempt, state="cancelled", message="")
+
+    def leave(self, key: str, attempt: int) -> bool:
+        """Take one waiter off; the last one cancels the job. Return whether it was the last."""
+        with self._cache.transact(retry=True):
+            row = self.get(key)
+            if row is None or row.attempt != attempt or row.finished:
+                return False
+            waiters = max(0, row.waiters - 1)
+            self._put(replace(row, waiters=waiters, state=row.state if waiters else "cancelled"))
+        return waiters == 0
+
+    def close(self) -> None:
+        """Close the file."""
+        self._cache.close()
+
+    def _put(self, row: Row) -> None:
+        self._cache.set(row.key, asdict(row), retry=True)
+
+    def _prune(self) -> None:
+        """Forget the oldest finished rows."""
+        for row in [row for row in self.rows() if row.finished][KEPT_ROWS:]:
+            self._cache.delete(row.key, retry=True)
+
+
+def _row(record: dict[str, Any]) -> Row:
+    return Row(**{name: value for name, value in record.items() if name in _FIELDS})

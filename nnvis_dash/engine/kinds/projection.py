@@ -1,0 +1,225 @@
+"""`projection`: samples in two dimensions, with every frame of the way there kept while it is computed.
+
+A frame is a part ``frame-<iteration>`` of the artifact with ``coordinates`` (n, 2); the part ``ids`` comes first.
+Frames stay after the end, so that a page can replay them.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+import numpy as np
+
+from nnvis_dash.engine.kinds import KINDS, KindParameters
+from nnvis_dash.engine.launch import require
+from nnvis_dash.errors import DatasetError, ParameterError
+from nnvis_dash.types import Floats
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from nnvis_dash.engine.job import Job
+    from nnvis_dash.workspace.datasets import Dataset
+    from nnvis_dash.workspace.store import Workspace
+
+N_FRAMES = 80  # at most so many are kept
+PIXELS = 32  # raw pixels are compared at this height and width at most
+NICE = 5  # the projection yields the processor to what a person waits for
+
+_one_at_a_time = threading.Semaphore(1)  # a projection uses all cores
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class ProjectionParameters(KindParameters):
+    """Which samples, seen how, projected how."""
+
+    batch: ClassVar[bool] = True
+    dataset: str = ""  # fingerprint
+    model: str | None = None  # fingerprint; not needed for raw pixels
+    features: str = "features"  # "features" (the layer before the last), "pixels" or "layer:<name>"
+    method: str = "tsne"
+    n_samples: int = 1000  # 0: all
+    seed: int = 0
+    parameters: dict = field(default_factory=dict)  # type: ignore[type-arg]  # the method's own
+
+    def title(self, workspace: Workspace) -> str:
+        """Return what the job tray calls the job."""
+        return f"{self.method} of {workspace.dataset(self.dataset).card.name}"
+
+
+@KINDS.register("projection", title="Projection", reference="", parameters=ProjectionParameters)
+def projection(job: Job, parameters: ProjectionParameters) -> None:
+    """Project a sample of a dataset to two dimensions, frame by frame."""
+    from nnvis_dash.analysis.projections import project
+
+    dataset = job.dataset(parameters.dataset)
+    ids = choose_samples(dataset.labels, len(dataset), parameters.n_samples, parameters.seed)
+    job.parts.clear()
+    job.parts.save("ids", {"sample_ids": ids})
+    features = features_of(job, parameters, dataset, ids)
+    keep = _FrameKeeper(job)
+    while not _one_at_a_time.acquire(timeout=0.2):
+        job.progress(0, 0, "waiting for another projection")
+    try:
+        projected = _apart(
+            lambda: project(
+                features, parameters.method, seed=parameters.seed, on_frame=keep.frame, **parameters.parameters
+            )
+        )
+    finally:
+        _one_at_a_time.release()
+    keep.last(projected.coordinates)
+    arrays = {**projected.arrays(), "sample_ids": ids}
+    job.save(
+        arrays,
+        {
+            "method": projected.method,
+            "seed": projected.seed,
+            "parameters": dict(parameters.parameters),
+            "features": parameters.features,
+            "n_samples": len(ids),
+        },
+    )
+
+
+def choose_samples(
+    labels: npt.NDArray[np.int32] | None, n_total: int, n_samples: int, seed: int
+) -> npt.NDArray[np.int64]:
+    """Choose samples at random, each label in proportion to its number.
+
+    Parameters
+    ----------
+    labels : (N,) int32 or None
+        -1: no label, which counts as a label of its own.
+    n_total : int
+        N.
+    n_samples : int
+        How many; 0 or more than N: all.
+    seed : int
+
+    Returns
+    -------
+    (n,) int64
+        Row numbers, ascending. Every label that is there gets one at least, as long as n allows it.
+    """
+    if n_samples <= 0 or n_samples >= n_total:
+        return np.arange(n_total, dtype=np.int64)
+    rng = np.random.default_rng(seed)
+    strata = np.zeros(n_total, np.int64) if labels is None else np.asarray(labels, np.int64)
+    _, group, counts = np.unique(strata, return_inverse=True, return_counts=True)
+    exact = counts * (n_samples / n_total)
+    quota = np.floor(exact).astype(np.int64)
+    if n_samples >= len(counts):
+        quota = np.maximum(quota, 1)
+    while quota.sum() > n_samples:
+        quota[np.argmax(np.where(quota > 1, quota - exact, -np.inf))] -= 1
+    rest = exact - quota
+    for index in np.argsort(-rest, kind="stable")[: n_samples - int(quota.sum())]:
+        quota[index] += 1
+    order = rng.permutation(n_total)
+    rank = np.empty(n_total, np.int64)  # of each sample among those of its label, in random order
+    for index in range(len(counts)):
+        members = order[group[order] == index]
+        rank[members] = np.arange(len(members))
+    return np.flatnonzero(rank < quota[group]).astype(np.int64)
+
+
+def features_of(job: Job, parameters: ProjectionParameters, dataset: Dataset, ids: npt.NDArray[np.int64]) -> Floats:
+    """Return the features (n, D) float32 of some samples; waits for their index, or starts it.
+
+    Raises
+    ------
+    ParameterError
+        No such features, or no classifier where one is needed.
+    """
+    if parameters.features == "pixels":
+        return _pixels(dataset, ids)
+    if parameters.model is None:
+        raise ParameterError(
+            f"The features {parameters.features!r} are a classifier's, and none was chosen",
+            'Choose a classifier, or the features "pixels".',
+        )
+    from nnvis_dash.analysis.index import load_index
+    from nnvis_dash.engine.jobs import Request
+
+    request = Request("index", {"dataset": parameters.dataset, "model": parameters.model})
+    index = load_index(require(job, request, "indexing first"))
+    if parameters.features == "features":
+        return np.asarray(index.features[ids], np.float32)
+    prefix, _, layer = parameters.features.partition(":")
+    if prefix != "layer" or not layer:
+        raise ParameterError(
+            f"There are no features {parameters.features!r}", "Use features, pixels or layer:<name of a layer>."
+        )
+    return np.asarray(index.layer(layer)[ids], np.float32)
+
+
+def _pixels(dataset: Dataset, ids: npt.NDArray[np.int64]) -> Floats:
+    """Return raw pixels (n, h·w·c), 0..1, at 32 × 32 or less."""
+    if len(dataset) == 0:
+        raise DatasetError("The dataset has no images", "Add images to it.")
+    height, width, channels = dataset.card.image_shape or (PIXELS, PIXELS, 3)
+    size = (min(height, PIXELS), min(width, PIXELS), channels)
+    images = dataset.batch(ids.tolist(), size, "squash")
+    return images.reshape(len(ids), -1).astype(np.float32) / 255.0
+
+
+class _FrameKeeper:
+    """Keeps at most `N_FRAMES` frames of a projection, evenly spread over its iterations."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.next = 0
+        self.iteration = -1
+        self.kept = -1
+
+    def frame(self, iteration: int, total: int, coordinates: Floats) -> None:
+        """Keep a frame when its turn has come; raise Cancelled when nobody waits any more."""
+        self.iteration = iteration
+        if iteration >= self.next or iteration >= total:
+            self._keep(iteration, coordinates)
+            self.next = iteration + max(1, -(-total // N_FRAMES))
+        self.job.progress(iteration, total, "projecting")
+
+    def last(self, coordinates: Floats) -> None:
+        """Keep the result as the last frame."""
+        if self.kept == self.iteration and self.kept >= 0:
+            self._keep(self.iteration, coordinates)
+        else:
+            self._keep(self.iteration + 1, coordinates)
+
+    def _keep(self, iteration: int, coordinates: Floats) -> None:
+        self.job.parts.save(f"frame-{iteration:06d}", {"coordinates": np.array(coordinates, np.float32)})
+        self.kept = iteration
+
+
+def _apart(work: Callable[[], Answer]) -> Answer:
+    """Run `work` in a thread of its own that yields the processor to the others."""
+    answers: list[Answer] = []
+    errors: list[BaseException] = []
+
+    def body() -> None:
+        try:
+            if hasattr(os, "setpriority"):
+                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)  # Linux: of this thread only
+            answers.append(work())
+        except BaseException as error:  # handed to the thread that waits
+            errors.append(error)
+
+    thread = threading.Thread(target=body, name="projection", daemon=True)
+    thread.start()
+    thread.join()
+    if errors:
+        raise errors[0]
+    return answers[0]
+
+
+def artifact_parameters(parameters: ProjectionParameters) -> dict[str, Any]:
+    """Return the request's parameters of a projection."""
+    names = ("dataset", "model", "features", "method", "n_samples", "seed", "parameters")
+    return {name: getattr(parameters, name) for name in names}

@@ -1,0 +1,100 @@
+"""How a request becomes a Dask task: the same way from a web worker and from a coordinator inside the engine.
+
+The task's key holds the request's content and the row's attempt, so the scheduler itself runs equal requests once.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from distributed import Client, Future, fire_and_forget
+
+from nnvis_dash.engine.jobs import JobTable, Request, Row
+from nnvis_dash.engine.kinds import KINDS
+from nnvis_dash.errors import Cancelled, EngineError, NotFound
+from nnvis_dash.state.ids import content_key
+
+if TYPE_CHECKING:
+    from nnvis_dash.engine.job import Job
+    from nnvis_dash.workspace.artifacts import Artifact
+    from nnvis_dash.workspace.store import Workspace
+
+PERSON = 10  # priority of what a person waits for
+COORDINATOR = 5
+CHUNK = -10
+BATCH = {"batch": 1}  # the worker resource that chunks take, so that a thread stays free for a person
+
+
+def claim(table: JobTable, workspace: Workspace, request: Request, held: int = 0) -> Row:
+    """Take a share in the request's job, or begin its next attempt; `held`: the attempt that is shared already."""
+    try:
+        title = request.read.title(workspace)
+    except NotFound:  # the task itself will say so
+        title = ""
+    return table.claim(request.key, request.kind, title or KINDS[request.kind].title, held)
+
+
+def launch(client: Client, workspace: Workspace, request: Request, attempt: int, keep: bool) -> Future:
+    """Submit the task of a claimed request, or join the one that is there.
+
+    Parameters
+    ----------
+    keep : bool
+        Whether it is to end when nobody holds its future any more; batch kinds always are.
+    """
+    from nnvis_dash.engine.job import run
+
+    path = str(workspace.path)
+    parameters = request.read
+    future = client.submit(
+        run,
+        path,
+        request.kind,
+        request.text,
+        attempt,
+        key=f"{request.kind}-{request.key}-{attempt}-{content_key(path)[:8]}",
+        priority=COORDINATOR if parameters.batch else PERSON,
+    )
+    if keep or parameters.batch:
+        fire_and_forget(future)
+    return future
+
+
+def require(job: Job, request: Request, message: str = "") -> Artifact:
+    """Return the artifact of another request inside a job, whose progress shows that of the other while it waits.
+
+    Raises
+    ------
+    Cancelled
+        One of the two was cancelled.
+    NNVisError
+        What the other job raised.
+    """
+    from nnvis_dash.engine.job import outcome_error
+
+    artifacts = job.workspace.artifacts
+    if artifacts.has(request.key):
+        return artifacts.load(request.key)
+    job.leave_thread()
+    row = claim(job.table, job.workspace, request)
+    future = launch(job.client, job.workspace, request, row.attempt, keep=False)
+    settled = threading.Event()
+    future.add_done_callback(lambda _: settled.set())
+    try:
+        while not settled.wait(0.1):
+            other = job.table.get(request.key)
+            if other is not None:
+                job.progress(other.done, other.total, message)
+    except Cancelled:
+        job.table.leave(request.key, row.attempt)
+        raise
+    finally:
+        status = future.status
+        outcome = future.result() if status == "finished" else {}
+        future.release()
+    if artifacts.has(request.key):
+        return artifacts.load(request.key)
+    if status == "finished":
+        raise outcome_error(outcome)
+    raise EngineError(f"What the job needs was lost: {status}", "Start it again: what was computed is kept.")

@@ -1,0 +1,142 @@
+"""What an engine worker keeps between tasks: warm classifiers, and TensorFlow imported before the first click.
+
+This module is the workers' preload: `dask worker --preload nnvis_dash.engine.worker --resources batch=1 ...`.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import tempfile
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nnvis_dash.settings import Settings
+
+if TYPE_CHECKING:
+    from nnvis_dash.analysis.classifier import Classifier
+    from nnvis_dash.workspace.store import Workspace
+
+logger = logging.getLogger(__name__)
+
+
+class WarmClassifiers:
+    """Classifiers by fingerprint; the least recently used go when their weights together exceed a limit.
+
+    Parameters
+    ----------
+    limit : int
+        Bytes of weights. The classifier asked for last always stays, even when it alone is larger.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._entries: OrderedDict[tuple[str, str], tuple[Classifier, int]] = OrderedDict()
+        self._loading: dict[tuple[str, str], threading.Lock] = {}
+        self._lock = threading.Lock()
+
+    def get(self, workspace: Workspace, fingerprint: str) -> Classifier:
+        """Return a classifier, loaded once however many threads ask at the same time.
+
+        Raises
+        ------
+        NotFound
+            The workspace has no such model.
+        ModelError
+            Keras can't load it.
+        """
+        from nnvis_dash.analysis.classifier import open_classifier
+
+        key = (str(workspace.path), fingerprint)
+        with self._lock:
+            found = self._find(key)
+            loading = self._loading.setdefault(key, threading.Lock())
+        if found is not None:
+            return found
+        with loading:
+            with self._lock:
+                found = self._find(key)
+            if found is not None:
+                return found
+            began = time.perf_counter()
+            classifier = open_classifier(workspace, fingerprint)
+            logger.info("loaded %s in %.2f s", fingerprint[:8], time.perf_counter() - began)
+            with self._lock:
+                self._entries[key] = (classifier, 4 * classifier.card.parameters)
+                self._evict()
+        return classifier
+
+    def fingerprints(self) -> tuple[str, ...]:
+        """Return what is warm, the least recently used first."""
+        with self._lock:
+            return tuple(fingerprint for _, fingerprint in self._entries)
+
+    def _find(self, key: tuple[str, str]) -> Classifier | None:
+        if key not in self._entries:
+            return None
+        self._entries.move_to_end(key)
+        return self._entries[key][0]
+
+    def _evict(self) -> None:
+        went = 0
+        while len(self._entries) > 1 and sum(size for _, size in self._entries.values()) > self.limit:
+            key, _ = self._entries.popitem(last=False)
+            self._loading.pop(key, None)
+            logger.info("let %s go: warm models take more than %d MB", key[1][:8], self.limit // 2**20)
+            went += 1
+        if went:
+            gc.collect()  # a model and its functions refer to each other
+
+
+WARM = WarmClassifiers(Settings.from_environment().model_memory_mb * 2**20)
+
+
+def _import_tensorflow(worker: Any) -> None:
+    """Import TensorFlow and run one operation, once the worker is ready: its first use then costs nothing."""
+    while worker.status.name == "init":
+        time.sleep(0.02)
+    began = time.perf_counter()
+    with _without(b"oneDNN custom operations", b"before absl::InitializeLog"):
+        import keras  # noqa: F401
+        import tensorflow as tf
+
+    tf.reduce_sum(tf.zeros((2, 2))).numpy()
+    logger.info("TensorFlow ready in %.1f s", time.perf_counter() - began)
+
+
+@contextmanager
+def _without(*phrases: bytes) -> Iterator[None]:
+    """Keep lines with these phrases off standard error; TensorFlow's C++ writes them whatever its log level is."""
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as said:
+        os.dup2(said.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            said.seek(0)
+            for line in said:
+                if not any(phrase in line for phrase in phrases):
+                    os.write(2, line)
+
+
+@click.command()
+@click.option("--quiet", is_flag=True, help="leave the line that each job writes into the log out")
+def dask_setup(worker: Any, quiet: bool) -> None:
+    """Begin to import TensorFlow in the background; Dask calls this before the worker is ready."""
+    log = logging.getLogger("nnvis_dash")
+    log.setLevel(logging.WARNING if quiet else logging.INFO)
+    if not log.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(asctime)s engine %(levelname)s %(message)s"))
+        log.addHandler(handler)
+        log.propagate = False
+    threading.Thread(target=_import_tensorflow, args=(worker,), name="import-tensorflow", daemon=True).start()
