@@ -158,7 +158,7 @@ def _draw(shape: Shape, numbers: Doubles, green: Inside, rotation: Doubles) -> t
     canvas = draw_backgrounds(numbers[:, :N_NUMBERS], np.where(green, GRASS, -1), SIZE)
     free = numbers[:, N_NUMBERS:]
     radius = 7.5 + 5.5 * free[:, 0]
-    room = SIZE / 2 - radius - 0.5
+    room = SIZE / 2 - radius - 1  # so the border's pixels stay free
     centre_x = SIZE / 2 + room * (2 * free[:, 1] - 1)
     centre_y = SIZE / 2 + room * (2 * free[:, 2] - 1)
     coverage = _coverage(shape, centre_x, centre_y, radius, rotation)
@@ -236,7 +236,7 @@ def _circle(x: Doubles, y: Doubles) -> Any:
 
 
 def _square(x: Doubles, y: Doubles) -> Any:
-    return np.maximum(np.abs(x), np.abs(y)) < 0.76
+    return np.maximum(np.abs(x), np.abs(y)) < 0.7
 
 
 def _triangle(x: Doubles, y: Doubles) -> Any:
@@ -269,7 +269,7 @@ def _crescent(x: Doubles, y: Doubles) -> Any:
 
 
 def _heart(x: Doubles, y: Doubles) -> Any:
-    u, v = 1.12 * x, 1.12 * y + 0.16
+    u, v = 1.2 * x, 1.2 * y + 0.18
     lifted = 1.25 * v - 0.75 * np.sqrt(np.abs(u))
     return u * u + lifted * lifted < 1
 
