@@ -1,0 +1,238 @@
+"""Small changes that views send, and the one function that applies them.
+
+Invariant: `apply` is pure, total (every change that `read_change` lets through gives a state) and idempotent (the same
+change again gives the same state), so that a change may come twice or late without harm.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from nnvis_dash.errors import StateError
+from nnvis_dash.state import checks
+from nnvis_dash.state.checks import Check
+from nnvis_dash.state.codec import decode_link, field_check
+from nnvis_dash.state.selection import Selection
+from nnvis_dash.state.session import Session
+from nnvis_dash.state.state import State
+from nnvis_dash.state.view import View
+
+CHANGE_LIMIT = 65_536  # bytes of JSON
+
+_MISSING: Any = object()
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change that was read: its kind, and its fields in their canonical form, in the kind's order."""
+
+    kind: str
+    values: tuple[Any, ...] = ()
+    origin: str | None = None  # None: the change doesn't say who made it
+
+
+@dataclass(frozen=True)
+class _Field:
+    check: Check[Any]
+    default: Any = _MISSING
+
+
+@dataclass(frozen=True)
+class _Kind:
+    fields: Mapping[str, _Field]
+    apply: Callable[..., State]
+
+
+_KINDS: dict[str, _Kind] = {}
+_Function = Callable[..., State]
+
+
+def _kind(name: str, **fields: Check[Any] | _Field) -> Callable[[_Function], _Function]:
+    """Register how a kind of change is read and applied; the function takes the state and the fields in this order."""
+
+    def register(function: _Function) -> _Function:
+        read = {key: entry if isinstance(entry, _Field) else _Field(entry) for key, entry in fields.items()}
+        _KINDS[name] = _Kind(read, function)
+        return function
+
+    return register
+
+
+def kinds() -> tuple[str, ...]:
+    """Return the kinds of change that there are."""
+    return tuple(_KINDS)
+
+
+def read_change(record: Any) -> Change:
+    """Read a change as a view sends it: ``{"kind": "select", "samples": "3-9", "origin": "embedding"}``.
+
+    `origin` may stand in a change of any kind.
+
+    Raises
+    ------
+    StateError
+        Not a record, too large, an unknown kind, a field that is missing, unknown or can't have its value.
+    """
+    if not isinstance(record, dict):
+        raise checks.refuse("A change", record, "Send a record with a kind.")
+    name = record.get("kind")
+    if not isinstance(name, str) or name not in _KINDS:
+        raise checks.refuse("The kind of a change", name, f"Give one of: {', '.join(_KINDS)}.")
+    _check_size(name, record)
+    kind = _KINDS[name]
+    for key in record:
+        if key not in kind.fields and key not in ("kind", "origin"):
+            raise StateError(
+                f"A change of kind {name!r} has no field {checks.shown(key)}",
+                f"Its fields: {', '.join([*kind.fields, 'origin'])}.",
+            )
+    values = []
+    for key, entry in kind.fields.items():
+        if key in record:
+            values.append(entry.check(f"The {key} of a change of kind {name!r}", record[key]))
+        elif entry.default is not _MISSING:
+            values.append(entry.default)
+        else:
+            raise StateError(f"A change of kind {name!r} lacks its field {key!r}", f"Send {key!r} with it.")
+    origin = checks.optional(checks.any_name)("The origin of a change", record.get("origin"))
+    return Change(name, tuple(values), origin)
+
+
+def _check_size(name: str, record: dict[Any, Any]) -> None:
+    try:
+        size = len(json.dumps(record))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise StateError(f"A change of kind {name!r} holds what JSON can't", "Send plain values.") from error
+    if size > CHANGE_LIMIT:
+        raise StateError(f"A change of kind {name!r} has {size} bytes", f"Send {CHANGE_LIMIT} at most.")
+
+
+def apply(state: State, change: Change) -> State:
+    """Return the state after a change."""
+    after = _KINDS[change.kind].apply(state, *change.values)
+    if change.origin is None:
+        return after
+    return replace(after, selection=replace(after.selection, origin=change.origin))
+
+
+def _session(state: State, session: Session) -> State:
+    """Change the session; what belongs to the primary classifier's layers and classes goes with that classifier."""
+    if session.primary == state.session.primary:
+        return replace(state, session=session)
+    view = state.view
+    if view.features.startswith("layer:"):
+        view = replace(view, features="features")
+    selection = replace(state.selection, layer=None, target=None, units=(), pattern=None)
+    return State(session, selection, view)
+
+
+def _selected(state: State, **fields: Any) -> State:
+    return replace(state, selection=replace(state.selection, **fields))
+
+
+def _viewed(state: State, **fields: Any) -> State:
+    return replace(state, view=replace(state.view, **fields))
+
+
+@_kind("dataset", dataset=checks.any_name, classifiers=_Field(checks.classifiers, ()))
+def _dataset(state: State, dataset: str, classifiers: tuple[str, ...]) -> State:
+    """Another dataset: nothing that was selected is in it."""
+    return replace(_session(state, Session(dataset, classifiers)), selection=Selection())
+
+
+@_kind("classifiers", classifiers=checks.classifiers)
+def _classifiers(state: State, classifiers: tuple[str, ...]) -> State:
+    return _session(state, Session(state.session.dataset, classifiers))
+
+
+@_kind("select", samples=checks.samples)
+def _select(state: State, samples: str) -> State:
+    """The lasso's samples; the empty text clears them. Whoever doesn't say its name is no view."""
+    return _selected(state, samples=samples, origin="")
+
+
+@_kind("primary", sample=checks.optional(checks.sample))
+def _primary(state: State, sample: int | None) -> State:
+    """The sample that is tested; the class that was explained belonged to the one before."""
+    target = state.selection.target if sample == state.selection.primary else None
+    return _selected(state, primary=sample, target=target, origin="")
+
+
+@_kind("compared", sample=checks.optional(checks.sample))
+def _compared(state: State, sample: int | None) -> State:
+    return _selected(state, compared=sample)
+
+
+@_kind("classes", classes=field_check(Selection, "classes"))
+def _classes(state: State, classes: tuple[int, ...]) -> State:
+    return _selected(state, classes=classes)
+
+
+@_kind("correctness", correctness=field_check(Selection, "correctness"))
+def _correctness(state: State, correctness: Any) -> State:
+    return _selected(state, correctness=correctness)
+
+
+@_kind("layer", layer=field_check(Selection, "layer"))
+def _layer(state: State, layer: str | None) -> State:
+    return _selected(state, layer=layer)
+
+
+@_kind("target", target=field_check(Selection, "target"))
+def _target(state: State, target: int | None) -> State:
+    return _selected(state, target=target)
+
+
+@_kind("units", units=field_check(Selection, "units"))
+def _units(state: State, units: Any) -> State:
+    return _selected(state, units=units)
+
+
+@_kind("features", features=field_check(View, "features"))
+def _features(state: State, features: str) -> State:
+    return _viewed(state, features=features)
+
+
+@_kind("method", method=field_check(View, "method"), parameters=_Field(checks.set_parameters, None))
+def _method(state: State, method: str, parameters: Any) -> State:
+    """Another projection; parameters belong to the method they were given for."""
+    if parameters is None:
+        parameters = state.view.parameters if method == state.view.method else ()
+    return _viewed(state, method=method, parameters=parameters)
+
+
+@_kind("n_samples", n=field_check(View, "n_samples"))
+def _n_samples(state: State, n: int) -> State:
+    return _viewed(state, n_samples=n)
+
+
+@_kind("seed", seed=field_check(View, "seed"))
+def _seed(state: State, seed: int) -> State:
+    return _viewed(state, seed=seed)
+
+
+@_kind("parameters", parameters=checks.parameters)
+def _parameters(state: State, parameters: Any) -> State:
+    """Change some parameters, null puts one back to its default; beyond the most that a state holds none is added."""
+    merged = dict(state.view.parameters) | dict(parameters)
+    kept = sorted((name, value) for name, value in merged.items() if value is not None)
+    return _viewed(state, parameters=tuple(kept)) if len(kept) <= checks.MOST_PARAMETERS else state
+
+
+@_kind("colour", colour=field_check(View, "colour"))
+def _colour(state: State, colour: Any) -> State:
+    return _viewed(state, colour=colour)
+
+
+@_kind("opacity", opacity=field_check(View, "opacity"))
+def _opacity(state: State, opacity: float) -> State:
+    return _viewed(state, opacity=opacity)
+
+
+@_kind("open", link=lambda what, value: decode_link(value))
+def _open(state: State, opened: State) -> State:
+    """Open a link: nothing of the state before stays."""
+    return opened

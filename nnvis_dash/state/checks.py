@@ -1,0 +1,191 @@
+"""What a value from a browser or a link has to be: one small check a kind of value, used by changes and codec alike.
+
+A check takes what the value is called and the value, and returns it in its one canonical form, or raises StateError.
+The limits are such that every state that passes fits a link (`codec.LINK_LIMIT`); a test builds the largest one.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections.abc import Callable
+from typing import Any, TypeAlias, TypeVar
+
+from nnvis_dash.errors import StateError
+from nnvis_dash.state.ids import HIGHEST_ID, canonical_ids
+from nnvis_dash.types import Unit
+
+Value = TypeVar("Value")
+Check: TypeAlias = Callable[[str, Any], Value]
+
+LONGEST_NAME = 200  # bytes of UTF-8
+LONGEST_SAMPLES = 6_000  # characters; a longer selection is kept on the server under its key
+MOST_CLASSIFIERS = 16
+MOST_CLASSES = 1_000  # as many indices as stand in a selection
+MOST_UNITS = 512
+MOST_LAYERS = 32  # that these units may be of
+MOST_PARAMETERS = 12
+HIGHEST_CLASS = 99_999
+HIGHEST_CHANNEL = 9_999_999
+
+_KEPT = re.compile(r"@[A-Za-z0-9_-]{1,64}", re.ASCII)
+
+
+def shown(value: object) -> str:
+    """Return a value as a message shows it: short, and nothing but one line."""
+    try:
+        text = ascii(value)
+    except (RecursionError, ValueError):  # nested too deeply, or a number with too many digits
+        text = f"a {type(value).__name__} too large to show"
+    return text if len(text) <= 60 else f"{text[:56]} ..."
+
+
+def refuse(what: str, value: object, mend: str) -> StateError:
+    """Build the error of a value that isn't what it has to be."""
+    return StateError(f"{what} is {shown(value)}", mend)
+
+
+def name(what: str, value: Any) -> str:
+    """A name, not empty."""
+    return _text(what, value, 1)
+
+
+def any_name(what: str, value: Any) -> str:
+    """A name, or the empty text."""
+    return _text(what, value, 0)
+
+
+def _text(what: str, value: Any, least: int) -> str:
+    mend = f"Give a name of {least} to {LONGEST_NAME} characters."
+    if not isinstance(value, str) or not least <= len(value) <= LONGEST_NAME:
+        raise refuse(what, value, mend)
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in value):
+        raise refuse(what, value, "Leave out control characters and half surrogate pairs.")
+    if len(value.encode()) > LONGEST_NAME:
+        raise refuse(what, value, f"Give a name of {LONGEST_NAME} bytes of UTF-8 at most.")
+    return value
+
+
+def whole(low: int, high: int) -> Check[int]:
+    """A whole number from `low` to `high`."""
+
+    def check(what: str, value: Any) -> int:
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise refuse(what, value, f"Give a whole number from {low} to {high}.")
+        return value
+
+    return check
+
+
+def real(low: float, high: float) -> Check[float]:
+    """A number from `low` to `high`."""
+
+    def check(what: str, value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
+            raise refuse(what, value, f"Give a number from {low:g} to {high:g}.")
+        return float(value)
+
+    return check
+
+
+def one_of(choices: tuple[str, ...]) -> Check[Any]:
+    """One of a few words."""
+
+    def check(what: str, value: Any) -> str:
+        if not isinstance(value, str) or value not in choices:
+            raise refuse(what, value, f"Give one of: {', '.join(choices)}.")
+        return value
+
+    return check
+
+
+def optional(check: Check[Value]) -> Check[Value | None]:
+    """What `check` takes, or null."""
+
+    def check_or_none(what: str, value: Any) -> Value | None:
+        return None if value is None else check(what, value)
+
+    return check_or_none
+
+
+sample = whole(0, HIGHEST_ID)
+target = whole(0, HIGHEST_CLASS)
+channel = whole(0, HIGHEST_CHANNEL)
+
+
+def samples(what: str, value: Any) -> str:
+    """Ranges of sample ids in their one canonical form, or the key of a text that the server keeps."""
+    if isinstance(value, str) and value.startswith("@"):
+        if not _KEPT.fullmatch(value):
+            raise refuse(what, value, "Give @ and the key of a selection that the server keeps.")
+        return value
+    if not isinstance(value, str) or len(value) > LONGEST_SAMPLES:
+        raise refuse(
+            what, value, f"Give ranges of ids in {LONGEST_SAMPLES} characters at most; longer ones are kept by key."
+        )
+    return canonical_ids(value)
+
+
+def sequence(what: str, value: Any, most: int) -> list[Any] | tuple[Any, ...]:
+    """A list of at most `most` entries."""
+    if not isinstance(value, (list, tuple)) or len(value) > most:
+        raise refuse(what, value, f"Give a list of {most} at most.")
+    return value
+
+
+def classifiers(what: str, value: Any) -> tuple[str, ...]:
+    """Fingerprints, each once, in their order."""
+    return tuple(dict.fromkeys(name(what, entry) for entry in sequence(what, value, MOST_CLASSIFIERS)))
+
+
+def classes(what: str, value: Any) -> tuple[int, ...]:
+    """Class indices, ascending, each once."""
+    return tuple(sorted({target(what, entry) for entry in sequence(what, value, MOST_CLASSES)}))
+
+
+def units(what: str, value: Any) -> tuple[Unit, ...]:
+    """Units from [layer, channel] pairs, ascending, each once."""
+    found = set()
+    for entry in sequence(what, value, MOST_UNITS):
+        if not isinstance(entry, (list, tuple)) or len(entry) != 2:
+            raise refuse(f"An entry of {what}", entry, "Give pairs of a layer's name and a channel.")
+        found.add(Unit(name(what, entry[0]), channel(what, entry[1])))
+    if len({unit.layer for unit in found}) > MOST_LAYERS:
+        raise refuse(what, value, f"Give units of {MOST_LAYERS} layers at most.")
+    return tuple(sorted(found))
+
+
+def features(what: str, value: Any) -> str:
+    """What is projected: ``features``, ``pixels`` or ``layer:<name>``."""
+    if isinstance(value, str) and value.startswith("layer:"):
+        return "layer:" + name(what, value.removeprefix("layer:"))
+    return str(one_of(("features", "pixels"))(what, value))
+
+
+def scalar(what: str, value: Any) -> str | int | float | bool:
+    """Text, a finite number, true or false."""
+    if isinstance(value, str):
+        return any_name(what, value)
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    if isinstance(value, int) and abs(value) <= 2**53:
+        return value
+    raise refuse(what, value, "Give a word, a number, true or false.")
+
+
+def parameters(what: str, value: Any) -> tuple[tuple[str, Any], ...]:
+    """Values by name, ascending by name; null stands for the default."""
+    if not isinstance(value, dict) or len(value) > MOST_PARAMETERS:
+        raise refuse(what, value, f"Give {MOST_PARAMETERS} values by name at most.")
+    read = {name(f"A name in {what}", key): optional(scalar)(what, entry) for key, entry in value.items()}
+    return tuple(sorted(read.items()))
+
+
+def set_parameters(what: str, value: Any) -> tuple[tuple[str, Any], ...]:
+    """As `parameters`, without those that are null."""
+    return tuple((key, entry) for key, entry in parameters(what, value) if entry is not None)

@@ -1,0 +1,49 @@
+"""What is chosen of what is looked at, and the view that chose it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, get_args
+
+from nnvis_dash.types import Unit
+
+Correctness: TypeAlias = Literal["all", "wrong", "right"]
+CORRECTNESS: tuple[str, ...] = get_args(Correctness)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Samples, classes, units and a target.
+
+    Parameters
+    ----------
+    samples : str
+        As `ids.encode_ids` writes them; ``@<key>`` stands for a text that the server keeps under that key.
+    primary, compared : int or None
+        The sample that is tested, and the one beside it.
+    classes : tuple of int
+        Class indices that stay visible, ascending; empty: all.
+    correctness : "all", "wrong" or "right"
+        Which samples stay visible by the primary classifier's prediction.
+    layer : str or None
+        Layer of the primary classifier that is explained; None: its default.
+    units : tuple of Unit
+        Ascending, each once.
+    pattern : str or None
+        Name of a neural pattern.
+    target : int or None
+        Class that is explained; None: the prediction.
+    origin : str
+        The view that spoke last, which isn't redrawn for what it said.
+    """
+
+    samples: str = ""
+    primary: int | None = None
+    compared: int | None = None
+    classes: tuple[int, ...] = ()
+    correctness: Correctness = "all"
+    layer: str | None = None
+    units: tuple[Unit, ...] = ()
+    pattern: str | None = None
+    target: int | None = None
+    origin: str = ""
