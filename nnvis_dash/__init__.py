@@ -1,0 +1,67 @@
+"""NNVis: test and understand image classifiers.
+
+The public API. `import nnvis_dash as nnvis` is cheap: a name is loaded when it is first used, and TensorFlow when the
+first function is called that needs it.
+
+>>> import nnvis_dash as nnvis
+>>> clf = nnvis.load_classifier("model.keras")  # doctest: +SKIP
+>>> data = nnvis.load_dataset("images.npz")  # doctest: +SKIP
+>>> nnvis.index(clf, data).probabilities  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nnvis_dash.analysis.attribution import Attribution, attribute, methods
+    from nnvis_dash.analysis.classifier import Classifier, load_classifier
+    from nnvis_dash.analysis.index import Index, index
+    from nnvis_dash.analysis.projections import Projection, project
+    from nnvis_dash.workspace.datasets import Dataset, load_dataset
+    from nnvis_dash.workspace.store import Workspace
+
+__version__ = "0.1.0"
+
+_PLACES = {
+    "Attribution": "nnvis_dash.analysis.attribution",
+    "Classifier": "nnvis_dash.analysis.classifier",
+    "Dataset": "nnvis_dash.workspace.datasets",
+    "Index": "nnvis_dash.analysis.index",
+    "Projection": "nnvis_dash.analysis.projections",
+    "Workspace": "nnvis_dash.workspace.store",
+    "attribute": "nnvis_dash.analysis.attribution",
+    "index": "nnvis_dash.analysis.index",
+    "load_classifier": "nnvis_dash.analysis.classifier",
+    "load_dataset": "nnvis_dash.workspace.datasets",
+    "methods": "nnvis_dash.analysis.attribution",
+    "project": "nnvis_dash.analysis.projections",
+}
+
+__all__ = [
+    "Attribution",
+    "Classifier",
+    "Dataset",
+    "Index",
+    "Projection",
+    "Workspace",
+    "attribute",
+    "index",
+    "load_classifier",
+    "load_dataset",
+    "methods",
+    "project",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module 'nnvis_dash' has no attribute {name!r}")
+    value = getattr(import_module(_PLACES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

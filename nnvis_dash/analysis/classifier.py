@@ -1,0 +1,423 @@
+"""A classifier: a Keras model together with how images get into it and how its outputs become probabilities.
+
+Invariants: what goes in are raw pixels (0..255) and what comes out are (N, K) probabilities, whatever the model; the
+user's model is never changed; everything runs through `tf.function`s traced once (never `model.predict`, whose overhead
+for one image is several times the computing, and never XLA, which is far slower on a CPU).
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from nnvis_dash.analysis.card import batch_size, describe
+from nnvis_dash.analysis.graph import Graph, Tensor, Visit
+from nnvis_dash.errors import ModelError, ParameterError
+from nnvis_dash.types import Floats, Images, ModelCard, OutputKind, Preprocessing, Resize
+from nnvis_dash.workspace.pixels import fit_batch
+
+if TYPE_CHECKING:
+    from nnvis_dash.workspace.store import Workspace
+
+Value = TypeVar("Value")
+_logger = logging.getLogger(__name__)
+_tracing = threading.RLock()  # Keras keeps global state while a graph is traced
+_SMALLEST = 1e-30  # probability whose logarithm stands for that of 0
+
+
+class Classifier:
+    """A Keras model that takes raw images and gives probabilities.
+
+    Use `from_keras`, `load_classifier` or `open_classifier`; the constructor takes a model and its finished card.
+
+    Attributes
+    ----------
+    card : ModelCard
+    model : keras.Model
+        The user's own, unchanged.
+    graph : Graph
+    """
+
+    def __init__(self, model: Any, card: ModelCard) -> None:
+        self.card = card
+        self.model = model
+        self.graph = Graph(model)
+        self._compiled: dict[Any, Any] = {}
+        self._lock = threading.RLock()
+
+    @classmethod
+    def from_keras(
+        cls,
+        model: Any,
+        preprocessing: str | Preprocessing | None = None,
+        class_names: Sequence[str] | None = None,
+        name: str | None = None,
+        resize: Resize = "squash",
+        *,
+        output: OutputKind | None = None,
+        input_size: tuple[int, int] | None = None,
+    ) -> Classifier:
+        """Make a classifier of a Keras model in memory.
+
+        Parameters
+        ----------
+        model : keras.Model
+            Functional or Sequential; nested, shared and branched layers are fine.
+        preprocessing : str or Preprocessing, optional
+            How raw pixels become the model's input; None is ``"raw"``, ``"auto"`` guesses and notes it in the card.
+        class_names : sequence of str, optional
+        name : str, optional
+        resize : {"squash", "crop"}
+        output : {"softmax", "logits", "sigmoid"}, optional
+            What the model puts out; read from its last activation by default.
+        input_size : (height, width), optional
+            For models that take any size.
+
+        Raises
+        ------
+        ModelError, ParameterError
+            As `describe` does.
+        """
+        card = describe(
+            model,
+            name=name,
+            preprocessing=preprocessing,
+            class_names=class_names,
+            resize=resize,
+            output=output,
+            input_size=input_size,
+            source="keras model in memory",
+        )
+        return cls(model, card)
+
+    def prepare(self, images: Any) -> Images:
+        """Fit images to the classifier's input.
+
+        Parameters
+        ----------
+        images : (N, H, W, C) array of raw pixels, 0..255
+            Also (N, H, W) for a classifier of one channel, or a sequence of (H, W, C) uint8 images of mixed size.
+
+        Returns
+        -------
+        (N, h, w, c) uint8 or float32
+            uint8 where the images are whole numbers, so that a quarter of the bytes is moved.
+
+        Raises
+        ------
+        ParameterError
+            A shape or channels that don't fit, or values that aren't finite.
+        """
+        size = self.card.input_shape
+        if isinstance(images, (list, tuple)):
+            if len({np.shape(image) for image in images}) > 1:
+                return np.concatenate([self.prepare(np.asarray(image)[None]) for image in images])
+            images = np.stack(images) if len(images) else np.empty((0, *size), np.uint8)
+        images = self._four_axes(np.asarray(images))
+        if images.shape[3] not in (1, 3):
+            raise ParameterError(
+                f"The images have {images.shape[3]} channels; the classifier {self.card.name!r} takes {size[2]}",
+                "Give grey or RGB images, channels last.",
+            )
+        images = _raw_pixels(images)
+        if images.shape[1:] == size:
+            return images
+        if images.dtype != np.uint8:
+            raise ParameterError(
+                f"The images are {_times(images.shape[1:])} with fractions; the classifier {self.card.name!r} "
+                f"takes {_times(size)}",
+                "Only whole numbers 0..255 (uint8) are resized: round them first, or give the right size.",
+            )
+        return fit_batch(images, size, self.card.resize)
+
+    def predict(self, images: Any) -> Floats:
+        """Return the probability of every class.
+
+        Parameters
+        ----------
+        images : (N, H, W, C) array of raw pixels, 0..255
+            Of any size (see `prepare`).
+
+        Returns
+        -------
+        (N, K) float32, 0..1
+            Rows add up to 1, but for several sigmoid outputs. One sigmoid output p gives the columns [1 − p, p].
+        """
+        return self._run("probabilities", images)
+
+    def logits(self, images: Any) -> Floats:
+        """Return what the last softmax or sigmoid gets.
+
+        Parameters
+        ----------
+        images : (N, H, W, C) array of raw pixels, 0..255
+
+        Returns
+        -------
+        (N, K) float32
+            softmax(logits) are the probabilities; for a sigmoid z each column's own log-odds, [−z, z] for one output.
+            Where the model's ending can't be taken off, ln of its probabilities (of 1e-30 at least).
+        """
+        return self._run("logits", images)
+
+    def batches(self, images: Any) -> Iterator[Images]:
+        """Yield prepared images in batches of the size that suits the classifier; nothing for no images."""
+        step = batch_size(self.card)
+        if isinstance(images, np.ndarray):
+            images = self._four_axes(images)
+        for start in range(0, len(images), step):
+            yield self.prepare(images[start : start + step])
+
+    def compiled(self, key: Any, build: Callable[[], Value]) -> Value:
+        """Return what `build` makes for `key`, made once however many threads ask.
+
+        `build` traces a graph; one is traced at a time in a process.
+        """
+        found = self._compiled.get(key)
+        if found is None:
+            with self._lock, _tracing:
+                found = self._compiled.get(key)
+                if found is None:
+                    found = self._compiled[key] = build()
+        return found
+
+    def scores(self, raw: Tensor, visit: Visit | None = None, output: str = "probabilities") -> Tensor:
+        """Compute probabilities or logits of raw pixels inside a graph: preprocessing, model, output kind.
+
+        Parameters
+        ----------
+        raw : (N, h, w, c) uint8 or float tensor
+            Already of the classifier's size.
+        visit : function (name, tensor) -> tensor, optional
+            See `Graph.run`.
+        output : {"probabilities", "logits"}
+
+        Returns
+        -------
+        (N, K) float32 tensor
+        """
+        x = preprocessed(raw, self.card.preprocessing)
+        return outputs(self.graph, self.card.output, x, visit, output)
+
+    def signature(self, dtype: Any) -> Any:
+        """Return the `tf.TensorSpec` of a prepared batch of any size."""
+        import tensorflow as tf
+
+        return tf.TensorSpec((None, *self.card.input_shape), dtype)
+
+    def to_probabilities(self, logits: Tensor) -> Tensor:
+        """Turn (N, K) logits, as `logits` and `scores` give them, into probabilities inside a graph."""
+        import tensorflow as tf
+
+        if self.card.output == "sigmoid" or self.graph.output_shape[-1] == 1:
+            return tf.sigmoid(logits)
+        return tf.nn.softmax(logits)
+
+    def check_finite(self, values: Floats, images: Images) -> None:
+        """Raise ModelError if the classifier's outputs (N, K) for the prepared `images` hold NaN or infinity.
+
+        The message names the first layer that gives them.
+        """
+        bad = ~np.isfinite(values).all(axis=1)
+        if not bad.any():
+            return
+        import tensorflow as tf
+
+        found: list[str] = []
+
+        def visit(name: str, tensor: Tensor) -> Tensor:
+            if not found and tensor.dtype.is_floating and not np.isfinite(tensor.numpy()).all():
+                found.append(name)
+            return tensor
+
+        self.scores(tf.convert_to_tensor(images[bad][:1]), visit)
+        where = f"the layer {found[0]!r}" if found else "its output"
+        raise ModelError(
+            f"The classifier {self.card.name!r} gives NaN or infinity for {int(bad.sum())} of {len(images)} images, "
+            f"first in {where}",
+            "Check that layer's weights, and that the preprocessing is the one that it was trained with.",
+        )
+
+    def _four_axes(self, images: Images) -> Images:
+        """Return images as (N, H, W, C); ParameterError for a shape that can't be that."""
+        channels = self.card.input_shape[2]
+        if images.ndim == 3 and channels == 1 and images.shape[2] > 1:
+            images = images[..., None]
+        if images.ndim != 4 or 0 in images.shape[1:]:
+            raise ParameterError(
+                f"The images have the shape {images.shape}",
+                f"Give (N, height, width, {channels}); for one image: image[None].",
+            )
+        return images
+
+    def _run(self, output: str, images: Any) -> Floats:
+        parts = [np.empty((0, self.card.n_classes), dtype=np.float32)]
+        for batch in self.batches(images):
+            values = self._function(output, batch.dtype)(_tensor(batch)).numpy()
+            self.check_finite(values, batch)
+            parts.append(values)
+        return np.concatenate(parts)
+
+    def _function(self, output: str, dtype: np.dtype[Any]) -> Callable[[Tensor], Tensor]:
+        def build() -> Callable[[Tensor], Tensor]:
+            import tensorflow as tf
+
+            function = tf.function(lambda raw: self.scores(raw, output=output), autograph=False)
+            return function.get_concrete_function(self.signature(dtype))
+
+        return self.compiled((output, dtype.name), build)
+
+
+def load_classifier(
+    path: str | Path,
+    preprocessing: str | Preprocessing | None = "auto",
+    class_names: Sequence[str] | None = None,
+    name: str | None = None,
+    resize: Resize = "squash",
+) -> Classifier:
+    """Load a classifier from a `.keras` or `.h5` file, which is checked before Keras sees it.
+
+    Parameters
+    ----------
+    path : str or Path
+    preprocessing : str or Preprocessing, optional
+        ``"auto"``: ``raw`` where the model itself begins with Rescaling or Normalization, the scheme of a known
+        keras.applications model, ``unit`` (0..1) otherwise; the card's notes say which and why. None is ``"raw"``.
+    class_names : sequence of str, optional
+    name : str, optional
+        The file's name without its ending by default.
+    resize : {"squash", "crop"}
+
+    Raises
+    ------
+    RefusedModel
+        A file that could do more than classify.
+    ModelError
+        No such file, or not a model that can be read.
+    """
+    import tempfile
+
+    from nnvis_dash.analysis.preflight import check
+
+    path = Path(path)
+    if not path.is_file():
+        raise ModelError(f"There is no model file {path.name!r}", "Give the path of a .keras or .h5 file.")
+    with tempfile.TemporaryDirectory(prefix="nnvis-") as folder:
+        model = read_model(check(path, Path(folder)).clean)
+    card = describe(
+        model,
+        name=name or path.stem,
+        preprocessing=preprocessing,
+        class_names=class_names,
+        resize=resize,
+        source=path.name,
+    )
+    return Classifier(model, card)
+
+
+def open_classifier(workspace: Workspace, ref: str) -> Classifier:
+    """Open a classifier that a workspace holds, by name or fingerprint; its file was checked when it was added."""
+    return Classifier(read_model(workspace.model_path(ref)), workspace.model(ref))
+
+
+def read_model(path: Path) -> Any:
+    """Load a checked `.keras` file, without what it was trained with.
+
+    Raises
+    ------
+    ModelError
+        Keras can't read it.
+    """
+    import keras
+
+    try:
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except (ValueError, TypeError, KeyError, OSError, AttributeError) as error:
+        _logger.info("keras can't load %s: %s", path.name, error)
+        reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+        raise ModelError(
+            f"Keras can't load the model file {path.name!r}: {reason}",
+            "Save it again with model.save('model.keras') from Keras 3.",
+        ) from error
+
+
+def preprocessed(raw: Tensor, preprocessing: Preprocessing) -> Tensor:
+    """Turn raw pixels into the model's input inside a graph.
+
+    Parameters
+    ----------
+    raw : (N, h, w, c) tensor, 0..255, RGB
+    preprocessing : Preprocessing
+
+    Returns
+    -------
+    (N, h, w, c) float32 tensor, (channels × scale − mean) / deviation
+    """
+    import tensorflow as tf
+
+    x = tf.cast(raw, tf.float32)
+    if preprocessing.bgr:
+        x = x[..., ::-1]
+    if preprocessing.scale != 1.0:
+        x = x * preprocessing.scale
+    if any(preprocessing.mean):
+        x = x - tf.constant(preprocessing.mean, tf.float32)
+    if any(value != 1.0 for value in preprocessing.deviation):
+        x = x / tf.constant(preprocessing.deviation, tf.float32)
+    return x
+
+
+def outputs(graph: Graph, kind: OutputKind, x: Tensor, visit: Visit | None, output: str) -> Tensor:
+    """Run a graph on preprocessed images and bring its outputs to (N, K) probabilities or logits, float32."""
+    import tensorflow as tf
+
+    removable = kind != "logits" and graph.ending == kind
+    z = tf.cast(graph.run(x, visit, logits=removable and output == "logits"), tf.float32)
+    single = z.shape[-1] == 1
+    if output == "logits":
+        if kind == "softmax" and not removable:
+            z = tf.math.log(tf.maximum(z, _SMALLEST))
+        elif kind == "sigmoid" and not removable:
+            z = tf.math.log(tf.maximum(z, _SMALLEST)) - tf.math.log(tf.maximum(1.0 - z, _SMALLEST))
+        return tf.concat([-z, z], axis=-1) if single else z
+    if kind == "logits":
+        z = tf.sigmoid(z) if single else tf.nn.softmax(z)
+    return tf.concat([1.0 - z, z], axis=-1) if single else z
+
+
+def _raw_pixels(images: Images) -> Images:
+    """Return images as uint8 where they are whole bytes, as finite float32 otherwise."""
+    if images.dtype == np.uint8:
+        return images
+    if images.dtype == np.bool_:
+        raise ParameterError("The images are true or false", "Give pixels 0..255: images.astype('uint8') * 255.")
+    if np.issubdtype(images.dtype, np.integer):
+        if images.size == 0 or (images.min() >= 0 and images.max() <= 255):
+            return images.astype(np.uint8)
+        raise ParameterError(
+            f"The images have pixels from {images.min()} to {images.max()}", "Give raw pixels, 0..255."
+        )
+    if not np.issubdtype(images.dtype, np.floating):
+        raise ParameterError(f"The images are of type {images.dtype}", "Give raw pixels, 0..255, as uint8 or float32.")
+    bad = ~np.isfinite(images).reshape(len(images), -1).all(axis=1)
+    if bad.any():
+        raise ParameterError(
+            f"Image {int(bad.argmax())} holds NaN or infinity ({int(bad.sum())} of {len(images)} images do)",
+            "Give finite pixels, 0..255.",
+        )
+    return images.astype(np.float32, copy=False)
+
+
+def _tensor(array: Any) -> Tensor:
+    import tensorflow as tf
+
+    return tf.convert_to_tensor(array)
+
+
+def _times(shape: Sequence[int]) -> str:
+    return " × ".join(str(size) for size in shape)
