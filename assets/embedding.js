@@ -182,6 +182,7 @@
       legend(view.colour, meta);
       drawn = { look: look, key: at.key };
       gd.dataset.points = String(show.length);
+      gd.dataset.look = look;
     }
     const chosen = await nnvis.selected(selection.samples);
     const lit = chosen.length ? chosen.filter((id) => at.row.has(id)).map((id) => at.row.get(id)) : null;
@@ -217,6 +218,8 @@
     queue = queue.then(draw).catch((problem) => console.error(problem));
     return queue;
   }
+
+  nnvis.mapKey = () => points && points.key;
 
   space.embeddingDraw = async function (catalog, map, view, selection, placed) {
     latest = { catalog: catalog, map: map, view: view, selection: selection, placed: placed };

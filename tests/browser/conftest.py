@@ -1,0 +1,151 @@
+"""A real server over a real workspace, and a real Chromium that notes every error it sees."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+BROWSER = os.environ.get("NNVIS_BROWSER") or shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = [
+    "--no-sandbox",
+    "--use-gl=angle",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+    "--ignore-gpu-blocklist",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--disable-quic",
+]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark everything here as a browser test."""
+    for item in items:
+        if Path(str(item.fspath)).parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.browser)
+
+
+def free_port() -> int:
+    """Return a port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def command(*words: str) -> None:
+    """Run one of the project's commands as a person would; it must succeed."""
+    done = subprocess.run(
+        [sys.executable, "-m", "nnvis_dash", *words], capture_output=True, text=True, cwd=ROOT, timeout=280
+    )
+    assert done.returncode == 0, f"{' '.join(words)}\n{done.stdout}\n{done.stderr}"
+
+
+class Server:
+    """`python -m nnvis_dash serve` over a workspace, as a process of its own."""
+
+    def __init__(self, workspace: Path) -> None:
+        self.workspace = workspace
+        self.port = free_port()
+        self.address = f"http://127.0.0.1:{self.port}"
+        self.output: list[str] = []
+        self.start()
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "nnvis_dash", "serve", "--workspace", str(self.workspace), "--port", str(self.port)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=ROOT,
+        )
+        threading.Thread(target=self._read, args=(self.process.stdout,), daemon=True).start()
+        end = time.monotonic() + 90
+        while time.monotonic() < end:
+            try:
+                with urllib.request.urlopen(f"{self.address}/healthz", timeout=2):
+                    return
+            except OSError:
+                assert self.process.poll() is None, "".join(self.output)
+                time.sleep(0.1)
+        raise AssertionError("the server did not answer in 90 s\n" + "".join(self.output))
+
+    def _read(self, stream: Any) -> None:
+        self.output.extend(stream)
+
+    def stop(self) -> None:
+        """Stop it as Ctrl+C does."""
+        self.process.terminate()
+        try:
+            self.process.wait(25)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise AssertionError("the server did not stop within 25 s") from None
+
+
+@pytest.fixture(scope="session")
+def demo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Serve the demo workspace, built as `make demo` builds it."""
+    workspace = tmp_path_factory.mktemp("demo")
+    command("demo", "--build-only", "--workspace", str(workspace))
+    server = Server(workspace)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """Start the browser once."""
+    if not BROWSER:
+        pytest.skip("no Chromium here (Debian: apt-get install chromium, or set NNVIS_BROWSER)")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=BROWSER, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+class Pages:
+    """Opens pages at 1440 × 900, each in a context of its own, and collects what went wrong in them."""
+
+    def __init__(self, browser: Any) -> None:
+        self.browser = browser
+        self.contexts: list[Any] = []
+        self.problems: list[str] = []
+
+    def open(self, address: str) -> Any:
+        """Open an address as a person of their own."""
+        context = self.browser.new_context(viewport={"width": 1440, "height": 900})
+        self.contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(60_000)
+        page.on("console", lambda m: self.problems.append(f"console: {m.text}") if m.type == "error" else None)
+        page.on("pageerror", lambda error: self.problems.append(f"page error: {error}"))
+        page.on("response", lambda r: self.problems.append(f"{r.status} {r.url}") if r.status >= 400 else None)
+        page.goto(address)
+        return page
+
+
+@pytest.fixture
+def pages(chromium: Any) -> Iterator[Pages]:
+    """Give pages, and fail the test that saw an error in the console or a failed request."""
+    opened = Pages(chromium)
+    yield opened
+    for context in opened.contexts:
+        context.close()
+    assert opened.problems == []

@@ -1,0 +1,119 @@
+"""What a person does on the page, as steps that the browser tests share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+MAP = "#embedding-graph .js-plotly-plot"
+
+
+def points(page: Any) -> int:
+    """Return how many points the map shows."""
+    return int(page.get_attribute(MAP, "data-points") or 0)
+
+
+def wait_for_map(page: Any, timeout: float = 120_000) -> int:
+    """Wait until the map stands still with its points; return their number."""
+    page.wait_for_function(
+        f"""() => {{
+            const gd = document.querySelector("{MAP}");
+            const busy = ["index", "embedding"].some((name) => document.getElementById("tray-" + name).dataset.running);
+            return gd && Number(gd.dataset.points) > 0 && !busy;
+        }}""",
+        timeout=timeout,
+    )
+    page.wait_for_timeout(150)
+    return points(page)
+
+
+def choose_dataset(page: Any, name: str) -> None:
+    """Choose a dataset in the rail and wait for its map."""
+    before = page.get_attribute(MAP, "data-look") or ""
+    value = page.eval_on_selector_all(
+        "#rail-dataset-select option",
+        "(all, name) => all.find((o) => o.textContent.startsWith(name + ' ')).value",
+        name,
+    )
+    if page.input_value("#rail-dataset-select") != value:
+        page.select_option("#rail-dataset-select", value)
+        page.wait_for_function(
+            f"""(before) => (document.querySelector("{MAP}").dataset.look || "") !== before""",
+            arg=before,
+            timeout=120_000,
+        )
+    wait_for_map(page)
+
+
+def press(page: Any, group: str, label: str) -> None:
+    """Press a button of a segmented control and wait until it is pressed."""
+    button = page.locator(f'[aria-label="{group}"] button', has_text=label).first
+    button.click()
+    page.wait_for_function(
+        """([group, label]) => [...document.querySelectorAll(`[aria-label="${group}"] button`)]
+            .some((b) => b.textContent.startsWith(label) && b.getAttribute("aria-pressed") === "true")""",
+        arg=[group, label],
+    )
+
+
+def lasso_everything(page: Any) -> None:
+    """Draw a lasso around the whole map."""
+    page.click('[data-tool="fit"]')
+    page.wait_for_timeout(300)
+    box = page.locator(MAP).bounding_box()
+    left, top = box["x"] + 4, box["y"] + 44
+    right, bottom = box["x"] + box["width"] - 4, box["y"] + box["height"] - 4
+    page.mouse.move(left, top)
+    page.mouse.down()
+    for x, y in ((right, top), (right, bottom), (left, bottom), (left, top)):
+        page.mouse.move(x, y, steps=10)
+    page.mouse.up()
+
+
+def selected(page: Any) -> int:
+    """Return the number of selected samples that the strip names."""
+    text = page.text_content("#embedding-strip .strong") or ""
+    return int("".join(letter for letter in text if letter.isdigit()))
+
+
+def wait_for_selection(page: Any) -> int:
+    """Wait until the strip shows pictures; return the number of selected samples."""
+    page.wait_for_selector("#embedding-strip .thumb img")
+    return selected(page)
+
+
+def heatmap(page: Any, other_than: str | None = None) -> str:
+    """Wait until a heatmap is drawn that is not an old one; return the picture's address."""
+    page.wait_for_function(
+        """(old) => {
+            const image = document.getElementById("testing-raw-image");
+            const panel = document.getElementById("testing-panel");
+            return image.src && image.src !== old && !panel.classList.contains("pending")
+                && !panel.classList.contains("nothing") && image.complete && image.naturalWidth > 0;
+        }""",
+        arg=other_than,
+    )
+    return str(page.get_attribute("#testing-raw-image", "src"))
+
+
+def shown(page: Any) -> dict[str, Any]:
+    """Return what the page shows, to be compared after a reload."""
+    return dict(
+        page.evaluate(
+            f"""() => {{
+                const gd = document.querySelector("{MAP}");
+                const pressed = [...document.querySelectorAll('[aria-pressed="true"]')].map((b) => b.textContent);
+                return {{
+                    address: location.search,
+                    x: Array.from(gd.data[0].x), y: Array.from(gd.data[0].y),
+                    colours: gd.data[0].marker.color, lit: gd.data[0].selectedpoints,
+                    pressed: pressed.filter((text) => !["Lasso", "Box", "Pan"].includes(text)),
+                    lists: [...document.querySelectorAll("select")].map((s) => s.value),
+                    strip: document.getElementById("embedding-strip").textContent,
+                    thumbs: [...document.querySelectorAll(".thumb img")].map((i) => i.getAttribute("src")),
+                    title: document.getElementById("testing-sample").textContent,
+                    bars: document.getElementById("testing-bars").textContent,
+                    heatmap: document.getElementById("testing-raw-image").src,
+                }};
+            }}"""
+        )
+    )

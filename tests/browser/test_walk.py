@@ -1,0 +1,174 @@
+"""The whole way that a person walks: add, index, embed, colour, lasso mistakes, click one, explain it, share the link."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.browser import steps
+from tests.browser.conftest import Pages, Server, command
+
+
+def walk(pages: Pages, server: Server, dataset: str, classifiers: list[str]) -> None:
+    """Walk the whole way on one dataset."""
+    page = pages.open(server.address)
+    steps.choose_dataset(page, dataset)
+    names = page.eval_on_selector_all(".classifier .name", "all => all.map((b) => b.textContent)")
+    assert sorted(names) == sorted(classifiers)
+
+    steps.press(page, "colour by", "confidence")
+    page.wait_for_selector("#embedding-legend .ramp")
+
+    everything = steps.points(page)
+    steps.press(page, "correctness", "wrong")
+    page.wait_for_function(
+        f"(all) => Number(document.querySelector('{steps.MAP}').dataset.points) < all", arg=everything
+    )
+    mistakes = steps.points(page)
+    assert 0 < mistakes < everything
+
+    steps.lasso_everything(page)
+    assert steps.wait_for_selection(page) == mistakes
+    assert page.locator(".thumb.mistake").count() == min(mistakes, 60)
+
+    page.locator(".thumb").first.click()
+    first = steps.heatmap(page)
+    assert page.locator("#testing-bars .answer").count() == len(classifiers)
+    assert page.locator("#testing-sample .bad").count() == 1
+    total = sum(
+        float(value) for value in page.locator("#testing-bars .answer").first.locator(".bar-value").all_text_contents()
+    )
+    assert 0.3 < total < 1.01
+
+    layers = page.eval_on_selector_all("#testing-layer-select option", "all => all.map((o) => o.value)")
+    page.select_option("#testing-layer-select", layers[1])
+    other_layer = steps.heatmap(page, first)
+    targets = page.eval_on_selector_all("#testing-target-select option", "all => all.map((o) => o.value)")
+    page.select_option("#testing-layer-select", "")
+    steps.heatmap(page, other_layer)
+    page.select_option("#testing-target-select", targets[-1])
+    steps.heatmap(page, first)
+
+    before = steps.shown(page)
+    again = pages.open(server.address + "/" + before["address"])
+    steps.wait_for_map(again)
+    steps.heatmap(again)
+    steps.wait_for_selection(again)
+    again.wait_for_function(f"() => (document.querySelector('{steps.MAP}').data[0].selectedpoints || []).length > 0")
+    assert steps.shown(again) == before
+
+
+@pytest.mark.parametrize(
+    ("dataset", "classifiers"),
+    [
+        ("shapes", ["shapes-small", "shapes-medium", "shapes-vgg13"]),
+        ("digits", ["digits-small", "digits-medium", "digits-large"]),
+    ],
+)
+def test_the_whole_way_on_the_demo(pages: Pages, demo_server: Server, dataset: str, classifiers: list[str]) -> None:
+    walk(pages, demo_server, dataset, classifiers)
+
+
+@pytest.fixture(scope="module")
+def mnist_server(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> Iterator[Server]:
+    """Add MNIST and two LeNets by command line, index them, and serve."""
+    workspace = tmp_path_factory.mktemp("mnist")
+    where = ("--workspace", str(workspace))
+    command("add-dataset", str(shared_data / "mnist" / "t10k-images-idx3-ubyte.gz"), "--name", "mnist", *where)
+    for name in ("lenet1", "lenet4"):
+        path = shared_data / "models" / "mnist" / f"{name}.keras"
+        command("add-model", str(path), "--name", name, "--preprocessing", "unit", *where)
+    command("index", "lenet1", "mnist", *where)
+    server = Server(workspace)
+    yield server
+    server.stop()
+
+
+@pytest.mark.shared_data
+def test_the_whole_way_on_mnist(pages: Pages, mnist_server: Server) -> None:
+    walk(pages, mnist_server, "mnist", ["lenet1", "lenet4"])
+
+
+def test_the_projection_is_watched_while_it_is_computed_and_can_be_replayed(pages: Pages, demo_server: Server) -> None:
+    page = pages.open(demo_server.address)
+    steps.choose_dataset(page, "digits")
+    page.click(".popover-box summary")
+    page.fill("#embedding-seed-number", "7")
+    page.press("#embedding-seed-number", "Enter")
+    page.wait_for_function(
+        f"() => Number(document.querySelector('{steps.MAP}').dataset.frames || 0) >= 8", timeout=120_000
+    )
+    steps.wait_for_map(page)
+    page.evaluate(f"() => {{ document.querySelector('{steps.MAP}').dataset.frames = '0'; }}")
+    page.click('[data-tool="replay"]')
+    page.wait_for_function(f"() => Number(document.querySelector('{steps.MAP}').dataset.frames) >= 20", timeout=60_000)
+    steps.wait_for_map(page)
+
+
+def test_hover_shows_the_image_and_a_click_tests_it(pages: Pages, demo_server: Server) -> None:
+    page = pages.open(demo_server.address)
+    steps.choose_dataset(page, "digits")
+    spot: Any = page.evaluate(
+        f"""() => {{
+            const gd = document.querySelector("{steps.MAP}");
+            const [x, y] = [gd._fullLayout.xaxis, gd._fullLayout.yaxis];
+            const box = gd.getBoundingClientRect();
+            const row = 5;
+            return [box.left + x._offset + x.d2p(gd.data[0].x[row]), box.top + y._offset + y.d2p(gd.data[0].y[row])];
+        }}"""
+    )
+    page.mouse.move(spot[0] - 30, spot[1])
+    page.mouse.move(spot[0], spot[1], steps=5)
+    page.wait_for_selector("#hover-card:not([hidden])")
+    words = page.text_content("#hover-card")
+    for word in ("sample #", "label", "prediction", "confidence"):
+        assert word in words
+    page.wait_for_function("() => document.querySelector('#hover-card img').naturalWidth > 0")
+    sample = words.split("#")[1].split("label")[0].strip()
+    page.mouse.click(*spot)
+    page.wait_for_function(
+        "(id) => document.querySelector('#testing-sample').textContent.startsWith('#' + id)", arg=sample
+    )
+    steps.heatmap(page)
+
+
+def test_a_sample_that_is_not_on_the_map_is_placed_into_it(pages: Pages, demo_server: Server) -> None:
+    page = pages.open(demo_server.address)
+    steps.choose_dataset(page, "digits")
+    missing: Any = page.evaluate(
+        """() => fetch("map/" + nnvis.mapKey() + "/points").then((a) => a.arrayBuffer()).then((b) => {
+            const here = new Set(new Int32Array(b, 0, b.byteLength / 12));
+            let id = 0;
+            while (here.has(id)) id += 1;
+            return id;
+        })"""
+    )
+    page.fill("#rail-sample-number", str(missing))
+    page.press("#rail-sample-number", "Enter")
+    page.wait_for_function(f"() => document.querySelector('{steps.MAP}').data[2].x.length === 1", timeout=60_000)
+    assert page.text_content("#testing-sample").startswith(f"#{missing}")
+
+
+def test_two_people_never_see_each_others_selection(pages: Pages, demo_server: Server) -> None:
+    first, second = (pages.open(demo_server.address) for _ in range(2))
+    for page in (first, second):
+        steps.choose_dataset(page, "digits")
+    steps.lasso_everything(first)
+    steps.wait_for_selection(first)
+    first.locator(".thumb").nth(3).click()
+    steps.heatmap(first)
+    steps.press(second, "colour by", "entropy")
+    second.wait_for_timeout(500)
+    assert second.locator(".thumb").count() == 0
+    assert second.text_content("#testing-sample") == ""
+    assert first.locator('[aria-label="colour by"] [aria-pressed="true"]').text_content() == "label"
+
+
+def test_a_link_that_can_not_be_opened_says_so_and_the_page_works(pages: Pages, demo_server: Server) -> None:
+    page = pages.open(demo_server.address + "/?s=1nonsense")
+    page.wait_for_selector("#page-notice:not([hidden])")
+    assert "link" in page.text_content("#page-notice").lower()
+    steps.wait_for_map(page)
