@@ -1,0 +1,197 @@
+"""Brings a classifier into a workspace: the file is checked, loaded, described and stored, or nothing happens at all.
+
+Invariant: this process never opens a model file with Keras or HDF5; a child process does (`quarantine`), and what the
+workspace stores is a file that Keras wrote there from the clean copy.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nnvis_dash.analysis import quarantine
+from nnvis_dash.analysis.preflight import Checked
+from nnvis_dash.analysis.quarantine import GB, Limits
+from nnvis_dash.errors import ModelError, NotFound
+from nnvis_dash.settings import Settings
+from nnvis_dash.types import ModelCard, Preprocessing, Resize
+
+if TYPE_CHECKING:
+    from nnvis_dash.workspace.store import Workspace
+
+PREFIX = "keras:"
+APPLICATIONS = tuple(
+    f"{family}{size}"
+    for family, sizes in (
+        ("VGG", ("16", "19")),
+        ("ResNet", ("50", "101", "152", "50V2", "101V2", "152V2")),
+        ("Xception", ("",)),
+        ("Inception", ("V3", "ResNetV2")),
+        ("MobileNet", ("", "V2", "V3Small", "V3Large")),
+        ("DenseNet", ("121", "169", "201")),
+        ("NASNet", ("Mobile", "Large")),
+        ("EfficientNet", ("B0", "B1", "B2", "B3", "B4", "B5", "B6", "B7")),
+        ("EfficientNetV2", ("B0", "B1", "B2", "B3", "S", "M", "L")),
+        ("ConvNeXt", ("Tiny", "Small", "Base", "Large", "XLarge")),
+    )
+    for size in sizes
+)
+_PHASES = {"check": "Checking {}", "load": "Loading {} with Keras", "fetch": "Fetching {}"}
+_FOLDER = "intake-"
+_STALE_SECONDS = 24 * 3600
+
+
+def add_model(
+    workspace: Workspace,
+    source: str | Path,
+    *,
+    name: str | None = None,
+    preprocessing: str | Preprocessing = "auto",
+    class_names: Sequence[str] | None = None,
+    resize: Resize = "squash",
+    notes: dict[str, str] | None = None,
+    on_progress: Callable[[str], None] | None = None,
+    settings: Settings | None = None,
+    limits: Limits | None = None,
+) -> tuple[ModelCard, bool]:
+    """Add a classifier to a workspace.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    source : str or Path
+        A `.keras` or `.h5` file, or ``keras:NAME`` for a model of keras.applications with its ImageNet weights.
+    name : str, optional
+        The file's name without its ending, or NAME, by default.
+    preprocessing : str or Preprocessing
+        A name, a record, or ``"auto"``; see `card.describe`.
+    class_names : sequence of str, optional
+        One for each class; taken from the dataset where there are none.
+    resize : {"squash", "crop"}
+        How an image of another size is fitted.
+    notes : dict, optional
+        Lines for the card.
+    on_progress : callable, optional
+        Called with a line of text at each step.
+    settings : Settings, optional
+        For the limits on size; read from the environment by default.
+    limits : Limits, optional
+        What the child process may use.
+
+    Returns
+    -------
+    card : ModelCard
+    new : bool
+        False where the workspace held the same classifier already; the same file with other preprocessing is another.
+
+    Raises
+    ------
+    RefusedModel
+        The file could do more than classify, or exhaust the machine.
+    ModelError
+        It can't be used; says why and what to do. The workspace is as it was.
+    ParameterError
+        A preprocessing or class names that don't fit.
+    NotFound
+        No such model in keras.applications.
+    """
+    settings = settings or Settings.from_environment()
+    limits = limits or Limits()
+    text = os.fspath(source)
+    request: dict[str, Any] = {
+        "preprocessing": _preprocessing(preprocessing),
+        "class_names": None if class_names is None else [str(entry) for entry in class_names],
+        "resize": resize,
+        "notes": dict(notes or {}),
+    }
+    if text.startswith(PREFIX):
+        application = _application(text.removeprefix(PREFIX))
+        task, title = "application", PREFIX + application
+        request |= {"name": name or application, "source": title, "application": application}
+        limits = Limits(limits.check_seconds, max(limits.load_seconds, 1200), max(limits.memory_bytes, 16 * GB))
+    else:
+        path = _file(text)
+        task, title = "add", path.name
+        request |= {"name": name or path.stem, "source": path.name, **_file_request(path, settings)}
+        limits = limits.for_size(path.stat().st_size)
+
+    def announce(phase: str) -> None:
+        if on_progress is not None:
+            on_progress(_PHASES[phase].format(title))
+
+    parent = workspace.path / "cache"
+    parent.mkdir(exist_ok=True)
+    _sweep(parent)
+    with tempfile.TemporaryDirectory(prefix=_FOLDER, dir=parent, ignore_cleanup_errors=True) as made:
+        folder = Path(made)
+        request["folder"] = str(folder)
+        result = quarantine.run(task, request, folder, limits, online=task == "application", on_phase=announce)
+        return workspace.store_model(folder / "model.keras", ModelCard.from_json(result["card"]))
+
+
+def checked_copy(path: str | Path, folder: str | Path, settings: Settings | None = None) -> Checked:
+    """Check a model file in a child process and write its clean copy into `folder`, for `loading.load_clean`.
+
+    Raises
+    ------
+    RefusedModel, ModelError
+        As `preflight.check`; and for a file on which its reader hangs or dies.
+    """
+    path = _file(os.fspath(path))
+    folder = Path(folder)
+    request = {"folder": str(folder.resolve()), **_file_request(path, settings or Settings.from_environment())}
+    result = quarantine.run("check", request, folder, Limits().for_size(path.stat().st_size))
+    return Checked(folder / result["clean"], result["kind"], result["n_parameters"], result["written_by"])
+
+
+def _file(text: str) -> Path:
+    """Return the absolute path of something that is there, which may still be anything."""
+    path = Path(text).expanduser()
+    if not path.exists():
+        raise ModelError(
+            f"There is no model file {path.name!r}",
+            f"Give the path of a .keras or .h5 file, or {PREFIX}NAME such as {PREFIX}MobileNetV2.",
+        )
+    if not path.is_file() and not path.is_dir():
+        raise ModelError(f"{path.name!r} is not a file", "Give the path of a .keras or .h5 file.")
+    return path.resolve()
+
+
+def _file_request(path: Path, settings: Settings) -> dict[str, Any]:
+    return {
+        "path": str(path),
+        "max_parameters": settings.max_model_parameters,
+        "max_bytes": settings.max_model_mb << 20,
+    }
+
+
+def _application(name: str) -> str:
+    """Return the name as keras.applications spells it."""
+    for known in APPLICATIONS:
+        if known.lower() == name.lower():
+            return known
+    raise NotFound.among("model in keras.applications", name, APPLICATIONS, limit=len(APPLICATIONS))
+
+
+def _preprocessing(given: str | Preprocessing) -> str | dict[str, Any]:
+    """Return what the child can read; an unknown name is refused before a child is started."""
+    if isinstance(given, Preprocessing):
+        return given.to_json()
+    if given != "auto":
+        Preprocessing.named(given)
+    return given
+
+
+def _sweep(parent: Path) -> None:
+    """Remove what an intake left that was killed a day ago or more."""
+    for folder in parent.glob(f"{_FOLDER}*"):
+        try:
+            if time.time() - folder.stat().st_mtime > _STALE_SECONDS:
+                shutil.rmtree(folder, ignore_errors=True)
+        except FileNotFoundError:
+            continue
