@@ -25,9 +25,10 @@ Arrays: TypeAlias = Mapping[str, npt.NDArray[Any]]
 Compute: TypeAlias = Callable[[Job, int, int], Arrays]  # (job, start, stop) -> arrays of stop - start rows
 
 TARGET = 0.4  # seconds that a chunk is meant to take
-FIRST = 32  # samples of the first chunk
+FIRST = 32  # samples of the first chunk, where nothing better is known
+GRAIN = 32  # larger chunks are multiples of it
 LARGEST = 4096
-GROWTH = 4  # a chunk is at most so many times as large as the largest before
+GROWTH = 4  # a chunk is at most so many times as large or small as the one before
 AHEAD = 2  # chunks in flight for each worker: one running, one waiting beside it
 
 
@@ -60,17 +61,26 @@ def missing(intervals: Iterable[tuple[int, int]], total: int) -> list[tuple[int,
 
 
 class Pace:
-    """Choose the next chunk's size from how long the last ones took."""
+    """Choose the next chunk's size from how long the last ones took.
 
-    def __init__(self) -> None:
-        self.size = FIRST
+    Parameters
+    ----------
+    first : int
+        Samples of the first chunk, whose time is not taken for true: it loads and compiles the model.
+    """
+
+    def __init__(self, first: int = FIRST) -> None:
+        self.size = max(1, min(first, LARGEST))
+        self._seen = 0
 
     def saw(self, n: int, seconds: float) -> None:
         """Take note of a chunk; one that was cut short at a gap's end doesn't count."""
-        if n >= min(self.size, FIRST):
-            wish = n * TARGET / max(seconds, 1e-3)
-            wish = min(wish, n * GROWTH, LARGEST)
-            self.size = max(FIRST, int(wish) // FIRST * FIRST)
+        self._seen += 1
+        if self._seen == 1 or 2 * n < self.size:
+            return
+        wish = n * TARGET / max(seconds, 1e-3)
+        wish = min(max(wish, n / GROWTH), n * GROWTH, LARGEST)
+        self.size = max(1, int(wish) if wish < GRAIN else int(wish) // GRAIN * GRAIN)
 
 
 def run_chunk(compute: Compute, path: str, kind: str, text: str, attempt: int, start: int, stop: int) -> dict[str, Any]:
@@ -85,7 +95,7 @@ def run_chunk(compute: Compute, path: str, kind: str, text: str, attempt: int, s
         return describe(error)
 
 
-def in_chunks(job: Job, total: int, compute: Compute, message: str = "") -> None:
+def in_chunks(job: Job, total: int, compute: Compute, message: str = "", first: int = FIRST) -> None:
     """Compute what is missing of samples 0..total, with progress.
 
     Parameters
@@ -96,6 +106,10 @@ def in_chunks(job: Job, total: int, compute: Compute, message: str = "") -> None
         Number of samples.
     compute : callable
         A function of a module (it crosses the wire by its name).
+    message : str
+        For the row.
+    first : int
+        Samples of the first chunk.
 
     Raises
     ------
@@ -108,13 +122,14 @@ def in_chunks(job: Job, total: int, compute: Compute, message: str = "") -> None
     gaps = missing(kept, total)
     done = total - sum(stop - start for start, stop in gaps)
     job.progress(done, total, message)
-    pace = Pace()
+    pace = Pace(first)
     arrived: queue.SimpleQueue[Future] = queue.SimpleQueue()
     flying: dict[str, Future] = {}
     n_ahead = AHEAD * max(1, len(job.client.nthreads()))
+    arrived_any = False  # the first chunk flies alone: it loads the model, and its size is a guess
     try:
         while gaps or flying:
-            while gaps and len(flying) < (1 if pace.size == FIRST and not done else n_ahead):
+            while gaps and len(flying) < (n_ahead if arrived_any else 1):
                 start, end = gaps.pop(0)
                 stop = min(start + pace.size, end)
                 if stop < end:
@@ -130,6 +145,7 @@ def in_chunks(job: Job, total: int, compute: Compute, message: str = "") -> None
             outcome = _outcome(future)
             flying.pop(future.key).release()
             pace.saw(outcome["n"], outcome["seconds"])
+            arrived_any = True
             done += outcome["n"]
             job.progress(done, total, message)
     finally:

@@ -55,19 +55,16 @@ def attribution(job: Job, parameters: AttributionParameters) -> None:
         output=parameters.output,
         **parameters.parameters,
     )
-    probabilities = classifier.predict(image)[0]
-    target = int(explained.target[0])
     job.save(
         {
             "heatmap": np.asarray(explained.heatmap()[0], np.float32),
             "values": np.asarray(explained.values[0], np.float32),
-            "probabilities": np.asarray(probabilities, np.float32),
         },
         {
             "method": parameters.method,
             "layer": explained.layer,
-            "target": target,
-            "probability": float(probabilities[target]),
+            "target": int(explained.target[0]),
+            "probability": float(explained.probability[0]),
             "model": parameters.model,
             "sample": parameters.sample,
         },

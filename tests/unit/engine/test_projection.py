@@ -1,0 +1,94 @@
+"""Which samples are projected, and which frames are kept."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nnvis_dash.engine.kinds.projection import N_FRAMES, _apart, _FrameKeeper, _pixels, choose_samples
+
+
+def test_all_samples() -> None:
+    for n in (0, 5, 9):
+        assert choose_samples(None, 5, n, seed=0).tolist() == [0, 1, 2, 3, 4]
+
+
+def test_samples_are_sorted_seeded_and_in_proportion() -> None:
+    labels = np.repeat(np.arange(3), [60, 30, 10]).astype(np.int32)
+    ids = choose_samples(labels, 100, 10, seed=7)
+    assert ids.tolist() == sorted(set(ids.tolist()))
+    assert np.bincount(labels[ids]).tolist() == [6, 3, 1]
+    assert ids.tolist() == choose_samples(labels, 100, 10, seed=7).tolist()
+    assert ids.tolist() != choose_samples(labels, 100, 10, seed=8).tolist()
+
+
+def test_a_rare_label_is_not_lost_and_the_number_is_kept() -> None:
+    labels = np.array([0] * 997 + [1, 2, -1], np.int32)
+    ids = choose_samples(labels, 1000, 20, seed=0)
+    assert len(ids) == 20
+    assert sorted(set(labels[ids].tolist())) == [-1, 0, 1, 2]
+
+
+def test_fewer_samples_than_labels() -> None:
+    labels = np.arange(50, dtype=np.int32)
+    ids = choose_samples(labels, 50, 7, seed=0)
+    assert len(set(ids.tolist())) == 7
+
+
+def test_without_labels() -> None:
+    ids = choose_samples(None, 1000, 300, seed=0)
+    assert len(ids) == 300
+    assert abs(ids.mean() - 499.5) < 60  # spread over the whole
+
+
+@pytest.mark.parametrize("total", [3, 80, 750, 1000])
+def test_frames_are_few_and_the_first_and_last_are_among_them(total: int) -> None:
+    saved: dict[str, Any] = {}
+    job: Any = SimpleNamespace(
+        parts=SimpleNamespace(save=lambda name, arrays: saved.__setitem__(name, arrays["coordinates"])),
+        progress=lambda done, total, message: None,
+    )
+    keeper = _FrameKeeper(job)
+    for iteration in range(total + 1):
+        keeper.frame(iteration, total, np.full((2, 2), iteration, np.float32))
+    keeper.last(np.full((2, 2), -1, np.float32))
+    assert min(total, N_FRAMES // 2) <= len(saved) <= N_FRAMES + 2
+    assert sorted(saved)[0] == "frame-000000"
+    assert (saved[max(saved)] == -1).all()
+
+
+def test_a_method_without_frames_still_leaves_one() -> None:
+    saved: list[str] = []
+    job: Any = SimpleNamespace(parts=SimpleNamespace(save=lambda name, arrays: saved.append(name)))
+    _FrameKeeper(job).last(np.zeros((2, 2), np.float32))
+    assert saved == ["frame-000000"]
+
+
+def test_pixels_are_small_and_between_0_and_1() -> None:
+    asked: list[Any] = []
+
+    class Images:
+        card = SimpleNamespace(image_shape=(64, 20, 3))
+
+        def __len__(self) -> int:
+            return 4
+
+        def batch(self, ids: list[int], size: tuple[int, int, int], resize: str) -> Any:
+            asked.append((ids, size))
+            return np.full((len(ids), *size), 255, np.uint8)
+
+    dataset: Any = Images()
+    features = _pixels(dataset, np.array([1, 3]))
+    assert asked == [([1, 3], (32, 20, 3))]
+    assert features.shape == (2, 32 * 20 * 3)
+    assert features.dtype == np.float32
+    assert features.max() == 1.0
+
+
+def test_work_apart_gives_its_answer_or_its_error() -> None:
+    assert _apart(lambda: 3) == 3
+    with pytest.raises(KeyError, match="gone"):
+        _apart(lambda: {}["gone"])
