@@ -168,7 +168,7 @@ def strip(
         html.Div(
             [
                 controls.act(
-                    html.Img(src=address, alt=words, loading="lazy", draggable="false"),
+                    html.Img(src=address, alt=words, draggable="false"),
                     controls.change("primary", sample=sample, origin="strip"),
                     title=words,
                     pressed=sample == primary,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import dash_bootstrap_components as dbc
 from dash import html
 
 from layouts import controls
@@ -117,7 +118,7 @@ def filters(
             ],
             className="row",
         ),
-        *([html.Input(className="class-search", placeholder="find a class")] if len(classes) > 14 else []),
+        *([dbc.Input(className="class-search", placeholder="find a class")] if len(classes) > 14 else []),
         html.Div(
             [
                 html.Div(

@@ -63,6 +63,7 @@ class Services:
     engine: Engine
     _datasets: Recent = field(default_factory=lambda: Recent(8))
     _indexes: Recent = field(default_factory=lambda: Recent(16))
+    _measured: Recent = field(default_factory=lambda: Recent(16))
 
     def dataset(self, fingerprint: str) -> Dataset:
         """Open a dataset (memory-mapped); NotFound names what is there."""
@@ -155,12 +156,16 @@ class Services:
         labels = self.labels(dataset, model)
         label = np.full(n, -1, dtype=np.int32) if labels is None else np.asarray(labels)
         index = None if model is None else self.index(dataset.fingerprint, model.fingerprint)
-        if index is None:
+        if index is None or model is None:
             unknown = np.full(n, np.nan, dtype=np.float32)
             return label, np.full(n, -1, dtype=np.int32), unknown, unknown
-        probabilities = np.asarray(index.probabilities)
-        entropy = normalised_entropy(probabilities).astype(np.float32)
-        return label, predictions(index), probabilities.max(axis=1).astype(np.float32), entropy
+
+        def measure() -> tuple[npt.NDArray[Any], ...]:
+            probabilities = np.asarray(index.probabilities)
+            confidence = probabilities.max(axis=1).astype(np.float32)
+            return predictions(index), confidence, normalised_entropy(probabilities).astype(np.float32)
+
+        return label, *self._measured.get((dataset.fingerprint, model.fingerprint), measure)
 
 
 def predictions(index: Index) -> npt.NDArray[np.int32]:

@@ -1,4 +1,4 @@
-"""The whole way that a person walks: add, index, embed, colour, lasso mistakes, click one, explain it, share the link."""
+"""The whole way that a person walks: add, index, embed, colour, lasso mistakes, click one, explain, share the link."""
 
 from __future__ import annotations
 
