@@ -302,13 +302,13 @@ def load_classifier(
     """
     import tempfile
 
-    from nnvis_dash.analysis.preflight import check
+    from nnvis_dash.analysis.intake import checked_copy
+    from nnvis_dash.analysis.loading import load_clean
 
     path = Path(path)
-    if not path.is_file():
-        raise ModelError(f"There is no model file {path.name!r}", "Give the path of a .keras or .h5 file.")
     with tempfile.TemporaryDirectory(prefix="nnvis-") as folder:
-        model = read_model(check(path, Path(folder)).clean)
+        checked = checked_copy(path, folder)
+        model = load_clean(checked)
     card = describe(
         model,
         name=name or path.stem,
@@ -316,6 +316,7 @@ def load_classifier(
         class_names=class_names,
         resize=resize,
         source=path.name,
+        content=checked.content,
     )
     return Classifier(model, card)
 

@@ -146,7 +146,7 @@ def checked_copy(path: str | Path, folder: str | Path, settings: Settings | None
     folder = Path(folder)
     request = {"folder": str(folder.resolve()), **_file_request(path, settings or Settings.from_environment())}
     result = quarantine.run("check", request, folder, Limits().for_size(path.stat().st_size))
-    return Checked(folder / result["clean"], result["kind"], result["n_parameters"], result["written_by"])
+    return Checked(**{**result, "clean": folder / result["clean"]})
 
 
 def _file(text: str) -> Path:

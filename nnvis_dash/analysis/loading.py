@@ -37,6 +37,8 @@ def load_clean(checked: Checked) -> Any:
         Its layers would have more parameters than the file holds.
     ModelError
         Keras can't build it; says why in Keras's words.
+    MemoryError
+        It needs more memory than this process may take.
     """
     import keras
 
@@ -46,8 +48,10 @@ def load_clean(checked: Checked) -> Any:
     except RefusedModel:
         raise
     except MemoryError:
-        raise ModelError("Loading the model needs more memory than it may take", "Use a smaller model.") from None
+        raise
     except Exception as error:  # Keras raises whatever its layers raise
+        if type(error).__name__ == "ResourceExhaustedError":  # TensorFlow's
+            raise MemoryError from error
         raise _unloadable(error, checked.written_by, keras.__version__) from error
     if not isinstance(model, keras.Model):
         raise ModelError("The file doesn't hold a Keras model", "Save the model with model.save('model.keras').")

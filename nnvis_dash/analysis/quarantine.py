@@ -10,6 +10,7 @@ ModelError here.
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -19,6 +20,7 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +38,8 @@ _ONLINE = ("HOME", "KERAS_HOME", "http_proxy", "https_proxy", "no_proxy", "HTTP_
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
 _PR_SET_PDEATHSIG = 1
+_FULL = ModelError("There is no space left for the model", "Free some space in the workspace, then add it again.")
+_REPORT = "Save it again with model.save('model.keras'); if that doesn't help, report it with the server's log."
 
 
 @dataclass(frozen=True)
@@ -105,6 +109,7 @@ def run(
         return _converse(child, json.dumps(message).encode(), limits, on_phase)
     finally:
         _end(child)
+        log.debug("the child's own log: %s", (folder / "stderr.txt").read_bytes()[-4000:].decode(errors="replace"))
 
 
 def _converse(
@@ -214,9 +219,12 @@ def _ended(phase: str, status: int, limits: Limits) -> NNVisError:
             "The model file is damaged: reading it ended abnormally",
             "Copy it again or save the model again with model.save('model.keras').",
         )
+    return _too_large(limits)
+
+
+def _too_large(limits: Limits) -> ModelError:
     return ModelError(
-        f"Loading the model ended abnormally, most likely because it needs more than {limits.memory_bytes / GB:.1f} GB "
-        "of memory",
+        f"The model could not be loaded with the {limits.memory_bytes / GB:.1f} GB of memory that it may take",
         "Use a smaller model, or save it again with model.save('model.keras').",
     )
 
@@ -243,19 +251,19 @@ def child() -> None:
 
         answer({"result": TASKS[message["task"]](message["request"], begin)})
     except NNVisError as error:
-        answer({"error": {"kind": type(error).__name__, "what": error.what, "mend": error.mend}})
+        answer(_record(error))
     except MemoryError:
-        answer(
-            {
-                "error": {
-                    "kind": "ModelError",
-                    "what": f"Loading the model needs more than {limits.memory_bytes / GB:.1f} GB of memory",
-                    "mend": "Use a smaller model.",
-                }
-            }
-        )
+        answer(_record(_too_large(limits)))
+    except Exception as error:  # the edge of this process: the parent is told, the traceback stays in the child's log
+        traceback.print_exc()
+        no_space = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+        answer(_record(_FULL if no_space else ModelError(f"The model can't be used ({type(error).__name__})", _REPORT)))
     answers.close()
     os._exit(0)  # TensorFlow's threads have nothing left to say
+
+
+def _record(error: NNVisError) -> dict[str, dict[str, str]]:
+    return {"error": {"kind": type(error).__name__, "what": error.what, "mend": error.mend}}
 
 
 def _confine(limits: Limits, online: bool) -> None:

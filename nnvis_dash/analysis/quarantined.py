@@ -5,9 +5,9 @@ Invariant: Keras is imported only after a file has passed its check, and only ev
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -33,22 +33,12 @@ def check_file(request: Mapping[str, Any], begin: Begin) -> dict[str, Any]:
         checked = preflight.check(
             path, folder, max_parameters=request["max_parameters"], max_bytes=request["max_bytes"]
         )
-        digest = hashlib.sha256()
-        with path.open("rb") as file:
-            while piece := file.read(1 << 20):
-                digest.update(piece)
     except OSError as error:
         raise ModelError(
             f"The model file can't be read or copied ({error.strerror or 'input/output error'})",
             "Check its permissions and the space that is left.",
         ) from None
-    return {
-        "clean": checked.clean.name,
-        "kind": checked.kind,
-        "n_parameters": checked.n_parameters,
-        "written_by": checked.written_by,
-        "content": digest.hexdigest(),
-    }
+    return {**asdict(checked), "clean": checked.clean.name}
 
 
 def add_file(request: Mapping[str, Any], begin: Begin) -> dict[str, Any]:
@@ -58,12 +48,12 @@ def add_file(request: Mapping[str, Any], begin: Begin) -> dict[str, Any]:
     from nnvis_dash.analysis.loading import load_clean
     from nnvis_dash.analysis.preflight import Checked
 
-    folder = Path(request["folder"])
-    model = load_clean(Checked(folder / found["clean"], found["kind"], found["n_parameters"], found["written_by"]))
+    checked = Checked(**{**found, "clean": Path(request["folder"]) / found["clean"]})
+    model = load_clean(checked)
     notes = dict(request["notes"])
-    if found["written_by"]:
-        notes.setdefault("written by", found["written_by"])
-    return _describe_and_save(model, {**request, "notes": notes}, found["content"])
+    if checked.written_by:
+        notes.setdefault("written by", checked.written_by)
+    return _describe_and_save(model, {**request, "notes": notes}, checked.content)
 
 
 def add_application(request: Mapping[str, Any], begin: Begin) -> dict[str, Any]:

@@ -14,6 +14,7 @@ Invariant: the clean copy is written from what was checked, never copied from th
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from dataclasses import dataclass
@@ -40,6 +41,7 @@ class Checked:
     kind: Kind
     n_parameters: int  # values in the weights: no honest model is built larger
     written_by: str  # "Keras 3.15.1"; empty where the file doesn't say
+    content: str  # sha256 of the file as it was given
 
 
 def check(path: Path, folder: Path, *, max_parameters: int | None = None, max_bytes: int | None = None) -> Checked:
@@ -102,7 +104,7 @@ def _check_archive(path: Path, folder: Path, max_parameters: int, max_bytes: int
         clean, json.dumps(config).encode(), json.dumps({"keras_version": version or "unknown"}).encode(), rewritten
     )
     rewritten.unlink()
-    return Checked(clean, "keras", found.n_parameters, f"Keras {version}" if version else "")
+    return Checked(clean, "keras", found.n_parameters, f"Keras {version}" if version else "", _sha256(path))
 
 
 def _check_h5(path: Path, folder: Path, max_parameters: int) -> Checked:
@@ -120,7 +122,7 @@ def _check_h5(path: Path, folder: Path, max_parameters: int) -> Checked:
                 "The .h5 file describes a model but holds no weights", "Save the model with model.save('model.keras')."
             )
         weights.copy_weights(file, found, clean, {"model_config": json.dumps(config).encode()})
-    return Checked(clean, "h5", found.n_parameters, f"Keras {version}" if version else "")
+    return Checked(clean, "h5", found.n_parameters, f"Keras {version}" if version else "", _sha256(path))
 
 
 def _without_description(file: h5py.File) -> ModelError:
@@ -138,3 +140,8 @@ def _version(value: object) -> str:
     """Return a version number, empty for anything else."""
     found = re.match(r"\d{1,4}(\.[0-9A-Za-z\-]{1,16}){0,4}", value) if isinstance(value, str) else None
     return found[0] if found else ""
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from nnvis_dash.analysis.preflight.config import MAX_CONFIG_BYTES
 from nnvis_dash.analysis.preflight.formats import refuse_by_members
-from nnvis_dash.analysis.preflight.wording import COPY_AGAIN, refused, shown
+from nnvis_dash.analysis.preflight.wording import COPY_AGAIN, NOT_THE_FILE, refused, shown
 from nnvis_dash.errors import ModelError
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
@@ -32,7 +32,9 @@ def opened(path: Path) -> Iterator[zipfile.ZipFile]:
         with zipfile.ZipFile(path) as archive:
             _check_members(archive, path.stat().st_size)
             yield archive
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, ValueError, KeyError):
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, ValueError, KeyError) as error:
+        if getattr(error, "errno", None) in NOT_THE_FILE:
+            raise
         raise ModelError(
             f"The .keras file is damaged or incomplete ({path.stat().st_size:,} bytes)",
             COPY_AGAIN,

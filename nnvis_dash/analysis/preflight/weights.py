@@ -17,7 +17,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from nnvis_dash.analysis.preflight.wording import COPY_AGAIN, RAISE_PARAMETERS, refused, shown
+from nnvis_dash.analysis.preflight.wording import COPY_AGAIN, NOT_THE_FILE, RAISE_PARAMETERS, refused, shown
 from nnvis_dash.errors import ModelError
 
 MAX_OBJECTS = 200_000
@@ -59,6 +59,8 @@ def opened(path: Path) -> Iterator[h5py.File]:
         with h5py.File(path, "r", locking=False) as file:
             yield file
     except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, NotImplementedError) as error:
+        if getattr(error, "errno", None) in NOT_THE_FILE:
+            raise
         raise damaged(str(error)) from None
 
 

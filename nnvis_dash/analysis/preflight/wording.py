@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+
 from nnvis_dash.errors import RefusedModel
 
 SAVE_AGAIN = "Build the model from Keras's own layers and save it again with model.save('model.keras')."
 COPY_AGAIN = "Copy or download it again, or save the model again with model.save('model.keras')."
 RAISE_PARAMETERS = "An administrator can raise NNVIS_MAX_MODEL_PARAMETERS."
 RAISE_SIZE = "An administrator can raise NNVIS_MAX_MODEL_MB."
+NOT_THE_FILE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM})  # errors of the system
 
 
 def refused(what: str, mend: str = SAVE_AGAIN) -> RefusedModel:
