@@ -1,1 +1,1 @@
-"""workspace."""
+"""Datasets, models and artifacts on disk, content-addressed; and the checks on what comes in."""

@@ -1,0 +1,178 @@
+"""What datasets are read from: one file a format, each registered; a reader says what is there before pixels are read.
+
+A reader takes a source and returns a `Reading`, or None where the source isn't its kind, so that the first that
+recognises it reads it. Images come as a stream that can be started again: blocks of pixels, or encoded files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from nnvis_dash.errors import DatasetError, NotFound
+from nnvis_dash.registry import Registry
+from nnvis_dash.workspace.conversion import Blocks, to_uint8
+from nnvis_dash.workspace.pixels import MAX_PIXELS
+
+Split: TypeAlias = Literal["train", "test", "all"]
+Given: TypeAlias = str | Path | npt.NDArray[Any] | list[npt.NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How to read: the split where a source has several (default: test), and the largest image, in pixels."""
+
+    split: Split | None = None
+    max_pixels: int = MAX_PIXELS
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a reader found. One of `blocks` and `files` is there; both can be called again for a second pass."""
+
+    source: str  # the source's own name, without its folder
+    n_images: int
+    labels: npt.NDArray[Any] | None = None  # numbers or text, one for each image; see labels.resolve
+    class_names: tuple[str, ...] = ()
+    file_names: tuple[str, ...] = ()  # relative, with "/"
+    notes: Mapping[str, str] = field(default_factory=dict)
+    blocks: Blocks | None = None  # yields (n, H, W, C) uint8
+    image_shape: tuple[int, int, int] | None = None  # of the blocks
+    files: Callable[[], Iterator[tuple[str, bytes]]] | None = None  # yields name and encoded image
+
+
+Reader: TypeAlias = Callable[[Given, ReadOptions], Reading | None]
+
+READERS: Registry[Reader] = Registry("reader", "nnvis_dash.workspace.readers")
+
+_FOREIGN = {
+    b"\x89HDF": ("an HDF5 file", "Save its images with np.savez(file, x=images, y=labels)."),
+    b"\x80\x02": ("a pickle, which could run code", "Save its images with np.savez(file, x=images, y=labels)."),
+    b"\x80\x03": ("a pickle, which could run code", "Save its images with np.savez(file, x=images, y=labels)."),
+    b"\x80\x04": ("a pickle, which could run code", "Save its images with np.savez(file, x=images, y=labels)."),
+    b"\x80\x05": ("a pickle, which could run code", "Save its images with np.savez(file, x=images, y=labels)."),
+    b"PAR1": ("a Parquet file", "Save its images as files in one folder a class."),
+    b"version https://git-lfs": ("a Git LFS pointer, not the file itself", "Fetch it with `git lfs pull`."),
+    b"Rar!": ("a RAR archive", "Unpack it and give the folder."),
+    b"7z\xbc\xaf": ("a 7z archive", "Unpack it and give the folder."),
+}
+
+
+def read(source: Given, options: ReadOptions | None = None) -> Reading:
+    """Find the reader of a source and return what it found.
+
+    Parameters
+    ----------
+    source : path, (N, H, W[, C]) array, or list of (H, W[, C]) arrays
+    options : ReadOptions, optional
+
+    Raises
+    ------
+    NotFound
+        There is no such file or folder.
+    DatasetError
+        No reader recognises it, or it can't be used.
+    """
+    options = options or ReadOptions()
+    if isinstance(source, str):
+        if not source or "\x00" in source:
+            raise NotFound(f"There is no file or folder {source!r}", "Give the path of a dataset.")
+        source = Path(source)
+    if isinstance(source, Path):
+        source = source.expanduser()
+        try:
+            there = source.exists()
+        except OSError:
+            there = False
+        if not there:
+            raise NotFound(f"There is no file or folder {source.name!r}", "Check the path.")
+    for entry in READERS.values():
+        reading = entry.function(source, options)
+        if reading is not None:
+            return reading
+    raise _unknown(source)
+
+
+def _unknown(source: Given) -> DatasetError:
+    known = "; ".join(entry.title for entry in READERS.values())
+    if not isinstance(source, Path):
+        return DatasetError(f"A {type(source).__name__} is not a dataset", f"Give one of: {known}.")
+    if source.is_dir():
+        return DatasetError(f"There are no images in the folder {source.name!r}", f"Give one of: {known}.")
+    with source.open("rb") as stream:
+        start = stream.read(32)
+    if not start:
+        return DatasetError(f"The file {source.name!r} is empty", "Download or copy it again.")
+    for magic, (kind, mend) in _FOREIGN.items():
+        if start.startswith(magic):
+            return DatasetError(f"The file {source.name!r} is {kind}", mend)
+    if source.name.lower().endswith((".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")):
+        return DatasetError(f"The file {source.name!r} is a tar archive", "Unpack it and give the folder.")
+    return DatasetError(f"The file {source.name!r} is not a dataset that can be read", f"Give one of: {known}.")
+
+
+def array_reading(
+    source: str,
+    blocks: Blocks,
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    labels: npt.NDArray[Any] | None = None,
+    class_names: tuple[str, ...] = (),
+    notes: Mapping[str, str] | None = None,
+) -> Reading:
+    """Make the reading of an array of images, converted to (N, H, W, C) uint8 while it is read.
+
+    Raises
+    ------
+    DatasetError
+        A shape or values that aren't images; see `conversion.to_uint8`.
+    """
+    converted, image_shape, conversions = to_uint8(blocks, shape, dtype, source)
+    return Reading(
+        source=source,
+        n_images=shape[0],
+        labels=labels,
+        class_names=class_names,
+        notes={**(notes or {}), **conversions},
+        blocks=converted,
+        image_shape=image_shape,
+    )
+
+
+def choose_split(available: Mapping[str, Any], split: Split | None, source: str) -> tuple[list[Any], dict[str, str]]:
+    """Choose among a source's splits.
+
+    Parameters
+    ----------
+    available : mapping of "train", "test" or "" (neither) to anything, not empty
+    split : "train", "test", "all" or None
+        None: what the model has most likely not been trained on, so "test" where there are two.
+
+    Returns
+    -------
+    chosen : list
+    notes : dict
+        ``split``, where a choice was made.
+
+    Raises
+    ------
+    DatasetError
+        That split isn't there.
+    """
+    if split == "all":
+        return list(available.values()), {"split": "all"} if len(available) > 1 else {}
+    if split is not None:
+        if split not in available:
+            there = ", ".join(name for name in available if name) or "one without a name"
+            raise DatasetError(f"There is no split {split!r} in {source!r}", f"It has: {there}.")
+        return [available[split]], {"split": split}
+    if len(available) == 1:
+        return list(available.values()), {}
+    chosen = next(name for name in ("test", "", "train") if name in available)
+    others = " and ".join(name or "the rest" for name in available if name != chosen)
+    return [available[chosen]], {"split": f"{chosen}; {others} left out (split chooses)"}

@@ -1,0 +1,402 @@
+"""The workspace: models, datasets and artifacts in one folder, known by their content, written whole or not at all.
+
+    <workspace>/datasets/<fingerprint>/   card.json, images.npy | images.bin + offsets.npy + shapes.npy, labels.npy, ...
+                models/<fingerprint>/     card.json, model.keras
+                artifacts/<key>/          card.json, *.npy
+                cache/                    texts/ (large selections), incoming/ (what is being written), jobs
+
+Everything new is written into ``cache/incoming`` and renamed while the lock is held, so of two processes that add the
+same thing one finds it there, and whatever fails leaves nothing behind. No memory of its own: any number of processes
+may use one workspace.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import logging
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import numpy.typing as npt
+
+from nnvis_dash.errors import DatasetError, ModelError, NNVisError, NotFound
+from nnvis_dash.types import DatasetCard, ModelCard
+from nnvis_dash.workspace.artifacts import Artifacts
+from nnvis_dash.workspace.datasets import Dataset, default_name, open_dataset
+from nnvis_dash.workspace.labels import LabelsGiven, NamesGiven, plain_text
+from nnvis_dash.workspace.lock import locked
+from nnvis_dash.workspace.pixels import MAX_PIXELS
+from nnvis_dash.workspace.readers import Given, ReadOptions, Split, read
+from nnvis_dash.workspace.writing import Progress, write_dataset
+
+log = logging.getLogger(__name__)
+
+Card = TypeVar("Card", DatasetCard, ModelCard)
+
+_KEY = re.compile(r"[0-9a-f]{8,64}")
+_STALE_SECONDS = 24 * 3600  # what a killed process left in cache/incoming
+_LONGEST_NAME = 200
+_SHORTEST_PREFIX = 4
+
+
+class _Shelf(Generic[Card]):
+    """The folders of one kind: cards by fingerprint, found by name, fingerprint or the beginning of it."""
+
+    def __init__(
+        self, folder: Path, what: str, read: Callable[[dict[str, Any]], Card], error: type[NNVisError]
+    ) -> None:
+        self.folder = folder
+        self.what = what
+        self.error = error
+        self._read: Callable[[dict[str, Any]], Card] = read
+        self._cards: dict[str, tuple[int, Card]] = {}  # by fingerprint, with the time of the card's file
+
+    def cards(self) -> list[Card]:
+        """Return the cards in the order of their names; one that can't be read is left out, and logged."""
+        cards = []
+        for entry in self.folder.iterdir():
+            card = self._card(entry)
+            if card is not None:
+                cards.append(card)
+        return sorted(cards, key=lambda card: (card.name.casefold(), card.name, card.fingerprint))
+
+    def _card(self, folder: Path) -> Card | None:
+        path = folder / "card.json"
+        try:
+            changed = path.stat().st_mtime_ns
+            known = self._cards.get(folder.name)
+            if known is None or known[0] != changed:
+                known = (changed, self._read(json.loads(path.read_text(encoding="utf-8"))))
+                self._cards[folder.name] = known
+            return known[1]
+        except (FileNotFoundError, NotADirectoryError):  # removed meanwhile, or not ours
+            return None
+        except (OSError, ValueError, KeyError, TypeError):
+            log.warning("the card of the %s %s can't be read", self.what, folder.name)
+            return None
+
+    def find(self, ref: str) -> Card:
+        """Return the card of a name, a fingerprint or its beginning (4 digits or more).
+
+        Raises
+        ------
+        NotFound
+            None, or several.
+        """
+        if _KEY.fullmatch(ref):  # the common case, without reading the others
+            card = self._card(self.folder / ref)
+            if card is not None:
+                return card
+        cards = self.cards()
+        found = [card for card in cards if card.name == ref]
+        if not found and len(ref) >= _SHORTEST_PREFIX:
+            found = [card for card in cards if card.fingerprint.startswith(ref)]
+        if len(found) > 1:
+            raise NotFound(f"{len(found)} {self.what}s have a fingerprint that begins {ref!r}", "Give more of it.")
+        if not found:
+            raise NotFound.among(self.what, ref, [card.name for card in cards])
+        return found[0]
+
+    def admit(self, card: Card) -> Card | None:
+        """Return the card of the same content if it is there, None if there is room; called with the lock held.
+
+        Raises
+        ------
+        NNVisError
+            Another content has that name.
+        """
+        there = self._card(self.folder / card.fingerprint)
+        if there is not None:
+            return there
+        if any(other.name == card.name for other in self.cards()):
+            raise self.error(
+                f"There is another {self.what} named {card.name!r} already",
+                f"Give this one another name (--name), or remove that one first (remove {card.name}).",
+            )
+        return None
+
+
+class Workspace:
+    """The store that the web application serves.
+
+    Parameters
+    ----------
+    path : str or Path
+        Made if it isn't there, readable by its owner only.
+    max_pixels : int
+        Largest image that is read.
+
+    Attributes
+    ----------
+    path : Path
+    artifacts : Artifacts
+
+    Raises
+    ------
+    NNVisError
+        The folder can't be made.
+    """
+
+    def __init__(self, path: str | Path, *, max_pixels: int = MAX_PIXELS) -> None:
+        self.path = Path(path).expanduser().absolute()
+        self._max_pixels = max_pixels
+        try:
+            if not self.path.exists():
+                self.path.mkdir(parents=True, mode=0o700)
+            for name in ("models", "datasets", "artifacts", "cache", "cache/incoming", "cache/texts"):
+                (self.path / name).mkdir(mode=0o700, exist_ok=True)
+            self._lock = self.path / "cache" / "lock"
+            self._lock.touch(mode=0o600)
+        except OSError as error:
+            raise NNVisError(
+                f"The workspace {self.path.name!r} can't be used: {error.strerror}",
+                "Choose a folder that you may write to (--workspace or NNVIS_WORKSPACE).",
+            ) from None
+        self.artifacts = Artifacts(self.path / "artifacts")
+        self._datasets = _Shelf(self.path / "datasets", "dataset", DatasetCard.from_json, DatasetError)
+        self._models = _Shelf(self.path / "models", "model", ModelCard.from_json, ModelError)
+
+    def add_dataset(
+        self,
+        source: Given,
+        *,
+        name: str | None = None,
+        labels: LabelsGiven = None,
+        class_names: NamesGiven = None,
+        skip_unreadable: bool = False,
+        split: Split | None = None,
+        notes: Mapping[str, str] | None = None,
+        extras: Mapping[str, npt.NDArray[Any]] | None = None,
+        on_progress: Progress | None = None,
+    ) -> tuple[DatasetCard, bool]:
+        """Read a dataset in a stream and keep it.
+
+        Parameters
+        ----------
+        source : path, (N, H, W[, C]) array, or list of arrays
+            A folder of class folders, a zip of one, .npz, .npy, idx(.gz), CIFAR batches.
+        name : str, optional
+            Else the source's own name.
+        labels : array-like or path, optional
+            Instead of those that the source has; see `labels.read_labels`.
+        class_names : names or path, optional
+            See `labels.read_class_names`.
+        skip_unreadable : bool
+            Leave damaged images out instead of refusing the dataset.
+        split : "train", "test" or "all", optional
+            Where the source has several; else the test split.
+        notes : mapping, optional
+            For the card.
+        extras : mapping of name to (N, ...) array, optional
+            What else is known of each sample; see `Dataset.extra`.
+        on_progress : callable, optional
+            Gets the number of images done and of all.
+
+        Returns
+        -------
+        card : DatasetCard
+        new : bool
+            False where the same content was there, under whatever name.
+
+        Raises
+        ------
+        DatasetError, NotFound
+            What is wrong, the value, and the mend; the workspace is as it was.
+        """
+        chosen = _checked_name(default_name(source) if name is None else name, DatasetError)
+        with _disk_errors(DatasetError), self._incoming() as folder:
+            reading = read(source, ReadOptions(split, self._max_pixels))
+            card = write_dataset(
+                reading,
+                folder,
+                name=chosen,
+                labels=labels,
+                class_names=class_names,
+                skip_unreadable=skip_unreadable,
+                notes=notes,
+                extras=extras,
+                max_pixels=self._max_pixels,
+                on_progress=on_progress,
+            )
+            return self._keep(self._datasets, folder, card)
+
+    def datasets(self) -> list[DatasetCard]:
+        """Return the datasets' cards in the order of their names."""
+        return self._datasets.cards()
+
+    def dataset(self, ref: str) -> Dataset:
+        """Open a dataset by name, fingerprint, or a beginning of the fingerprint that is unique.
+
+        Raises
+        ------
+        NotFound
+            Says what there is.
+        """
+        return open_dataset(self._datasets.folder / self._datasets.find(ref).fingerprint)
+
+    def remove_dataset(self, ref: str) -> DatasetCard:
+        """Remove a dataset; results computed on it stay until they are removed.
+
+        Raises
+        ------
+        NotFound
+            Says what there is.
+        """
+        return self._remove(self._datasets, ref)
+
+    def store_model(self, clean_model: Path, card: ModelCard) -> tuple[ModelCard, bool]:
+        """Keep a model file that was checked (`analysis.intake`), and its card.
+
+        Parameters
+        ----------
+        clean_model : Path
+            A .keras file; copied.
+        card : ModelCard
+
+        Returns
+        -------
+        card : ModelCard
+        new : bool
+            False where the same content was there, under whatever name.
+
+        Raises
+        ------
+        ModelError
+            Another model has that name.
+        """
+        if not _KEY.fullmatch(card.fingerprint):
+            raise ValueError(f"{card.fingerprint!r} is not a fingerprint")
+        card = replace(card, name=_checked_name(card.name, ModelError))
+        with _disk_errors(ModelError), self._incoming() as folder:
+            shutil.copyfile(clean_model, folder / "model.keras")
+            (folder / "card.json").write_text(json.dumps(card.to_json(), indent=1), encoding="utf-8")
+            return self._keep(self._models, folder, card)
+
+    def models(self) -> list[ModelCard]:
+        """Return the models' cards in the order of their names."""
+        return self._models.cards()
+
+    def model(self, ref: str) -> ModelCard:
+        """Return a model's card by name, fingerprint, or a beginning of the fingerprint that is unique.
+
+        Raises
+        ------
+        NotFound
+            Says what there is.
+        """
+        return self._models.find(ref)
+
+    def model_path(self, ref: str) -> Path:
+        """Return the checked .keras file of a model.
+
+        Raises
+        ------
+        NotFound
+            Says what there is.
+        """
+        return self._models.folder / self._models.find(ref).fingerprint / "model.keras"
+
+    def remove_model(self, ref: str) -> ModelCard:
+        """Remove a model; results computed with it stay until they are removed.
+
+        Raises
+        ------
+        NotFound
+            Says what there is.
+        """
+        return self._remove(self._models, ref)
+
+    def keep_text(self, text: str) -> str:
+        """Keep a text under its content's key (32 hexadecimal digits), which stands for it in links."""
+        data = text.encode("utf-8", "surrogatepass")
+        key = hashlib.sha256(data).hexdigest()[:32]
+        path = self.path / "cache" / "texts" / key
+        if not path.exists():
+            temporary = self.path / "cache" / "incoming" / f"text-{secrets.token_hex(8)}"
+            temporary.write_bytes(data)
+            temporary.replace(path)
+        return key
+
+    def kept_text(self, key: str) -> str:
+        """Return a text that was kept.
+
+        Raises
+        ------
+        NotFound
+            No text has that key.
+        """
+        path = self.path / "cache" / "texts" / key if _KEY.fullmatch(key) else None
+        try:
+            if path is not None:
+                return path.read_bytes().decode("utf-8", "surrogatepass")
+        except FileNotFoundError:
+            pass
+        raise NotFound(f"There is no selection {key[:64]!r} on this server", "Select the samples again.")
+
+    @contextmanager
+    def _incoming(self) -> Iterator[Path]:
+        """Make a folder to write into; whatever is still there at the end is removed."""
+        parent = self.path / "cache" / "incoming"
+        for left in parent.iterdir():
+            with contextlib.suppress(OSError):
+                if left.stat().st_mtime < time.time() - _STALE_SECONDS:
+                    shutil.rmtree(left) if left.is_dir() else left.unlink()
+        folder = parent / secrets.token_hex(8)
+        folder.mkdir(mode=0o700)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _keep(self, shelf: _Shelf[Card], folder: Path, card: Card) -> tuple[Card, bool]:
+        with locked(self._lock):
+            there = shelf.admit(card)
+            if there is not None:
+                return there, False
+            target = shelf.folder / card.fingerprint
+            if target.exists():  # a damaged one, without a card
+                shutil.rmtree(target)
+            folder.rename(target)
+            log.info("added the %s %s", shelf.what, card.fingerprint)
+            return card, True
+
+    def _remove(self, shelf: _Shelf[Card], ref: str) -> Card:
+        with locked(self._lock):
+            card = shelf.find(ref)
+            doomed = self.path / "cache" / "incoming" / secrets.token_hex(8)
+            (shelf.folder / card.fingerprint).rename(doomed)
+        shutil.rmtree(doomed, ignore_errors=True)
+        log.info("removed the %s %s", shelf.what, card.fingerprint)
+        return card
+
+
+def _checked_name(name: str, error: type[NNVisError]) -> str:
+    """Return a name as plain text, or raise."""
+    plain = plain_text(name)
+    if not plain:
+        raise error(f"The name {name!r} is empty", "Give a name (--name).")
+    if len(plain) > _LONGEST_NAME:
+        raise error(f"The name {plain[:40] + '...'!r} has {len(plain):,} characters", f"Use {_LONGEST_NAME} at most.")
+    return plain
+
+
+@contextmanager
+def _disk_errors(error: type[NNVisError]) -> Iterator[None]:
+    """Turn what the disk refuses into an error that names no path of the server."""
+    try:
+        yield
+    except OSError as cause:
+        if cause.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise error("There is no space left on the disk of the workspace", "Remove something first.") from None
+        own_name = Path(cause.filename).name if isinstance(cause.filename, str) else "a file"
+        raise error(f"{own_name!r} can't be read or written: {cause.strerror}", "Check its permissions.") from None
