@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from distributed import Client, Future
+from distributed import Client, Future, fire_and_forget
 
 from nnvis_dash.engine.jobs import JobTable, Request, Row
 from nnvis_dash.engine.launch import claim, launch
@@ -169,6 +169,7 @@ class Engine:
                 self.table.leave(row.key, row.attempt)
                 raise _cancelled()
             if deadline is not None and time.monotonic() > deadline:
+                fire_and_forget(future)
                 raise EngineError("The job isn't ready yet", "It goes on: ask again later.")
             if not _alive(client):
                 return
@@ -213,7 +214,21 @@ class Engine:
                 logger.warning("no engine at %s: %s", self.address, type(error).__name__)
                 raise self._unreachable() from None
             self._pid = os.getpid()
+            threading.Thread(target=self._resume, args=(self._client,), name="resume", daemon=True).start()
             return self._client
+
+    def _resume(self, client: Client) -> None:
+        """Submit again what a server that is gone was asked to do; what still runs isn't started twice."""
+        for row in self.rows():
+            if not row.stale:
+                continue
+            try:
+                request = row.request
+                if request.key == row.key and request.read.batch:
+                    launch(client, self.workspace, request, row.attempt, keep=True)
+                    logger.info("%s %s: taken up again", row.kind, row.key[:8])
+            except Exception as error:  # another version's row, or the connection went again
+                logger.warning("%s %s: can't be taken up: %s", row.kind, row.key[:8], error)
 
     def _unreachable(self) -> EngineError:
         return EngineError(

@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import dask
-from distributed import LocalCluster
+from distributed import Nanny, Scheduler, SpecCluster
+from distributed.system import MEMORY_LIMIT
 
 from nnvis_dash.settings import Settings
 
@@ -25,6 +26,8 @@ CONFIG = {
     "distributed.worker.multiprocessing-method": "spawn",
     "distributed.scheduler.allowed-failures": 2,
     "distributed.scheduler.work-stealing": False,  # tasks are few; a warm model is worth more than an even load
+    "distributed.scheduler.http.routes": [],  # nothing of the cluster is told over HTTP
+    "distributed.worker.http.routes": [],
     "distributed.admin.tick.limit": "60s",  # importing TensorFlow holds the interpreter for seconds: no news
     "distributed.comm.timeouts.connect": "10s",
     "distributed.nanny.pre-spawn-environ": {"MALLOC_TRIM_THRESHOLD_": 65536},
@@ -86,21 +89,29 @@ def local_cluster(settings: Settings, preload: Sequence[str] = (), quiet: bool =
     scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
     logging.getLogger("distributed").setLevel(logging.ERROR)
     config = {**CONFIG, "temporary-directory": str(scratch), "logging": {"distributed": "error"}}
-    modules = [PRELOAD, *preload]
+    options = {
+        "host": "127.0.0.1",
+        "nthreads": max(2, settings.engine_threads),
+        "resources": {"batch": 1},
+        "memory_limit": int(0.9 * MEMORY_LIMIT / max(1, settings.engine_workers)),
+        "preload": [PRELOAD, *preload],
+        "preload_argv": [["--quiet"] if quiet else [], *([] for _ in preload)],
+        "local_directory": str(scratch),
+        "silence_logs": logging.ERROR,
+        "dashboard": False,
+    }
     with dask.config.set(config):
-        cluster = LocalCluster(
-            n_workers=settings.engine_workers,
-            threads_per_worker=max(2, settings.engine_threads),
-            processes=True,
-            host="127.0.0.1",
-            scheduler_port=0,
-            dashboard_address=None,
+        cluster = SpecCluster(
+            scheduler={
+                "cls": Scheduler,
+                "options": {"host": "127.0.0.1", "port": 0, "dashboard": False, "dashboard_address": "127.0.0.1:0"},
+            },
+            workers={
+                index: {"cls": Nanny, "options": {**options, "env": environment(settings, index)}}
+                for index in range(max(1, settings.engine_workers))
+            },
             silence_logs=logging.ERROR,
-            resources={"batch": 1},
-            env=environment(settings),
-            preload=modules,
-            preload_argv=[["--quiet"] if quiet and module == PRELOAD else [] for module in modules],
-            local_directory=str(scratch),
+            name="nnvis",
         )
         try:
             yield cluster.scheduler_address

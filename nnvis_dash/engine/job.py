@@ -33,6 +33,7 @@ logger = logging.getLogger(__name__)
 
 BEAT = 1.0  # seconds between two signs of life
 LOOK = 0.1  # seconds between two looks at the table
+STARTS = 4  # how often an attempt is begun, when each time its worker or the whole engine is lost
 
 
 @lru_cache(maxsize=8)
@@ -114,12 +115,12 @@ class Job:
             self._looked = now
             self._write()
         if self._cancelled.is_set():
-            raise Cancelled("The job was cancelled", "What was computed is kept: start it again to go on.")
+            raise _cancelled()
 
     def wanted(self) -> None:
         """Raise Cancelled when nobody wants the job any more, without changing its row: for a chunk."""
         if not self.table.wanted(self.key, self.attempt):
-            raise Cancelled("The job was cancelled", "What was computed is kept: start it again to go on.")
+            raise _cancelled()
 
     def save(self, arrays: Mapping[str, npt.NDArray[np.generic]], card: Mapping[str, Any]) -> None:
         """Save the job's artifact."""
@@ -138,8 +139,14 @@ class Job:
             while not over.wait(BEAT):
                 self._write()
 
-        self._write(state="running", started=time.time(), reason="")
-        self.check()
+        starts = self.table.begin(self.key, self.attempt)
+        if not starts:
+            raise _cancelled()
+        if starts > STARTS:
+            raise EngineError(
+                f"The engine stopped {starts - 1} times while it ran this job",
+                "It may need more memory than there is: try a smaller model or fewer samples.",
+            )
         heart = threading.Thread(target=beat, name=f"heartbeat-{self.key[:8]}", daemon=True)
         heart.start()
         try:
@@ -198,6 +205,10 @@ def run(path: str, kind: str, text: str, attempt: int) -> dict[str, str]:
         name = kind if job is None else f"{kind} {job.key[:8]}"
         logger.log(level, "%s: %s", name, outcome["state"], exc_info=level == logging.ERROR)
         return outcome
+
+
+def _cancelled() -> Cancelled:
+    return Cancelled("The job was cancelled", "What was computed is kept: start it again to go on.")
 
 
 def describe(error: Exception) -> dict[str, str]:

@@ -83,6 +83,13 @@ class Row:
     heartbeat: float = 0.0  # seconds since 1970
     attempt: int = 0
     waiters: int = 0  # who would miss it; a job that is left by the last of them is cancelled
+    starts: int = 0  # how often a worker began this attempt; more than one after a worker or server was lost
+    parameters: str = "{}"  # of the request, as JSON
+
+    @property
+    def request(self) -> Request:
+        """What was asked for."""
+        return Request.from_text(self.kind, self.parameters)
 
     @property
     def finished(self) -> bool:
@@ -142,18 +149,19 @@ class JobTable:
         known = [row for row in found if row is not None]
         return sorted(known, key=lambda row: (not row.finished, row.started or row.heartbeat), reverse=True)
 
-    def claim(self, key: str, kind: str, title: str, held: int = 0) -> Row:
+    def claim(self, request: Request, title: str, held: int = 0) -> Row:
         """Return the row of a job that is queued or running with one more waiter, else begin its next attempt.
 
         `held` is the attempt that the waiter is counted in already.
         """
+        key, kind = request.key, request.kind
         with self._cache.transact(retry=True):
             row = self.get(key)
             if row is not None and not row.finished:
                 row = replace(row, waiters=row.waiters + (row.attempt != held))
             else:
                 attempt = 1 if row is None else row.attempt + 1
-                row = Row(key, kind, title, heartbeat=time.time(), attempt=attempt, waiters=1)
+                row = Row(key, kind, title, heartbeat=time.time(), attempt=attempt, waiters=1, parameters=request.text)
             self._put(row)
         if row.attempt == 1 and row.waiters == 1 and len(self._cache) > KEPT_ROWS * 1.2:
             self._prune()
@@ -167,6 +175,16 @@ class JobTable:
                 return False
             self._put(replace(row, heartbeat=time.time(), **changes))
         return True
+
+    def begin(self, key: str, attempt: int) -> int:
+        """Note that a worker begins an attempt; return how often that happened, 0 when it is no longer wanted."""
+        with self._cache.transact(retry=True):
+            row = self.get(key)
+            if row is None or row.attempt != attempt or row.finished:
+                return 0
+            now = time.time()
+            self._put(replace(row, state="running", started=now, heartbeat=now, starts=row.starts + 1))
+        return row.starts + 1
 
     def wanted(self, key: str, attempt: int) -> bool:
         """Return whether that attempt is still to go on."""

@@ -32,7 +32,7 @@ def claim(table: JobTable, workspace: Workspace, request: Request, held: int = 0
         title = request.read.title(workspace)
     except NotFound:  # the task itself will say so
         title = ""
-    return table.claim(request.key, request.kind, title or KINDS[request.kind].title, held)
+    return table.claim(request, title or KINDS[request.kind].title, held)
 
 
 def launch(client: Client, workspace: Workspace, request: Request, attempt: int, keep: bool) -> Future:

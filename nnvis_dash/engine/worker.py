@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import signal
 import tempfile
 import threading
 import time
@@ -132,6 +133,8 @@ def _without(*phrases: bytes) -> Iterator[None]:
 @click.option("--quiet", is_flag=True, help="leave the line that each job writes into the log out")
 def dask_setup(worker: Any, quiet: bool) -> None:
     """Begin to import TensorFlow in the background; Dask calls this before the worker is ready."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the server, which then stops its workers
     log = logging.getLogger("nnvis_dash")
     log.setLevel(logging.WARNING if quiet else logging.INFO)
     if not log.handlers:

@@ -235,7 +235,7 @@ def test_a_killed_worker_costs_nothing_but_time(engine: Engine) -> None:
 def test_a_stale_row_is_submitted_again(engine: Engine) -> None:
     """A row of a server that is gone: its attempt is taken up by a new task."""
     request = slow("stale", n=200)
-    row = engine.table.claim(request.key, request.kind, "Slow")
+    row = engine.table.claim(request, "Slow")
     engine.table.update(request.key, row.attempt, state="running", done=3, total=200)
     assert engine.result(request).key == request.key
     assert runs(engine, "slow-stale") == 1

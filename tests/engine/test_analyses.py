@@ -1,0 +1,175 @@
+"""The kinds of job with real classifiers: the engine's answers are those of the functions called directly."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nnvis_dash.analysis.index import index, index_key, load_index
+from nnvis_dash.engine.client import Engine
+from nnvis_dash.engine.jobs import Request, Row
+from nnvis_dash.errors import NNVisError, NotFound, ParameterError
+from nnvis_dash.types import DatasetCard, ModelCard
+from tests.engine.conftest import await_true, engine_workers
+
+
+@pytest.fixture(scope="module")
+def dataset(engine: Engine) -> DatasetCard:
+    """900 grey images of 12 × 12 in three classes that differ in where they are bright."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(900) % 3
+    images = rng.integers(0, 90, (900, 12, 12, 1))
+    for label in range(3):
+        images[labels == label, 4 * label : 4 * label + 4] += 120
+    card, _ = engine.workspace.add_dataset(
+        images.astype(np.uint8), name="bands", labels=labels, class_names=["top", "middle", "bottom"]
+    )
+    return card
+
+
+def small_net(seed: int, units: int = 8) -> Any:
+    """Return a small untrained CNN."""
+    import keras
+
+    keras.utils.set_random_seed(seed)
+    return keras.Sequential(
+        [
+            keras.layers.Input((12, 12, 1)),
+            keras.layers.Conv2D(units, 3, activation="relu", name="conv1"),
+            keras.layers.MaxPooling2D(),
+            keras.layers.Conv2D(2 * units, 3, activation="relu", name="conv2"),
+            keras.layers.Flatten(),
+            keras.layers.Dense(16, activation="relu", name="dense"),
+            keras.layers.Dense(3, activation="softmax", name="classes"),
+        ]
+    )
+
+
+@pytest.fixture(scope="module")
+def classifier(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A classifier that the workspace holds, opened in this process too."""
+    from nnvis_dash.analysis.classifier import open_classifier
+
+    return open_classifier(engine.workspace, stored(engine, tmp_path_factory.mktemp("net"), 1).fingerprint)
+
+
+def stored(engine: Engine, folder: Path, seed: int) -> ModelCard:
+    """Store a small net in the workspace and return its card."""
+    from nnvis_dash.analysis.classifier import load_classifier
+
+    path = folder / f"net{seed}.keras"
+    small_net(seed).save(path)
+    card, _ = engine.workspace.store_model(path, load_classifier(path, "unit").card)
+    return card
+
+
+def index_request(model: ModelCard, dataset: DatasetCard, precision: str = "float32") -> Request:
+    return Request("index", {"model": model.fingerprint, "dataset": dataset.fingerprint, "precision": precision})
+
+
+def test_the_index_is_that_of_one_direct_pass(engine: Engine, dataset: DatasetCard, classifier: Any) -> None:
+    request = index_request(classifier.card, dataset)
+    assert request.key == index_key(classifier.card.fingerprint, dataset.fingerprint)
+    seen: list[Row] = []
+    found = load_index(engine.result(request, on_progress=seen.append))
+    direct = index(classifier, engine.workspace.dataset("bands"))
+    for name in ("probabilities", "features", "unit_activations", "unit_means"):
+        np.testing.assert_allclose(getattr(found, name), getattr(direct, name), rtol=1e-4, atol=1e-5, err_msg=name)
+    assert found.units == direct.units
+    assert found.precision == "float32"
+    assert seen[-1].title == "net1 over bands"
+    assert not engine.workspace.artifacts.parts(request.key).names()  # nothing is kept twice
+
+
+def test_an_index_survives_killed_workers(
+    engine: Engine, dataset: DatasetCard, classifier: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The workers are killed when the first chunks are there; the result equals an undisturbed one."""
+    images = np.random.default_rng(3).integers(0, 256, (60_000, 12, 12, 1)).astype(np.uint8)
+    large, _ = engine.workspace.add_dataset(images, name="large")
+    request = index_request(classifier.card, large)
+    parts = engine.workspace.artifacts.parts(engine.submit(request))
+    await_true(lambda: any(name.startswith("chunk") for name in parts.names()))
+    for worker in engine_workers():
+        worker.kill()
+    found = load_index(engine.result(request))
+    ids = np.arange(0, 60_000, 97)
+    np.testing.assert_allclose(found.probabilities[ids], classifier.predict(images[ids]), rtol=1e-4, atol=1e-5)
+    row = engine.row(request.key)
+    assert row is not None
+    assert row.starts == 2
+
+
+def test_an_index_in_bfloat16_says_what_it_was_computed_in(
+    engine: Engine, dataset: DatasetCard, classifier: Any
+) -> None:
+    request = index_request(classifier.card, dataset, "bfloat16")
+    found = load_index(engine.result(request))
+    assert found.precision in ("bfloat16", "float32")
+    assert (found.note == "") == (found.precision == "bfloat16")
+    exact = load_index(engine.result(index_request(classifier.card, dataset)))
+    np.testing.assert_allclose(found.probabilities, exact.probabilities, atol=0.05)
+
+
+def test_an_attribution_is_that_of_a_direct_call(engine: Engine, dataset: DatasetCard, classifier: Any) -> None:
+    from nnvis_dash.analysis.attribution import attribute
+
+    parameters = {
+        "dataset": dataset.fingerprint,
+        "sample": 5,
+        "model": classifier.card.fingerprint,
+        "method": "grad_cam",
+        "layer": "conv1",
+        "target": 2,
+    }
+    artifact = engine.result(Request("attribution", parameters))
+    image = engine.workspace.dataset("bands").batch([5], classifier.card.input_shape)
+    direct = attribute(classifier, image, "grad_cam", layer="conv1", target=2)
+    np.testing.assert_allclose(artifact.array("heatmap"), direct.heatmap()[0], rtol=1e-4, atol=1e-6)
+    assert artifact.array("heatmap").shape == (12, 12)
+    assert (artifact.card["layer"], artifact.card["target"]) == ("conv1", 2)
+    assert artifact.card["probability"] == pytest.approx(float(classifier.predict(image)[0, 2]), abs=1e-5)
+
+
+def test_an_attribution_chooses_layer_and_target(engine: Engine, dataset: DatasetCard, classifier: Any) -> None:
+    artifact = engine.result(
+        Request("attribution", {"dataset": dataset.fingerprint, "sample": 7, "model": classifier.card.fingerprint})
+    )
+    image = engine.workspace.dataset("bands").batch([7], classifier.card.input_shape)
+    assert artifact.card["layer"] == "conv2"
+    assert artifact.card["target"] == int(classifier.predict(image)[0].argmax())
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        ({"sample": 900}, ParameterError, "no sample 900 in bands. It has samples 0 to 899"),
+        ({"sample": -1}, ParameterError, "no sample -1"),
+        ({"layer": "nowhere"}, NNVisError, "nowhere"),
+        ({"target": 3}, ParameterError, "3"),
+        ({"method": "grad_came"}, NotFound, "grad_came"),
+        ({"model": "ffffffffffff"}, NotFound, "ffffffffffff"),
+        ({"dataset": "ffffffffffff"}, NotFound, "ffffffffffff"),
+        ({"parameters": {"wrong": 1}}, ParameterError, "wrong"),
+    ],
+)
+def test_what_an_attribution_cannot_take_is_named(
+    engine: Engine, dataset: DatasetCard, classifier: Any, change: dict[str, Any], error: type[Exception], words: str
+) -> None:
+    parameters = {"dataset": dataset.fingerprint, "sample": 1, "model": classifier.card.fingerprint, **change}
+    with pytest.raises(error, match=words):
+        engine.result(Request("attribution", parameters))
+
+
+def test_a_warm_classifier_is_ready(engine: Engine, dataset: DatasetCard, tmp_path: Path) -> None:
+    card = stored(engine, tmp_path, 2)
+    request = Request("warm", {"model": card.fingerprint})
+    engine.warm(card.fingerprint)
+    await_true(lambda: (row := engine.row(request.key)) is not None and row.state == "done")
+    began = time.perf_counter()
+    engine.result(Request("attribution", {"dataset": dataset.fingerprint, "sample": 1, "model": card.fingerprint}))
+    assert time.perf_counter() - began < 1.0  # loading and tracing take longer
