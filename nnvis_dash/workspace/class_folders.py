@@ -56,7 +56,7 @@ def class_folders(paths: Iterable[str], folders: Iterable[str], source: str) -> 
     notes: dict[str, str] = {}
     if ignored:
         shown = ", ".join(plain_text(path) for path in ignored[:3]) + (", ..." if len(ignored) > 3 else "")
-        notes["ignored"] = f"{len(ignored)} {'file' if len(ignored) == 1 else 'files'} that are no images: {shown}"
+        notes["ignored"] = f"{len(ignored)} not named as images: {shown}"
     root = _root(images)
     inside = [path[len(root) :] for path in images]
     kept = [folder[len(root) :].rstrip("/") for folder in folders if folder.startswith(root) and not _hidden(folder)]

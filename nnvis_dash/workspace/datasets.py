@@ -291,7 +291,7 @@ def load_dataset(
         What is wrong, the value, and the mend.
     """
     reading = read(source, ReadOptions(split, max_pixels))
-    chosen = plain_text(name or default_name(source))
+    chosen = plain_text(name or default_name(source, split))
     if isinstance(source, np.ndarray) and source.dtype == np.uint8 and source.shape[1:] == reading.image_shape:
         return _in_memory(source, reading.image_shape, labels, class_names, chosen, notes)
     temporary = tempfile.TemporaryDirectory(prefix="nnvis-")  # goes with the dataset
@@ -342,8 +342,8 @@ def _in_memory(
     return Dataset(card, view, numbers)
 
 
-def default_name(source: Given) -> str:
-    """Return the name of a dataset whose user gave none: the file's, without its suffixes."""
+def default_name(source: Given, split: Split | None = None) -> str:
+    """Return the name of a dataset whose user gave none: the file's, without its suffixes, and a split's."""
     if not isinstance(source, (str, Path)):
         return "array"
     path = Path(source).expanduser()
@@ -352,4 +352,4 @@ def default_name(source: Given) -> str:
         name = name.removesuffix(suffix) or name
     for ending in ("-images-idx3-ubyte", "-images.idx3-ubyte"):
         name = name.removesuffix(ending) or name
-    return name or "dataset"
+    return (name or "dataset") + (f"-{split}" if split in ("train", "all") else "")

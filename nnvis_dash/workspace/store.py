@@ -213,7 +213,7 @@ class Workspace:
         DatasetError, NotFound
             What is wrong, the value, and the mend; the workspace is as it was.
         """
-        chosen = _checked_name(default_name(source) if name is None else name, DatasetError)
+        chosen = _checked_name(default_name(source, split) if name is None else name, DatasetError)
         with _disk_errors(DatasetError), self._incoming() as folder:
             reading = read(source, ReadOptions(split, self._max_pixels))
             card = write_dataset(

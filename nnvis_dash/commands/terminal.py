@@ -1,0 +1,86 @@
+"""What the commands share: the workspace's option, JSON, progress on a terminal."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from types import TracebackType
+from typing import Any
+
+from nnvis_dash.settings import Settings
+from nnvis_dash.workspace.store import Workspace
+
+_REDRAW_SECONDS = 0.1
+
+
+def add_workspace_options(parser: argparse.ArgumentParser) -> None:
+    """Add --workspace and --json."""
+    parser.add_argument(
+        "--workspace", metavar="FOLDER", help="the workspace (default: $NNVIS_WORKSPACE, else the folder 'workspace')"
+    )
+    parser.add_argument("--json", action="store_true", help="print the result as JSON, without progress")
+
+
+def open_workspace(args: argparse.Namespace, settings: Settings) -> Workspace:
+    """Open the workspace that the command line or the settings name."""
+    if args.workspace is not None:
+        settings = replace(settings, workspace=args.workspace)
+    return Workspace(settings.workspace_path, max_pixels=settings.max_pixels)
+
+
+def print_json(record: Any) -> None:
+    """Print plain values as JSON."""
+    print(json.dumps(record, indent=2, ensure_ascii=False))
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table of text in columns, two spaces apart."""
+    widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in [header, *rows]]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+class Progress:
+    """A line on standard error that is redrawn, on a terminal only; use in a ``with`` statement.
+
+    Call it with the number done and of all (None: not known), or give `say` a few words.
+    """
+
+    def __init__(self, title: str, shown: bool = True) -> None:
+        self._title = title
+        self._shown = shown and sys.stderr.isatty()
+        self._drawn = 0.0
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._shown and self._drawn:
+            self._draw("")
+
+    def __call__(self, done: int, total: int | None) -> None:
+        """Show how far it is."""
+        if not self._shown or (done != total and time.monotonic() - self._drawn < _REDRAW_SECONDS):
+            return
+        if total:
+            filled = min(30, 30 * done // total)
+            self._draw(f"{self._title} [{'#' * filled}{'.' * (30 - filled)}] {done:,}/{total:,}")
+        else:
+            self._draw(f"{self._title} {done:,}")
+
+    def say(self, words: str) -> None:
+        """Show what is being done."""
+        if self._shown:
+            self._draw(f"{self._title}: {words}")
+
+    def _draw(self, line: str) -> None:
+        width = shutil.get_terminal_size().columns - 1
+        print(f"\r{line[:width]}\x1b[K", end="", file=sys.stderr, flush=True)
+        self._drawn = time.monotonic()
