@@ -43,7 +43,7 @@
   }
 
   function valued(holder, input) {
-    if (input.value === "") return null;
+    if (input.value === "" || input.value === holder.dataset.none) return null;
     return holder.dataset.number ? Number(input.value) : input.value;
   }
 

@@ -35,6 +35,9 @@ def segmented(label: str, options: Iterable[tuple[str, str, str]], chosen: str) 
     )
 
 
+DEFAULT = "-"  # an option's value that stands for nothing chosen: sent as null (an empty value would show as blank)
+
+
 def choose(
     name: str,
     label: str,
@@ -46,7 +49,7 @@ def choose(
     *,
     numeric: bool = False,
 ) -> Component:
-    """A list of which one is chosen; sends `kind` with the chosen value in `field`, null for the empty one."""
+    """A list of which one is chosen; sends `kind` with the chosen value in `field`, null for `DEFAULT`."""
     more = {"data-number": "1"} if numeric else {}
     return html.Label(
         [
@@ -55,7 +58,7 @@ def choose(
         ],
         className="field",
         title=title,
-        **{"data-change": change(kind), "data-field": field, **more},
+        **{"data-change": change(kind), "data-field": field, "data-none": DEFAULT, **more},
     )
 
 

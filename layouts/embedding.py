@@ -29,7 +29,7 @@ def panel() -> Any:
         [
             html.Div(
                 [
-                    html.H2("Embedding", className="tab"),
+                    html.H2("Embedding", className="panel-title"),
                     html.Div(id=ids.EMBEDDING_CONTROLS, className="controls"),
                     html.Button(
                         "⤢",

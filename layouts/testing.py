@@ -18,7 +18,7 @@ def panel() -> Any:
         [
             html.Div(
                 [
-                    html.H2("Testing", className="tab"),
+                    html.H2("Testing", className="panel-title"),
                     html.Div(id=ids.TESTING_SAMPLE, className="sample-title"),
                     html.Button(
                         "⤢",
@@ -85,16 +85,16 @@ def attribution_controls(
     ]
     if not layers:
         return [controls.empty(f"{model.name} has no layer with a map, so Grad-CAM can't explain it.")]
-    default = [{"label": f"last convolution ({model.grad_cam_layer})", "value": ""}]
-    classes = [{"label": "the prediction", "value": ""}]
+    default = [{"label": f"last convolution ({model.grad_cam_layer})", "value": controls.DEFAULT}]
+    classes = [{"label": "the prediction", "value": controls.DEFAULT}]
     classes += [{"label": name, "value": str(index)} for index, name in enumerate(class_names)]
     return [
-        controls.choose("testing-layer", "Conv layer", default + layers, layer or "", "layer", "layer"),
+        controls.choose("testing-layer", "Conv layer", default + layers, layer or controls.DEFAULT, "layer", "layer"),
         controls.choose(
             "testing-target",
             "Label",
             classes,
-            "" if target is None else str(target),
+            controls.DEFAULT if target is None else str(target),
             "target",
             "target",
             "The class that is explained",

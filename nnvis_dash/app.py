@@ -95,7 +95,7 @@ def _protect(app: dash.Dash) -> None:
     @app.server.after_request
     def headers(response: flask.Response) -> flask.Response:
         if response.mimetype == "text/html":
-            response.headers["Content-Security-Policy"] = POLICY + " ".join(f"'{entry}'" for entry in app.csp_hashes())
+            response.headers["Content-Security-Policy"] = POLICY + " ".join(app.csp_hashes())
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["Referrer-Policy"] = "same-origin"
         response.headers["Cross-Origin-Opener-Policy"] = "same-origin"

@@ -47,7 +47,7 @@ def walk(pages: Pages, server: Server, dataset: str, classifiers: list[str]) -> 
     page.select_option("#testing-layer-select", layers[1])
     other_layer = steps.heatmap(page, first)
     targets = page.eval_on_selector_all("#testing-target-select option", "all => all.map((o) => o.value)")
-    page.select_option("#testing-layer-select", "")
+    page.select_option("#testing-layer-select", layers[0])
     steps.heatmap(page, other_layer)
     page.select_option("#testing-target-select", targets[-1])
     steps.heatmap(page, first)

@@ -53,7 +53,7 @@ def changes(component: Any) -> list[dict[str, Any]]:
         if field:
             control = next(entry for entry in walk(part) if hasattr(entry, "value") or hasattr(entry, "options"))
             value: Any = getattr(control, "value", None)
-            if value == "":
+            if value in ("", getattr(part, "data-none", "")):
                 value = None
             elif getattr(part, "data-number", None):
                 value = float(value)
