@@ -87,6 +87,7 @@ def _said(card: ModelCard, new: bool) -> str:
     size = " × ".join(str(length) for length in card.input_shape)
     lines = [
         f"Added the model {card.name} ({card.fingerprint[:8]}): input {size}, "
-        f"{card.n_classes} classes ({card.output}), preprocessing {card.preprocessing.name}, {card.parameters:,} parameters."
+        f"{card.n_classes} classes ({card.output}), preprocessing {card.preprocessing.name}, "
+        f"{card.parameters:,} parameters."
     ]
     return "\n".join([*lines, *(f"  {key}: {note}" for key, note in card.notes.items())])

@@ -55,8 +55,11 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         names = [card.name for card in [*workspace.datasets(), *workspace.models()]]
         raise NotFound.among("dataset or model", args.ref, names)
     ((kind, fingerprint),) = found.items()
-    removed = workspace.remove_dataset if kind == "dataset" else workspace.remove_model
-    card: DatasetCard | ModelCard = removed(fingerprint)
+    card: DatasetCard | ModelCard
+    if kind == "dataset":
+        card = workspace.remove_dataset(fingerprint)
+    else:
+        card = workspace.remove_model(fingerprint)
     if args.json:
         print_json({"removed": {"kind": kind, "name": card.name, "fingerprint": card.fingerprint}})
     else:

@@ -86,17 +86,21 @@ def decode_noted(data: bytes, max_pixels: int = MAX_PIXELS, name: str = "image")
             width, height = image.size
             if width * height > max_pixels:
                 raise _too_large(name, f"{width} × {height} pixels", max_pixels)
-            notes = ["first frame of several"] if getattr(image, "n_frames", 1) > 1 else []
+            notes = ["first frame of several"] if getattr(image, "is_animated", False) else []
             image.load()
             turn = _TURNS.get(_orientation(image))
             converted, conversion = _to_8_bit(image, name)
     except Image.DecompressionBombError:
         raise _too_large(name, "far more pixels than that", max_pixels) from None
     except UnidentifiedImageError:
-        raise DatasetError(f"The file {name!r} is not an image that can be read", _FORMATS_MEND) from None
+        raise DatasetError(
+            f"The file {name!r} is not an image that can be read",
+            f"{_FORMATS_MEND} Or leave such files out (--skip-unreadable, skip_unreadable=True).",
+        ) from None
     except _DAMAGED:
         raise DatasetError(
-            f"The image {name!r} is damaged or incomplete", "Replace or remove it, or skip what is unreadable."
+            f"The image {name!r} is damaged or incomplete",
+            "Replace or remove it, or leave such images out (--skip-unreadable, skip_unreadable=True).",
         ) from None
     if conversion:
         notes.append(conversion)
@@ -141,7 +145,7 @@ def _to_8_bit(image: Image.Image, name: str) -> tuple[Image.Image, str]:
     if mode in ("CMYK", "YCbCr", "RGBX"):
         return image.convert("RGB"), f"{mode} to RGB"
     if mode.startswith("I") or mode == "F":
-        values = np.asarray(image).astype(np.float64)
+        values = np.asarray(image).astype(np.float32)
         low, high = float(values.min()), float(values.max())
         if mode == "F" and low >= 0 and high <= 1:
             return Image.fromarray(np.rint(values * 255).astype(np.uint8)), "floats in 0..1 times 255"

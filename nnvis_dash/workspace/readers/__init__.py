@@ -85,6 +85,8 @@ def read(source: Given, options: ReadOptions | None = None) -> Reading:
         source = Path(source)
     if isinstance(source, Path):
         source = source.expanduser()
+        if source.name in ("", ".."):  # "." has no name to show
+            source = source.resolve()
         try:
             there = source.exists()
         except OSError:
@@ -99,9 +101,9 @@ def read(source: Given, options: ReadOptions | None = None) -> Reading:
 
 
 def _unknown(source: Given) -> DatasetError:
-    known = "; ".join(entry.title for entry in READERS.values())
+    known = "; ".join(entry.title for name, entry in READERS.items() if name != "array")
     if not isinstance(source, Path):
-        return DatasetError(f"A {type(source).__name__} is not a dataset", f"Give one of: {known}.")
+        return DatasetError(f"A {type(source).__name__} is not a dataset", "Give a path or an array of images.")
     if source.is_dir():
         return DatasetError(f"There are no images in the folder {source.name!r}", f"Give one of: {known}.")
     with source.open("rb") as stream:
