@@ -44,7 +44,7 @@ class Recent:
         with self._lock:
             if key in self._values:
                 self._values.move_to_end(key)
-                return self._values[key]  # type: ignore[no-any-return]
+                return self._values[key]
         value = make()
         with self._lock:
             self._values[key] = value

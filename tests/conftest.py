@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,3 +26,24 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("the shared test data is not here (set NNVIS_SHARED_DATA to its folder)")
     return folder
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say loudly what did not run and why: a skipped test proves nothing."""
+    reasons: dict[str, int] = {}
+    for report in terminalreporter.stats.get("skipped", []):
+        reason = str(report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr)
+        reasons[reason] = reasons.get(reason, 0) + 1
+    for reason, count in sorted(reasons.items()):
+        terminalreporter.write_line(f"NOT RUN: {count} tests. {reason}", red=True, bold=True)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a run that skipped what it could have run, where the environment asks for that (NNVIS_NO_SKIPS)."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if not os.environ.get("NNVIS_NO_SKIPS") or reporter is None:
+        return
+    for report in reporter.stats.get("skipped", []):
+        absent = "shared_data" in report.keywords and not shared_data_folder().is_dir()
+        if not absent:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
