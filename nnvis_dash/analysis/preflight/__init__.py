@@ -19,16 +19,17 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import h5py
-
-from nnvis_dash.analysis.preflight import archive, weights
+from nnvis_dash.analysis.preflight import archive
 from nnvis_dash.analysis.preflight.config import MAX_CONFIG_BYTES, clean_config, read_json
 from nnvis_dash.analysis.preflight.formats import Kind, sniff
 from nnvis_dash.analysis.preflight.wording import RAISE_SIZE, refused
 from nnvis_dash.errors import ModelError
 from nnvis_dash.settings import Settings
+
+if TYPE_CHECKING:
+    import h5py
 
 __all__ = ["Checked", "check"]
 
@@ -81,6 +82,8 @@ def check(path: Path, folder: Path, *, max_parameters: int | None = None, max_by
 
 
 def _check_archive(path: Path, folder: Path, max_parameters: int, max_bytes: int) -> Checked:
+    from nnvis_dash.analysis.preflight import weights  # h5py, which processes that only ask for a check can do without
+
     unpacked, rewritten, clean = folder / "unpacked.h5", folder / "rewritten.h5", folder / "clean.keras"
     with archive.opened(path) as opened:
         if opened.getinfo(archive.WEIGHTS).file_size > max_bytes:
@@ -108,6 +111,8 @@ def _check_archive(path: Path, folder: Path, max_parameters: int, max_bytes: int
 
 
 def _check_h5(path: Path, folder: Path, max_parameters: int) -> Checked:
+    from nnvis_dash.analysis.preflight import weights
+
     clean = folder / "clean.h5"
     with weights.opened(path) as file:
         text = weights.read_text(file, "model_config", MAX_CONFIG_BYTES)
