@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, Generic, TypeVar, get_args, get_type_hints
@@ -129,6 +130,7 @@ class Registry(Mapping[str, Entry[Function]], Generic[Function]):
         self._package = package
         self._entries: dict[str, Entry[Function]] = {}
         self._loaded = False
+        self._loading = threading.RLock()
 
     def register(
         self, name: str, *, title: str, reference: str, parameters: type = NoParameters
@@ -164,9 +166,16 @@ class Registry(Mapping[str, Entry[Function]], Generic[Function]):
         return len(self._entries)
 
     def _load(self) -> None:
-        """Import every module of the package that owns this registry, once, in the order of their names."""
-        if not self._loaded:
-            self._loaded = True
+        """Import every module of the package that owns this registry, once, in the order of their names.
+
+        Another thread that asks meanwhile waits until all are there.
+        """
+        if self._loaded:
+            return
+        with self._loading:
+            if self._loaded:
+                return
             package = importlib.import_module(self._package)
             for module in sorted(pkgutil.iter_modules(package.__path__), key=lambda entry: entry.name):
                 importlib.import_module(f"{self._package}.{module.name}")
+            self._loaded = True
