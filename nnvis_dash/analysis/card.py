@@ -21,7 +21,7 @@ from nnvis_dash.types import Layer, ModelCard, OutputKind, Preprocessing, Resize
 
 FEATURE_LIMIT = 4096  # a flattened map with more features than this is averaged over its positions instead
 DEFAULT_SIZE = 224  # for models that take images of any size
-_BATCH_MEMORY = 64 * 2**20  # bytes of the largest activation of a batch
+_BATCH_MEMORY = 32 * 2**20  # bytes of the largest activation of a batch
 _CHUNK_OPERATIONS = 25e9  # multiplications of a chunk: about half a second on two cores
 
 # What starts a model that scales its pixels itself. keras.applications' preprocess_input leaves operations.

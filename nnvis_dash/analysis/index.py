@@ -23,7 +23,7 @@ from nnvis_dash.types import Floats, ModelCard, Unit
 
 if TYPE_CHECKING:
     from nnvis_dash.analysis.classifier import Classifier
-    from nnvis_dash.analysis.graph import Graph, Tensor
+    from nnvis_dash.analysis.graph import Tensor
     from nnvis_dash.workspace.artifacts import Artifact
     from nnvis_dash.workspace.datasets import Dataset
 
@@ -115,15 +115,20 @@ def index(
     n_samples = len(data)
     if n_samples == 0:
         raise ParameterError("There are no images to index", "Give at least one.")
-    images = data if isinstance(data, np.ndarray) else data.images
-    chosen, note = choose_precision(clf, images, precision)
+    chosen, note = choose_precision(clf, data if isinstance(data, np.ndarray) else data.images, precision)
     size = chunk_size(clf.card)
+
+    def images(start: int, stop: int) -> npt.NDArray[Any]:
+        if isinstance(data, np.ndarray):
+            return data[start:stop]
+        return data.batch(range(start, stop), clf.card.input_shape, clf.card.resize)
 
     def chunks() -> Iterable[dict[str, npt.NDArray[Any]]]:
         for start in range(0, n_samples, size):
-            yield index_chunk(clf, images[start : start + size], chosen)
+            stop = min(start + size, n_samples)
+            yield index_chunk(clf, images(start, stop), chosen)
             if on_progress is not None:
-                on_progress(min(start + size, n_samples), n_samples)
+                on_progress(stop, n_samples)
 
     return merge_chunks(clf.card, chunks(), n_samples, chosen, note)
 
@@ -255,8 +260,9 @@ def _build(clf: Classifier, precision: str, dtype: np.dtype[Any]) -> Callable[[A
     import tensorflow as tf
 
     from nnvis_dash.analysis.classifier import outputs, preprocessed
+    from nnvis_dash.analysis.lean import greatest_and_mean, in_bfloat16, lean
 
-    graph = clf.graph if precision == "float32" else in_bfloat16(clf)
+    graph = lean(clf.graph if precision == "float32" else in_bfloat16(clf))
     feature_step, is_map = feature_point(graph)
     n_units = {layer.name: layer.n_units for layer in graph.layers if layer.n_units}
 
@@ -271,9 +277,8 @@ def _build(clf: Classifier, precision: str, dtype: np.dtype[Any]) -> Callable[[A
         x = preprocessed(raw, clf.card.preprocessing)
         probabilities = outputs(graph, clf.card.output, x, visit, "probabilities")
         features = seen[feature_step.name]
-        positions = tuple(range(1, len(features.shape) - 1))
-        features = tf.cast(tf.reduce_mean(features, axis=positions) if is_map else features, tf.float32)
-        reduced = [_reduced(seen[name]) for name in n_units]
+        features = greatest_and_mean(features)[1] if is_map else tf.cast(features, tf.float32)
+        reduced = [greatest_and_mean(seen[name]) for name in n_units]
         return (
             probabilities,
             features,
@@ -283,41 +288,3 @@ def _build(clf: Classifier, precision: str, dtype: np.dtype[Any]) -> Callable[[A
 
     function = tf.function(forward, autograph=False).get_concrete_function(clf.signature(dtype))
     return lambda images: function(tf.convert_to_tensor(images))
-
-
-def _reduced(tensor: Tensor) -> tuple[Tensor, Tensor]:
-    """Return (N, C) maximum and mean over all axes between the first and the last, in float32."""
-    import tensorflow as tf
-
-    positions = tuple(range(1, len(tensor.shape) - 1))
-    if not positions:
-        vector = tf.cast(tensor, tf.float32)
-        return vector, vector
-    greatest = tf.cast(tf.reduce_max(tensor, axis=positions), tf.float32)
-    return greatest, tf.cast(tf.reduce_mean(tensor, axis=positions), tf.float32)
-
-
-def in_bfloat16(clf: Classifier) -> Graph:
-    """Return a classifier's graph with copies of its layers that compute in bfloat16.
-
-    What comes before the first layer with units (scaling) and the last one (the head) stay in float32. The copies have
-    float32 weights of their own; the user's model isn't touched.
-    """
-    import keras
-    import tensorflow as tf
-
-    steps = clf.graph.steps
-    heavy = [number for number, step in enumerate(steps) if step.n_units]
-    between = steps[heavy[0] : heavy[-1]]
-    head = {id(step.operation) for step in steps[heavy[-1] :]}
-    copies = {
-        id(step.operation): type(step.operation).from_config({**step.operation.get_config(), "dtype": "mixed_bfloat16"})
-        for step in between
-        if isinstance(step.operation, keras.layers.Layer) and id(step.operation) not in head
-    }
-    graph = clf.graph.replaced(copies)
-    graph.run(tf.zeros((1, *clf.card.input_shape), graph.input_dtype))  # builds the copies
-    for step in between:
-        if id(step.operation) in copies and step.operation.weights:
-            copies[id(step.operation)].set_weights(step.operation.get_weights())
-    return graph

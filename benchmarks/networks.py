@@ -1,0 +1,32 @@
+"""The networks that benchmarks run: the usual shapes, random weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+VGG = (64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512, "M", 512, 512, 512, "M")
+
+
+def vgg16_at_32() -> Any:
+    """Return VGG-16's 13 convolutions for 32 × 32 images, one hidden dense layer and 10 classes."""
+    import keras
+    from keras import layers
+
+    keras.utils.set_random_seed(0)
+    x = inputs = keras.Input((32, 32, 3))
+    for entry in VGG:
+        x = (
+            layers.MaxPooling2D()(x)
+            if isinstance(entry, str)
+            else layers.Conv2D(entry, 3, padding="same", activation="relu", kernel_initializer="he_normal")(x)
+        )
+    x = layers.Dense(512, activation="relu", kernel_initializer="he_normal")(layers.Flatten()(x))
+    return keras.Model(inputs, layers.Dense(10, activation="softmax")(x), name="vgg16_at_32")
+
+
+def mobilenet_at_224() -> Any:
+    """Return keras.applications' MobileNet for 224 × 224 images and 1,000 classes."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+    return keras.applications.MobileNet((224, 224, 3), weights=None)
