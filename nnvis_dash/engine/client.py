@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from nnvis_dash.workspace.artifacts import Artifact
 
 logger = logging.getLogger(__name__)
+logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # what it would say, `_connect` says in one line
 
 CONNECT = 4.0  # seconds after which a scheduler counts as unreachable
 LOOK = 0.1  # seconds between two looks at a job's row

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-import click
 import numpy as np
 
 from nnvis_dash.engine.chunks import gather, in_chunks
@@ -74,8 +73,3 @@ def slow(job: Job, parameters: SlowParameters) -> None:
     in_chunks(job, parameters.n, squares, "squaring")
     arrays = gather(job, parameters.n, lambda name, shape, dtype: np.empty(shape, dtype))
     job.save(arrays, {"n": parameters.n})
-
-
-@click.command()
-def dask_setup(worker: Any) -> None:
-    """Nothing more than being imported is needed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from nnvis_dash.analysis.index import index, index_key, load_index
 from nnvis_dash.engine.client import Engine
 from nnvis_dash.engine.jobs import Request, Row
 from nnvis_dash.errors import NNVisError, NotFound, ParameterError
+from nnvis_dash.state.ids import encode_ids
 from nnvis_dash.types import DatasetCard, ModelCard
 from tests.engine.conftest import await_true, engine_workers
 
@@ -173,3 +175,122 @@ def test_a_warm_classifier_is_ready(engine: Engine, dataset: DatasetCard, tmp_pa
     began = time.perf_counter()
     engine.result(Request("attribution", {"dataset": dataset.fingerprint, "sample": 1, "model": card.fingerprint}))
     assert time.perf_counter() - began < 1.0  # loading and tracing take longer
+
+
+def projection(dataset: DatasetCard, classifier: Any, **more: Any) -> dict[str, Any]:
+    model = None if classifier is None else classifier.card.fingerprint
+    return {"dataset": dataset.fingerprint, "model": model, "n_samples": 120, **more}
+
+
+def test_a_projection_brings_its_index_and_keeps_its_frames(
+    engine: Engine, dataset: DatasetCard, tmp_path: Path
+) -> None:
+    from nnvis_dash.analysis.classifier import open_classifier
+    from nnvis_dash.analysis.projections import project
+
+    classifier = open_classifier(engine.workspace, stored(engine, tmp_path, 4).fingerprint)
+    parameters = projection(dataset, classifier, seed=3, parameters={"iterations": 100})
+    request = Request("projection", parameters)
+    seen: list[Row] = []
+    artifact = engine.result(request, on_progress=seen.append)
+    ids = artifact.array("sample_ids")
+    labels = engine.workspace.dataset("bands").labels
+    assert len(ids) == 120
+    assert sorted(ids.tolist()) == ids.tolist()
+    assert np.bincount(labels[ids]).tolist() == [40, 40, 40]
+    index_key_ = index_request(classifier.card, dataset).key
+    features = load_index(engine.workspace.artifacts.load(index_key_)).features[ids]
+    direct = project(features, "tsne", seed=3, iterations=100)
+    np.testing.assert_allclose(artifact.array("coordinates"), direct.coordinates, rtol=1e-3, atol=1e-3)
+    parts = engine.workspace.artifacts.parts(request.key)
+    frames = sorted(name for name in parts.names() if name.startswith("frame-"))
+    assert 20 <= len(frames) <= 100
+    assert frames[0] == "frame-000000"
+    assert frames[-1] == "frame-000350"
+    assert np.abs(parts.load(frames[0])["coordinates"]).max() < 0.01  # shuffled, before the first iteration
+    np.testing.assert_array_equal(parts.load(frames[-1])["coordinates"], artifact.array("coordinates"))
+    np.testing.assert_array_equal(parts.load("ids")["sample_ids"], ids)
+    assert artifact.card["method"] == "tsne"
+    assert {row.state for row in seen} >= {"running", "done"}
+
+
+def test_a_projection_of_pixels_needs_no_classifier(engine: Engine, dataset: DatasetCard) -> None:
+    parameters = projection(dataset, None, features="pixels", method="pca", n_samples=0)
+    artifact = engine.result(Request("projection", parameters))
+    assert artifact.array("sample_ids").tolist() == list(range(900))
+    coordinates, labels = artifact.array("coordinates"), engine.workspace.dataset("bands").labels
+    centres = [coordinates[labels == label].mean(axis=0) for label in range(3)]
+    spread = max(coordinates[labels == label].std(axis=0).max() for label in range(3))
+    assert min(np.linalg.norm(centres[a] - centres[b]) for a, b in ((0, 1), (0, 2), (1, 2))) > 3 * spread
+
+
+def test_a_projection_of_a_layer(engine: Engine, dataset: DatasetCard, classifier: Any) -> None:
+    parameters = projection(dataset, classifier, features="layer:conv1", method="pca")
+    artifact = engine.result(Request("projection", parameters))
+    means = load_index(engine.result(index_request(classifier.card, dataset))).layer("conv1")
+    assert means.shape == (900, 8)
+    assert artifact.array("mean").shape == (8,)
+
+
+@pytest.mark.parametrize("method", ["pca", "tsne"])
+def test_samples_are_placed_on_the_map_that_is_there(
+    engine: Engine, dataset: DatasetCard, classifier: Any, method: str
+) -> None:
+    parameters = projection(dataset, classifier, method=method)
+    mapped = engine.result(Request("projection", parameters))
+    ids = mapped.array("sample_ids")
+    others = np.setdiff1d(np.arange(900), ids)[:5]
+    samples = encode_ids([int(ids[3]), *others.tolist()])
+    placed = engine.result(Request("placement", {**parameters, "samples": samples}))
+    wanted = sorted([int(ids[3]), *others.tolist()])
+    assert placed.array("sample_ids").tolist() == wanted
+    place = placed.array("coordinates")[wanted.index(int(ids[3]))]
+    width = np.ptp(mapped.array("coordinates"), axis=0).max()
+    assert np.linalg.norm(place - mapped.array("coordinates")[3]) < 0.1 * width
+    assert placed.array("coordinates").shape == (6, 2)
+
+
+def test_a_cancelled_projection_stops_between_two_frames(engine: Engine, dataset: DatasetCard, classifier: Any) -> None:
+    request = Request("projection", projection(dataset, classifier, n_samples=0, parameters={"iterations": 5000}))
+    parts = engine.workspace.artifacts.parts(engine.submit(request))
+    await_true(lambda: sum(name.startswith("frame") for name in parts.names()) >= 3)
+    engine.cancel(request.key)
+    time.sleep(1.0)
+    kept = parts.names()
+    time.sleep(0.7)
+    assert parts.names() == kept
+    assert not engine.workspace.artifacts.has(request.key)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        ({"model": None}, ParameterError, "Choose a classifier"),
+        ({"features": "layers:conv1"}, ParameterError, "no features 'layers:conv1'"),
+        ({"features": "layer:conv9"}, NotFound, "conv9"),
+        ({"method": "tsme"}, NotFound, "tsme"),
+        ({"parameters": {"perplexity": -1}}, ParameterError, "perplexity"),
+    ],
+)
+def test_what_a_projection_cannot_take_is_named(
+    engine: Engine, dataset: DatasetCard, classifier: Any, change: dict[str, Any], error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        engine.result(Request("projection", {**projection(dataset, classifier), **change}))
+
+
+def test_the_index_command(
+    engine: Engine, dataset: DatasetCard, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from nnvis_dash.commands import main
+
+    stored(engine, tmp_path, 5)
+    command = ["index", "net5", "bands", "--workspace", str(engine.workspace.path)]
+    assert main([*command, "--scheduler", engine.address, "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert engine.workspace.artifacts.has(record["key"])
+    assert (record["n_samples"], record["known"]) == (900, False)
+    assert main(command) == 0  # known: no engine is started
+    assert "has indexed bands already" in capsys.readouterr().out
+    assert main(["index", "net99", "bands", "--workspace", str(engine.workspace.path)]) == 1
+    assert "net99" in capsys.readouterr().err

@@ -30,7 +30,7 @@ N_FRAMES = 80  # at most so many are kept
 PIXELS = 32  # raw pixels are compared at this height and width at most
 NICE = 5  # the projection yields the processor to what a person waits for
 
-_one_at_a_time = threading.Semaphore(1)  # a projection uses all cores
+_room = threading.Semaphore(max(1, (os.cpu_count() or 1) // 2))  # a projection keeps a core busy
 Answer = TypeVar("Answer")
 
 
@@ -63,7 +63,7 @@ def projection(job: Job, parameters: ProjectionParameters) -> None:
     job.parts.save("ids", {"sample_ids": ids})
     features = features_of(job, parameters, dataset, ids)
     keep = _FrameKeeper(job)
-    while not _one_at_a_time.acquire(timeout=0.2):
+    while not _room.acquire(timeout=0.2):
         job.progress(0, 0, "waiting for another projection")
     try:
         projected = _apart(
@@ -72,7 +72,7 @@ def projection(job: Job, parameters: ProjectionParameters) -> None:
             )
         )
     finally:
-        _one_at_a_time.release()
+        _room.release()
     keep.last(projected.coordinates)
     arrays = {**projected.arrays(), "sample_ids": ids}
     job.save(
@@ -83,6 +83,7 @@ def projection(job: Job, parameters: ProjectionParameters) -> None:
             "parameters": dict(parameters.parameters),
             "features": parameters.features,
             "n_samples": len(ids),
+            "notes": projected.notes,
         },
     )
 

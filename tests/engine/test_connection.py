@@ -1,0 +1,236 @@
+"""The client: cheap and free of TensorFlow, made after a fork, and there again after the scheduler was restarted."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+import pytest
+
+from nnvis_dash.engine.client import Engine
+from nnvis_dash.engine.cluster import environment, local_cluster
+from nnvis_dash.engine.jobs import Request
+from nnvis_dash.settings import Settings
+from tests.engine.conftest import await_true, engine_workers, runs
+
+
+def python(code: str, *arguments: str) -> str:
+    """Run code in a process of its own and return what it printed."""
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_client_is_cheap_to_import_and_knows_no_tensorflow() -> None:
+    code = """
+import sys, time
+began = time.process_time()
+import nnvis_dash.engine.client
+from nnvis_dash.engine.jobs import Request
+Request("projection", {"dataset": "d"}).key
+heavy = {"tensorflow", "keras", "sklearn", "openTSNE", "scipy", "h5py"} & set(sys.modules)
+assert not heavy, heavy
+print(time.process_time() - began)
+"""
+    assert float(python(code)) < 1.5  # CPU-seconds; about 0.4 on an idle machine
+
+
+def test_an_engine_made_before_a_fork_works_on_both_sides(engine: Engine) -> None:
+    code = """
+import os, sys
+from pathlib import Path
+from nnvis_dash.engine.client import Engine
+from nnvis_dash.engine.jobs import Request
+from tests.engine import sample_kinds
+engine = Engine(Path(sys.argv[1]), sys.argv[2])
+child = os.fork()
+name = "child" if child == 0 else "parent"
+engine.result(Request("test-quick", {"name": f"fork-{name}"}), timeout=30)
+engine.close()
+if child == 0:
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+assert not {"tensorflow", "keras"} & set(sys.modules)
+"""
+    python(code, str(engine.workspace.path), engine.address)
+    assert runs(engine, "quick-fork-child") == runs(engine, "quick-fork-parent") == 1
+
+
+def test_many_threads_share_one_connection(engine: Engine) -> None:
+    alone = Engine(engine.workspace.path, engine.address)
+    requests = [Request("test-quick", {"name": f"threads-{number}"}) for number in range(16)]
+    with ThreadPoolExecutor(16) as pool:
+        artifacts = list(pool.map(alone.result, requests))
+    assert [artifact.key for artifact in artifacts] == [request.key for request in requests]
+    clients = {thread.name for thread in threading.enumerate() if "nnvis" in thread.name.lower()}
+    assert len(clients) <= 2  # that of this engine and that of the other tests
+    alone.close()
+
+
+class Server:
+    """A scheduler and a worker as an administrator starts them, at a fixed address."""
+
+    def __init__(self, workspace: Path) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.address = f"tcp://127.0.0.1:{self.port}"
+        self.workspace = workspace
+        self.processes: list[subprocess.Popen[bytes]] = []
+
+    def start(self) -> None:
+        dask = [sys.executable, "-m", "dask"]
+        quiet = {**os.environ, "DASK_LOGGING__DISTRIBUTED": "critical", "DASK_TEMPORARY_DIRECTORY": str(self.workspace)}
+        scheduler = [*dask, "scheduler", "--host", "127.0.0.1", "--port", str(self.port), "--no-dashboard"]
+        worker = [*dask, "worker", self.address, "--host", "127.0.0.1", "--no-nanny", "--nthreads", "2"]
+        worker += ["--resources", "batch=1", "--preload", "nnvis_dash.engine.worker"]
+        worker += ["--preload", "tests.engine.sample_kinds"]
+        for command in (scheduler, worker):
+            self.processes.append(subprocess.Popen(command, env=quiet, stderr=subprocess.DEVNULL))
+
+    def kill(self) -> None:
+        for process in self.processes:
+            process.kill()
+            process.wait()
+        self.processes.clear()
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    server = Server(tmp_path / "workspace")
+    server.workspace.mkdir()
+    server.start()
+    yield server
+    server.kill()
+
+
+def test_everything_that_was_accepted_survives_a_killed_server(server: Server) -> None:
+    """The scheduler and its worker are killed in the middle: one who waits gets the answer from the next server, and
+    what nobody waits for is taken up again, too."""
+    waited, left = (Request("test-slow", {"name": name, "n": 2500}) for name in ("waited", "left"))
+    engine = None
+    end = time.monotonic() + 30
+    while engine is None or not engine.table.rows():
+        assert time.monotonic() < end
+        engine = Engine(server.workspace, server.address)
+        engine.submit(left)
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(engine.result, waited, timeout=90)
+        for request in (waited, left):
+            parts = engine.workspace.artifacts.parts(request.key)
+            await_true(lambda parts=parts: len(parts.names()) >= 2, 40)
+        server.kill()
+        server.start()
+        assert answer.result(timeout=60).array("squares")[-1] == 2499**2
+    # the row of the other looks alive for STALE seconds; a new web worker then takes it up when it connects
+    row = engine.row(left.key)
+    assert row is not None
+    assert row.state == "running"
+    with engine.table._cache.transact():
+        engine.table._put(dataclasses.replace(row, heartbeat=row.heartbeat - 60))
+    other = Engine(server.workspace, server.address)
+    other.result(Request("test-quick", {"name": "connects"}))
+    await_true(lambda: engine.workspace.artifacts.has(left.key), 30)
+    row = engine.row(left.key)
+    assert row is not None
+    assert (row.attempt, row.starts) == (1, 2)
+    other.close()
+    engine.close()
+
+
+def test_a_job_that_stops_the_engine_again_and_again_is_given_up(engine: Engine) -> None:
+    request = Request("test-slow", {"name": "deadly"})
+    row = engine.table.claim(request, "Slow")
+    for _ in range(4):
+        engine.table.begin(request.key, row.attempt)
+    with pytest.raises(Exception, match="The engine stopped 4 times while it ran this job"):
+        engine.result(request)
+    engine.result(request)  # a person may try again
+
+
+def test_the_cluster_listens_on_this_machine_only_and_says_nothing_over_http(engine: Engine) -> None:
+    listening = [
+        connection.laddr
+        for process in [psutil.Process(), *engine_workers()]
+        for connection in process.net_connections(kind="tcp")
+        if connection.status == psutil.CONN_LISTEN
+    ]
+    assert listening
+    assert {address.ip for address in listening} == {"127.0.0.1"}
+    for address in listening:
+        with socket.create_connection((address.ip, address.port), timeout=2) as plain:
+            plain.sendall(b"GET /info/main/workers.html HTTP/1.0\r\n\r\n")
+            plain.settimeout(1)
+            try:
+                said = plain.recv(200)
+            except TimeoutError:
+                said = b""
+            assert b"200 OK" not in said
+
+
+def test_a_set_scheduler_is_used_as_it_is() -> None:
+    with local_cluster(dataclasses.replace(Settings(), scheduler="tcp://elsewhere:8786")) as address:
+        assert address == "tcp://elsewhere:8786"
+
+
+def test_the_cores_are_shared_by_the_workers() -> None:
+    cores = os.cpu_count() or 1
+    alone, of_four = environment(Settings()), environment(dataclasses.replace(Settings(), engine_workers=4))
+    assert int(alone["TF_NUM_INTRAOP_THREADS"]) == cores
+    assert int(of_four["TF_NUM_INTRAOP_THREADS"]) == max(1, cores // 4)
+    assert alone["NNVIS_MODEL_MEMORY_MB"] == "4096"
+
+
+def test_workers_end_with_their_server(tmp_path: Path) -> None:
+    """Also when it is killed and can't say goodbye."""
+    code = """
+import dataclasses, sys, time
+from nnvis_dash.engine.cluster import local_cluster
+from nnvis_dash.settings import Settings
+if __name__ == "__main__":
+    with local_cluster(dataclasses.replace(Settings(), workspace=sys.argv[1]), quiet=True) as address:
+        print(address, flush=True)
+        time.sleep(60)
+"""
+    script = tmp_path / "server.py"
+    script.write_text(code)
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    for end, group in ((signal.SIGKILL, False), (signal.SIGINT, True)):
+        server = subprocess.Popen(
+            [sys.executable, str(script), str(tmp_path / "w")],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment,
+            start_new_session=True,
+        )
+        assert server.stdout is not None
+        assert server.stdout.readline().startswith(b"tcp://")
+        family = psutil.Process(server.pid).children(recursive=True)
+        await_true(lambda family=family: any("spawn_main" in " ".join(child.cmdline()) for child in family))
+        time.sleep(1.5)
+        os.killpg(server.pid, end) if group else os.kill(server.pid, end)
+        _, said = server.communicate(timeout=30)
+        await_true(lambda family=family: not any(_runs(child) for child in family), 15)
+        assert b"distributed" not in said.replace(b"distributed/", b"")
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def test_the_log_is_left_as_it_was() -> None:
+    assert logging.getLogger().level == logging.WARNING
