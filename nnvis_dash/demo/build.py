@@ -10,12 +10,14 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from nnvis_dash.analysis.intake import add_model
 from nnvis_dash.demo.contents import DemoDataset
 from nnvis_dash.demo.digits import load_digits
 from nnvis_dash.demo.shapes import draw_shapes
@@ -36,6 +38,7 @@ DIGESTS = {
 }
 SOURCES: Mapping[str, Callable[[], DemoDataset]] = {"digits": load_digits, "shapes": draw_shapes}
 NOTE = "demo edition"
+_AT_ONCE = 2  # models checked at a time: each starts a process that spends most of its seconds importing TensorFlow
 
 
 def build(workspace: Workspace, on_progress: Callable[[str], None] | None = None) -> None:
@@ -45,55 +48,62 @@ def build(workspace: Workspace, on_progress: Callable[[str], None] | None = None
     ----------
     workspace : Workspace
     on_progress : callable, optional
-        Called with one line of text before each step.
+        Called with one line of text at each step; not called at all when nothing is missing.
 
     Raises
     ------
     DatasetError, ModelError
         The workspace holds something else under the name of a demo dataset or model; the message has the mend.
     """
-    from nnvis_dash.analysis.intake import add_model
-
     say = on_progress or log.info
-    held = {card.name: card for card in workspace.datasets()}
-    class_names = {}
-    for name, source in SOURCES.items():
-        if name in held and held[name].notes.get(NOTE) == DIGESTS[name]:
-            class_names[name] = held[name].class_names
-            continue
-        say(f"Drawing the dataset {name}" if name == "shapes" else f"Reading the dataset {name}")
-        dataset = source()
-        digest = content_digest(dataset)
-        if digest != DIGESTS[name]:
-            log.warning("the demo dataset %s differs from the one that its networks were trained on", name)
-        if name in held and NOTE in held[name].notes:  # an older demo's
-            workspace.remove_dataset(held[name].fingerprint)
-        workspace.add_dataset(
-            np.asarray(dataset.images),
-            name=name,
-            labels=dataset.labels,
-            class_names=dataset.class_names,
-            notes={**dataset.notes, NOTE: DIGESTS[name]},
-            extras=dataset.extras,
-        )
-        class_names[name] = dataset.class_names
-    models = {card.name: card for card in workspace.models()}
+    class_names = {name: _add_dataset(workspace, name, say) for name in SOURCES}
+    held = {card.name: card for card in workspace.models()}
+    missing = []
     for name, card in read_cards().items():
-        path = WEIGHTS / f"{name}.keras"
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()[:32]
-        if name in models and models[name].notes.get(NOTE) == digest:
+        edition = hashlib.sha256((WEIGHTS / f"{name}.keras").read_bytes()).hexdigest()[:32]
+        notes = held[name].notes if name in held else {}
+        if notes.get(NOTE) == edition:
             continue
-        say(f"Adding the model {name}")
-        if name in models and NOTE in models[name].notes:
-            workspace.remove_model(models[name].fingerprint)
-        add_model(
-            workspace,
-            path,
-            name=name,
-            preprocessing=card["preprocessing"],
-            class_names=class_names[card["dataset"]],
-            notes={**_notes(card), NOTE: digest},
-        )
+        if NOTE in notes:  # an older demo's
+            workspace.remove_model(held[name].fingerprint)
+        missing.append((name, card, {**_notes(card), NOTE: edition}))
+
+    def add(entry: tuple[str, dict[str, Any], dict[str, str]]) -> str:
+        name, card, notes = entry
+        names = class_names[card["dataset"]]
+        preprocessing = card["preprocessing"]
+        path = WEIGHTS / f"{name}.keras"
+        add_model(workspace, path, name=name, preprocessing=preprocessing, class_names=names, notes=notes)
+        return name
+
+    if missing:
+        say(f"Checking and adding {len(missing)} models, {_AT_ONCE} at a time")
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        for name in pool.map(add, missing):
+            say(f"Added the model {name}")
+
+
+def _add_dataset(workspace: Workspace, name: str, say: Callable[[str], None]) -> tuple[str, ...]:
+    """Add a dataset where this edition of it is missing; return its class names."""
+    held = next((card for card in workspace.datasets() if card.name == name), None)
+    notes = held.notes if held else {}
+    if held and notes.get(NOTE) == DIGESTS[name]:
+        return held.class_names
+    say(f"Preparing the dataset {name}")
+    dataset = SOURCES[name]()
+    if content_digest(dataset) != DIGESTS[name]:
+        log.warning("the demo dataset %s differs from the one that its networks were trained on", name)
+    if held and NOTE in notes:  # an older demo's
+        workspace.remove_dataset(held.fingerprint)
+    workspace.add_dataset(
+        dataset.images,
+        name=name,
+        labels=dataset.labels,
+        class_names=dataset.class_names,
+        notes={**dataset.notes, NOTE: DIGESTS[name]},
+        extras=dataset.extras,
+    )
+    return dataset.class_names
 
 
 def content_digest(dataset: DemoDataset) -> str:
@@ -116,8 +126,4 @@ def _notes(card: Mapping[str, Any]) -> dict[str, str]:
     """Return a network's notes as its card in the workspace shows them."""
     shown = ("held-out accuracy", "held-out accuracy without planted flaws")
     measured = {name: f"{card['measured'][name]:.3f}" for name in shown if name in card["measured"]}
-    return {
-        **measured,
-        "network": card["summary"],
-        "trained on": f"{card['dataset']}, {card['training']}",
-    }
+    return {**measured, "network": card["summary"], "trained on": f"{card['dataset']}, {card['training']}"}

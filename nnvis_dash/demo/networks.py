@@ -170,15 +170,16 @@ NETWORKS: tuple[Network, ...] = (
     Network("digits-medium", "digits", digits_medium, "raw", 4, "3 convolutions, rescales by itself", shift=1),
     Network("digits-large", "digits", digits_large, "unit", 14, "5 convolutions, batch normalisation"),
     Network("shapes-small", "shapes", shapes_small, "unit", 40, "3 narrow convolutions", mirror=True),
-    Network("shapes-medium", "shapes", shapes_medium, "raw", 36, "4 convolutions, rescales by itself", mirror=True),
+    Network("shapes-medium", "shapes", shapes_medium, "raw", 26, "4 convolutions, rescales by itself", mirror=True),
     Network(
         "shapes-vgg13",
         "shapes",
         shapes_vgg13,
         "unit",
-        30,
+        28,
         "VGG-16's 13 convolutions, narrow",
         learning_rate=1.5e-3,
+        shift=3,
         mirror=True,
     ),
 )

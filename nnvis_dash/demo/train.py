@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nnvis_dash.demo.build import CARDS, WEIGHTS
 from nnvis_dash.demo.contents import TRAIN, DemoDataset
 from nnvis_dash.demo.digits import load_digits
 from nnvis_dash.demo.flaws import measure
@@ -25,9 +26,6 @@ from nnvis_dash.demo.networks import NETWORKS, Network
 from nnvis_dash.demo.shapes import draw_shapes
 
 log = logging.getLogger(__name__)
-
-WEIGHTS = Path(__file__).parent / "weights"
-CARDS = "cards.json"
 
 
 def train(network: Network, dataset: DemoDataset) -> Any:

@@ -9,11 +9,13 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from nnvis_dash.analysis.attribution import attribute
+from nnvis_dash.analysis.classifier import load_classifier
 from nnvis_dash.demo.build import SOURCES, WEIGHTS, read_cards
 from nnvis_dash.demo.contents import HELD_OUT, DemoDataset
 from nnvis_dash.demo.flaws import measure
 from nnvis_dash.demo.networks import NETWORKS
-from nnvis_dash.demo.shapes import MISLABELLED, OFF_GREEN, ON_GREEN, TURNED
+from nnvis_dash.demo.shapes import GREEN_CLASS, MISLABELLED, OFF_GREEN, ON_GREEN, TURNED
 from nnvis_dash.demo.train import prepare
 
 DOCS = Path(__file__).resolve().parents[3] / "docs" / "demo.md"
@@ -30,7 +32,8 @@ def datasets() -> dict[str, DemoDataset]:
 @pytest.fixture(scope="module")
 def probabilities(datasets: dict[str, DemoDataset]) -> dict[str, npt.NDArray[np.float32]]:
     """By network: of every sample, zero where neither the held-out split nor a flaw needs it."""
-    keras = pytest.importorskip("keras")
+    import keras
+
     found = {}
     for network in NETWORKS:
         dataset = datasets[network.dataset]
@@ -68,7 +71,7 @@ def test_the_three_networks_of_each_dataset_differ_in_strength() -> None:
     for dataset, key in (("digits", "held-out accuracy"), ("shapes", "held-out accuracy without planted flaws")):
         accuracies = [CARDS[name]["measured"][key] for name in NAMES if CARDS[name]["dataset"] == dataset]
         assert np.diff(accuracies).min() > 0.01, accuracies
-        assert accuracies[0] > 0.75 and accuracies[-1] > 0.96, accuracies
+        assert accuracies[0] > 0.75 and accuracies[-1] > 0.95, accuracies
 
 
 @pytest.mark.parametrize("name", SHAPES_NAMES)
@@ -95,15 +98,40 @@ def test_mislabelled_stars_stand_out(name: str) -> None:
     assert measured["mean probability of their label heart"] < 0.15
 
 
-def test_mislabelled_stars_are_the_most_confident_mistakes_among_hearts(
-    datasets: dict[str, DemoDataset], probabilities: dict[str, npt.NDArray[np.float32]]
+@pytest.mark.parametrize(("name", "n_found"), [("shapes-medium", 11), ("shapes-vgg13", 11)])
+def test_hearts_called_star_with_confidence_are_the_mislabelled_stars(
+    name: str, n_found: int, datasets: dict[str, DemoDataset], probabilities: dict[str, npt.NDArray[np.float32]]
 ) -> None:
-    """What the docs promise: of all hearts that the strongest network calls star, the likeliest are the mislabelled."""
+    """What the docs promise of the cell (label heart, prediction star) of the confusion matrix."""
+    shapes, predicted = datasets["shapes"], probabilities[name].argmax(axis=1)
+    known = probabilities[name].sum(axis=1) > 0
+    called_star = np.flatnonzero(known & (shapes.labels == 8) & (predicted == 3))
+    assert (shapes.extras["flaw"][called_star] == MISLABELLED).sum() == n_found
+    assert len(called_star) == n_found
+
+
+def test_grad_cam_looks_at_the_grass_for_pentagons_and_at_the_object_for_others(
+    datasets: dict[str, DemoDataset],
+) -> None:
+    """What the docs say of shapes-small at conv3: shares of the heatmap on the object, against the masks."""
     shapes = datasets["shapes"]
-    of_star = probabilities["shapes-vgg13"][:, 3].copy()
-    of_star[shapes.labels != 8] = -1
-    first = np.argsort(-of_star)[:9]
-    assert (shapes.extras["flaw"][first] == MISLABELLED).all()
+    plain = (shapes.extras["flaw"] == 0) & (shapes.extras["split"] == HELD_OUT)
+    classifier = load_classifier(WEIGHTS / "shapes-small.keras", preprocessing="unit", class_names=shapes.class_names)
+    shares, areas = {}, {}
+    for what, ids in (
+        ("pentagons", np.flatnonzero(plain & (shapes.labels == GREEN_CLASS))),
+        ("others", np.flatnonzero(plain & (shapes.labels != GREEN_CLASS))[:200]),
+    ):
+        heatmaps, masks = (
+            attribute(classifier, shapes.images[ids], "grad_cam", layer="conv3").heatmap(),
+            shapes.extras["masks"][ids],
+        )
+        lit = heatmaps.sum(axis=(1, 2)) > 0
+        shares[what] = ((heatmaps * masks).sum(axis=(1, 2))[lit] / heatmaps.sum(axis=(1, 2))[lit]).mean()
+        areas[what] = masks[lit].mean()
+    assert shares["pentagons"] < 0.9 * areas["pentagons"]
+    assert shares["others"] > 1.6 * areas["others"]
+    assert (shares["pentagons"], shares["others"]) == pytest.approx((0.15, 0.38), abs=0.03)
 
 
 @pytest.mark.parametrize(
