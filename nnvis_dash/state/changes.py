@@ -103,7 +103,7 @@ def read_change(record: Any) -> Change:
 
 def _check_size(name: str, record: dict[Any, Any]) -> None:
     try:
-        size = len(json.dumps(record))
+        size = len(json.dumps(record, ensure_ascii=False).encode(errors="surrogatepass"))
     except (TypeError, ValueError, RecursionError) as error:
         raise StateError(f"A change of kind {name!r} holds what JSON can't", "Send plain values.") from error
     if size > CHANGE_LIMIT:

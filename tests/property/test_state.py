@@ -1,0 +1,226 @@
+"""The state's promises on whatever a browser or a link may hold."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import hypothesis.strategies as st
+from hypothesis import HealthCheck, example, given, settings
+
+from nnvis_dash.errors import StateError
+from nnvis_dash.state import checks
+from nnvis_dash.state.changes import Change, apply, kinds, read_change
+from nnvis_dash.state.codec import LINK_LIMIT, decode_link, encode_link, from_json, to_json
+from nnvis_dash.state.ids import canonical_ids, decode_ids, encode_ids
+from nnvis_dash.state.selection import CORRECTNESS, Selection
+from nnvis_dash.state.session import Session
+from nnvis_dash.state.state import State
+from nnvis_dash.state.view import COLOURS, View
+from nnvis_dash.types import Unit
+
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # neighbours share the processor
+
+characters = st.characters(exclude_categories=["Cc", "Cs"])
+names = st.text(characters, min_size=1, max_size=40).filter(lambda text: len(text.encode()) <= 200)
+fingerprints = st.one_of(st.text("0123456789abcdef", min_size=32, max_size=32), names)
+ids = st.integers(0, 2**31 - 1)
+few_ids = st.lists(st.integers(0, 5000), max_size=60).map(encode_ids)
+kept = st.text("0123456789abcdef", min_size=32, max_size=32).map(lambda key: f"@{key}")
+features = st.one_of(st.sampled_from(["features", "pixels"]), names.map(lambda name: f"layer:{name}"[:200]))
+scalars = st.one_of(
+    st.integers(-(2**53), 2**53), st.booleans(), st.floats(allow_nan=False, allow_infinity=False), names, st.just("")
+)
+settable = st.dictionaries(names, scalars, max_size=5)
+units = st.lists(st.tuples(names, st.integers(0, 4096)), max_size=8)
+
+sessions = st.builds(
+    Session, st.one_of(st.just(""), fingerprints), st.lists(fingerprints, max_size=5, unique=True).map(tuple)
+)
+selections = st.builds(
+    Selection,
+    samples=st.one_of(few_ids, kept),
+    primary=st.none() | ids,
+    compared=st.none() | ids,
+    classes=st.sets(st.integers(0, 99_999), max_size=20).map(lambda found: tuple(sorted(found))),
+    correctness=st.sampled_from(CORRECTNESS),
+    layer=st.none() | names,
+    units=units.map(lambda found: tuple(sorted({Unit(*unit) for unit in found}))),
+    pattern=st.none() | names,
+    target=st.none() | st.integers(0, 99_999),
+    origin=st.just("") | names,
+)
+views = st.builds(
+    View,
+    features=features,
+    method=names,
+    n_samples=st.integers(0, 10_000_000),
+    seed=st.integers(0, 2**31 - 1),
+    parameters=settable.map(lambda found: tuple(sorted(found.items()))),
+    colour=st.sampled_from(COLOURS),
+    opacity=st.floats(0, 1),
+)
+states = st.builds(State, sessions, selections, views)
+
+FIELDS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
+    "dataset": {"dataset": fingerprints, "classifiers": st.lists(fingerprints, max_size=4)},
+    "classifiers": {"classifiers": st.lists(fingerprints, max_size=4)},
+    "select": {"samples": few_ids | kept},
+    "primary": {"sample": st.none() | ids},
+    "compared": {"sample": st.none() | ids},
+    "classes": {"classes": st.lists(st.integers(0, 500), max_size=9)},
+    "correctness": {"correctness": st.sampled_from(CORRECTNESS)},
+    "layer": {"layer": st.none() | names},
+    "target": {"target": st.none() | st.integers(0, 500)},
+    "units": {"units": units},
+    "features": {"features": features},
+    "method": {"method": names, "parameters": settable},
+    "n_samples": {"n": st.integers(0, 10_000_000)},
+    "seed": {"seed": st.integers(0, 2**31 - 1)},
+    "parameters": {"parameters": st.dictionaries(names, st.none() | scalars, max_size=9)},
+    "colour": {"colour": st.sampled_from(COLOURS)},
+    "opacity": {"opacity": st.floats(0, 1)},
+    "open": {"link": states.map(encode_link)},
+}
+OPTIONAL = {"dataset": {"classifiers"}, "method": {"parameters"}}
+
+
+def records(kind: str) -> st.SearchStrategy[dict[str, Any]]:
+    fields = FIELDS[kind]
+    optional = {name: fields[name] for name in OPTIONAL.get(kind, set())} | {"origin": st.none() | names}
+    required = {name: strategy for name, strategy in fields.items() if name not in optional}
+    return st.fixed_dictionaries({"kind": st.just(kind), **required}, optional=optional)
+
+
+changes = st.sampled_from(sorted(FIELDS)).flatmap(records)
+junk = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def test_every_kind_of_change_is_tried() -> None:
+    assert set(FIELDS) == set(kinds())
+
+
+@unhurried
+@given(st.lists(st.integers(0, 2**31 - 1) | st.integers(0, 60), max_size=200))
+def test_ids_come_back_sorted_and_each_once(given_ids: list[int]) -> None:
+    text = encode_ids(given_ids)
+    assert decode_ids(text) == tuple(sorted(set(given_ids)))
+    assert encode_ids(decode_ids(text)) == text == canonical_ids(text)
+
+
+@unhurried
+@given(st.text("0123456789,-", max_size=12) | st.text(max_size=20))
+def test_text_is_ids_or_refused(text: str) -> None:
+    try:
+        found = decode_ids(text, limit=1000)
+    except StateError:
+        return
+    assert len(found) <= 1000
+    assert canonical_ids(text) == encode_ids(found)
+
+
+@unhurried
+@given(states)
+def test_stores_hold_the_state_through_json(state: State) -> None:
+    for part in (state.session, state.selection, state.view):
+        assert from_json(type(part), json.loads(json.dumps(to_json(part)))) == part
+
+
+@unhurried
+@given(states)
+def test_a_link_holds_the_state(state: State) -> None:
+    link = encode_link(state)
+    assert len(link) <= LINK_LIMIT
+    assert link.isascii() and link.replace("-", "").replace("_", "").isalnum()
+    assert decode_link(link) == state
+    assert encode_link(decode_link(link)) == link
+
+
+@unhurried
+@given(states, changes)
+def test_applying_twice_is_applying_once(state: State, record: dict[str, Any]) -> None:
+    change = read_change(record)
+    once = apply(state, change)
+    assert apply(once, change) == once
+    assert hash(once) == hash(apply(state, change))  # pure: the same again, and frozen all through
+
+
+@unhurried
+@given(st.lists(changes, max_size=6))
+def test_every_state_that_changes_lead_to_fits_stores_and_link(records: list[dict[str, Any]]) -> None:
+    state = State()
+    for record in records:
+        state = apply(state, read_change(json.loads(json.dumps(record))))
+    assert decode_link(encode_link(state)) == state
+    for part in (state.session, state.selection, state.view):
+        assert from_json(type(part), to_json(part)) == part
+
+
+@unhurried
+@given(
+    st.one_of(
+        junk,
+        st.dictionaries(st.sampled_from(["kind", "samples", "sample", "origin", "classes", "units", "n"]), junk),
+        st.builds(
+            lambda kind, field, value: {"kind": kind, field: value},
+            st.sampled_from(sorted(FIELDS)),
+            st.sampled_from(sorted({field for fields in FIELDS.values() for field in fields})),
+            junk,
+        ),
+    )
+)
+def test_whatever_comes_is_a_change_or_refused(record: Any) -> None:
+    try:
+        change = read_change(record)
+    except StateError as error:
+        assert error.what and error.mend and str(error)
+        return
+    assert isinstance(change, Change)
+    assert isinstance(apply(State(), change), State)
+
+
+@unhurried
+@given(st.text(max_size=80) | st.from_regex(r"\A1[jz][A-Za-z0-9_-]{0,60}\Z") | st.binary(max_size=20))
+@example("1zeNpjYAAAAAIAAQ")
+def test_whatever_comes_is_a_link_or_refused(text: Any) -> None:
+    try:
+        state = decode_link(text)
+    except StateError as error:
+        assert error.what and error.mend
+        return
+    assert decode_link(encode_link(state)) == state
+
+
+@unhurried
+@given(states, st.data())
+def test_a_damaged_link_is_refused_or_another_state(state: State, data: st.DataObject) -> None:
+    link = encode_link(state)
+    at = data.draw(st.integers(2, len(link) - 1))
+    damaged = link[:at] + data.draw(st.sampled_from("Aa0_-zZ9")) + link[at + 1 :]
+    try:
+        found = decode_link(damaged)
+    except StateError:
+        return
+    assert decode_link(encode_link(found)) == found
+
+
+@unhurried
+@given(st.dictionaries(st.sampled_from("dmspqcwluntrfekiaoyx"), junk, max_size=4))
+def test_whatever_a_link_holds_is_a_state_or_refused(short: dict[str, Any]) -> None:
+    link = "1j" + base64.urlsafe_b64encode(b"\0" + json.dumps(short).encode()).rstrip(b"=").decode()
+    try:
+        state = decode_link(link)
+    except StateError:
+        return
+    assert decode_link(encode_link(state)) == state
+
+
+@unhurried
+@given(names)
+def test_names_pass_unchanged(name: str) -> None:
+    assert checks.name("It", name) == name

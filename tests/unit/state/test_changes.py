@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from nnvis_dash.errors import StateError
+from nnvis_dash.state.changes import apply, kinds, read_change
+from nnvis_dash.state.codec import encode_link
+from nnvis_dash.state.selection import Selection
+from nnvis_dash.state.session import Session
+from nnvis_dash.state.state import State
+from nnvis_dash.state.view import View
+from nnvis_dash.types import Unit
+
+FULL = State(
+    Session("d1", ("m1", "m2")),
+    Selection("1-3", 2, 5, (0, 4), "wrong", "conv", (Unit("conv", 1),), "pattern 3", 7, "embedding"),
+    View("layer:conv", "tsne", 300, 4, (("perplexity", 12.0),), "entropy", 0.25),
+)
+
+
+def after(state: State, kind: str, **fields: Any) -> State:
+    return apply(state, read_change({"kind": kind, **fields}))
+
+
+def test_another_dataset_starts_a_session_of_its_own() -> None:
+    changed = after(FULL, "dataset", dataset="d2")
+    assert changed == State(
+        Session("d2"), Selection(), View("features", "tsne", 300, 4, FULL.view.parameters, "entropy", 0.25)
+    )
+    assert after(FULL, "dataset", dataset="d2", classifiers=["m9"]).session == Session("d2", ("m9",))
+
+
+def test_the_same_dataset_again_clears_the_selection_and_keeps_layers() -> None:
+    changed = after(FULL, "dataset", dataset="d1", classifiers=["m1"])
+    assert (changed.selection, changed.view) == (Selection(), FULL.view)
+
+
+def test_another_primary_classifier_takes_its_layers_and_its_target_with_it() -> None:
+    changed = after(FULL, "classifiers", classifiers=["m2", "m1"])
+    assert changed.session == Session("d1", ("m2", "m1"))
+    assert changed.selection == Selection("1-3", 2, 5, (0, 4), "wrong", None, (), None, None, "embedding")
+    assert changed.view.features == "features"
+
+
+def test_another_second_classifier_changes_nothing_else() -> None:
+    changed = after(FULL, "classifiers", classifiers=["m1", "m3", "m1"])
+    assert changed == State(Session("d1", ("m1", "m3")), FULL.selection, FULL.view)
+
+
+def test_selecting_and_clearing() -> None:
+    chosen = after(FULL, "select", samples="9,1-2,3", origin="strip")
+    assert (chosen.selection.samples, chosen.selection.origin, chosen.selection.primary) == ("1-3,9", "strip", 2)
+    assert after(chosen, "select", samples="").selection.samples == ""
+    assert after(FULL, "select", samples="@0a1b2c").selection.samples == "@0a1b2c"
+
+
+def test_who_does_not_say_its_name_is_no_view() -> None:
+    assert after(FULL, "select", samples="1").selection.origin == ""
+    assert after(FULL, "primary", sample=1).selection.origin == ""
+    assert after(FULL, "colour", colour="label").selection.origin == "embedding"
+    assert after(FULL, "colour", colour="label", origin="rail").selection.origin == "rail"
+
+
+def test_another_primary_sample_resets_the_target_and_keeps_the_layer() -> None:
+    changed = after(FULL, "primary", sample=3)
+    assert (changed.selection.primary, changed.selection.target, changed.selection.layer) == (3, None, "conv")
+    assert after(FULL, "primary", sample=2).selection.target == 7
+    assert after(FULL, "primary", sample=None).selection.primary is None
+
+
+def test_parameters_belong_to_their_method() -> None:
+    assert after(FULL, "method", method="tsne") == FULL
+    assert after(FULL, "method", method="umap").view.parameters == ()
+    changed = after(FULL, "method", method="umap", parameters={"n_neighbors": 5, "min_dist": None})
+    assert changed.view.parameters == (("n_neighbors", 5),)
+
+
+def test_parameters_are_changed_one_by_one_and_null_is_the_default() -> None:
+    changed = after(FULL, "parameters", parameters={"metric": "cosine"})
+    assert changed.view.parameters == (("metric", "cosine"), ("perplexity", 12.0))
+    assert after(changed, "parameters", parameters={"perplexity": None}).view.parameters == (("metric", "cosine"),)
+
+
+def test_parameters_beyond_the_most_that_a_state_holds_are_not_added() -> None:
+    state = State(view=View(parameters=tuple((f"p{number:02}", number) for number in range(12))))
+    assert after(state, "parameters", parameters={"one more": 1}) == state
+    assert after(state, "parameters", parameters={"p00": 5}).view.parameters[0] == ("p00", 5)
+
+
+@pytest.mark.parametrize(
+    ("change", "part", "field", "value"),
+    [
+        ({"kind": "compared", "sample": 8}, "selection", "compared", 8),
+        ({"kind": "classes", "classes": [3, 1, 3]}, "selection", "classes", (1, 3)),
+        ({"kind": "correctness", "correctness": "right"}, "selection", "correctness", "right"),
+        ({"kind": "layer", "layer": None}, "selection", "layer", None),
+        ({"kind": "target", "target": 0}, "selection", "target", 0),
+        (
+            {"kind": "units", "units": [["b", 2], ["a", 3], ["b", 2]]},
+            "selection",
+            "units",
+            (Unit("a", 3), Unit("b", 2)),
+        ),
+        ({"kind": "features", "features": "pixels"}, "view", "features", "pixels"),
+        ({"kind": "features", "features": "layer:x:1"}, "view", "features", "layer:x:1"),
+        ({"kind": "n_samples", "n": 0}, "view", "n_samples", 0),
+        ({"kind": "seed", "seed": 7.0}, "view", "seed", 7),
+        ({"kind": "colour", "colour": "correct"}, "view", "colour", "correct"),
+        ({"kind": "opacity", "opacity": 1}, "view", "opacity", 1.0),
+    ],
+)
+def test_a_change_changes_one_field_alone(change: dict[str, Any], part: str, field: str, value: Any) -> None:
+    expected = replace(FULL, **{part: replace(getattr(FULL, part), **{field: value})})
+    assert apply(FULL, read_change(change)) == expected
+
+
+def test_a_link_replaces_everything() -> None:
+    assert after(State(), "open", link=encode_link(FULL)) == FULL
+    assert after(FULL, "open", link=encode_link(State())) == State()
+
+
+def test_an_unknown_kind_names_the_kinds() -> None:
+    with pytest.raises(StateError, match=r"'delete'.*dataset, classifiers, select") as error:
+        read_change({"kind": "delete"})
+    assert all(kind in str(error.value) for kind in kinds())
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (None, "record with a kind"),
+        ([], "record with a kind"),
+        ({}, "kind of a change is None"),
+        ({"kind": ["select"]}, "kind of a change"),
+        ({"kind": "select"}, "lacks its field 'samples'"),
+        ({"kind": "select", "samples": [1, 2]}, "samples"),
+        ({"kind": "select", "samples": "1-"}, "1-5,8,11-40"),
+        ({"kind": "select", "samples": "@../../etc"}, "key of a selection"),
+        ({"kind": "select", "samples": "1," * 3001}, "6000 characters"),
+        ({"kind": "select", "samples": "1", "also": 2}, "no field 'also'"),
+        ({"kind": "primary", "sample": -1}, "whole number from 0"),
+        ({"kind": "primary", "sample": True}, "whole number"),
+        ({"kind": "primary", "sample": 1.5}, "1.5"),
+        ({"kind": "primary", "sample": "3"}, "'3'"),
+        ({"kind": "primary", "sample": float("nan")}, "nan"),
+        ({"kind": "primary", "sample": float("inf")}, "inf"),
+        ({"kind": "primary", "sample": 2**31}, "2147483647"),
+        ({"kind": "classifiers", "classifiers": "m1"}, "list of 16"),
+        ({"kind": "classifiers", "classifiers": [""]}, "1 to 200 characters"),
+        ({"kind": "classifiers", "classifiers": [f"m{number}" for number in range(17)]}, "list of 16"),
+        ({"kind": "dataset", "dataset": "x" * 201}, "200"),
+        ({"kind": "dataset", "dataset": "é" * 101}, "bytes of UTF-8"),
+        ({"kind": "dataset", "dataset": "\ud800"}, "surrogate"),
+        ({"kind": "layer", "layer": "a\nb"}, "control characters"),
+        ({"kind": "correctness", "correctness": "maybe"}, "all, wrong, right"),
+        ({"kind": "colour", "colour": None}, "label, prediction"),
+        ({"kind": "opacity", "opacity": 1.01}, "from 0 to 1"),
+        ({"kind": "opacity", "opacity": float("nan")}, "from 0 to 1"),
+        ({"kind": "opacity", "opacity": True}, "from 0 to 1"),
+        ({"kind": "features", "features": "layer:"}, "1 to 200 characters"),
+        ({"kind": "features", "features": "weights"}, "features, pixels"),
+        ({"kind": "units", "units": [["conv"]]}, "pairs of a layer's name and a channel"),
+        ({"kind": "units", "units": [["conv", -1]]}, "whole number"),
+        ({"kind": "units", "units": [[f"layer {number}", 0] for number in range(33)]}, "32 layers"),
+        ({"kind": "parameters", "parameters": [1]}, "values by name"),
+        ({"kind": "parameters", "parameters": {"p": [1]}}, "a word, a number"),
+        ({"kind": "parameters", "parameters": {"p": float("inf")}}, "a word, a number"),
+        ({"kind": "n_samples", "n": None}, "whole number"),
+        ({"kind": "seed", "seed": 2**31}, "2147483647"),
+        ({"kind": "open", "link": "nonsense"}, "can't be read"),
+        ({"kind": "select", "samples": "1", "origin": 5}, "origin"),
+        ({"kind": "units", "units": [["x" * 190, number] for number in range(400)]}, "65536 at most"),
+        ({"kind": "parameters", "parameters": {"p": {1, 2}}}, "plain values"),
+    ],
+)
+def test_a_malformed_change_says_what_the_value_and_the_mend(change: Any, says: str) -> None:
+    with pytest.raises(StateError) as error:
+        read_change(change)
+    assert says in str(error.value)
+    assert error.value.mend
+    assert len(str(error.value)) < 400  # never the whole of a large value
+
+
+def test_a_deep_change_is_refused_and_not_a_crash() -> None:
+    deep: Any = []
+    for _ in range(100_000):
+        deep = [deep]
+    with pytest.raises(StateError):
+        read_change(deep)
+    with pytest.raises(StateError):
+        read_change({"kind": "target", "target": deep})
+    while deep:
+        deep = deep.pop()  # taken apart by hand: Python would go down all of it at once
