@@ -12,12 +12,12 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from nnvis_dash.analysis import quarantine
 from nnvis_dash.analysis.preflight import Checked
 from nnvis_dash.analysis.quarantine import GB, Limits
-from nnvis_dash.errors import ModelError, NotFound
+from nnvis_dash.errors import ModelError, NotFound, ParameterError
 from nnvis_dash.settings import Settings
 from nnvis_dash.types import ModelCard, Preprocessing, Resize
 
@@ -96,13 +96,15 @@ def add_model(
     ModelError
         It can't be used; says why and what to do. The workspace is as it was.
     ParameterError
-        A preprocessing or class names that don't fit.
+        A preprocessing, a resizing or class names that don't fit.
     NotFound
         No such model in keras.applications.
     """
     settings = settings or Settings.from_environment()
     limits = limits or Limits()
     text = os.fspath(source)
+    if resize not in get_args(Resize):
+        raise ParameterError(f"There is no resizing {resize!r}", f"Use one of: {', '.join(get_args(Resize))}.")
     request: dict[str, Any] = {
         "preprocessing": _preprocessing(preprocessing),
         "class_names": None if class_names is None else [str(entry) for entry in class_names],

@@ -117,7 +117,7 @@ def _converse(
 ) -> dict[str, Any]:
     """Hand the message over and read lines until the result."""
     assert child.stdin is not None and child.stdout is not None  # both are pipes
-    phase, received, size = "start", b"", 0
+    phase, received = "start", bytearray()
     deadline = time.monotonic() + _wall_seconds(phase, limits)
     try:
         child.stdin.write(message)
@@ -131,10 +131,13 @@ def _converse(
         piece = os.read(child.stdout.fileno(), 1 << 16)
         if not piece:
             raise _ended(phase, child.wait(timeout=30), limits)
-        size += len(piece)
-        if size > _ANSWER_BYTES:
+        received += piece
+        if len(received) > _ANSWER_BYTES:
             raise ModelError("The model's description is too large to keep", "Use a model with fewer layers.")
-        *lines, received = (received + piece).split(b"\n")
+        if not piece.endswith(b"\n"):
+            continue  # in the middle of an answer
+        lines = bytes(received).splitlines()
+        received.clear()
         for line in lines:
             answer = json.loads(line)
             if "phase" in answer:

@@ -71,7 +71,7 @@ INITIALIZER_TEXTS = INITIALIZERS | frozenset(
     glorot_uniform he_normal he_uniform lecun_normal lecun_uniform orthogonal identity uniform normal
     """.split()
 )
-REGULARIZER_TEXTS = REGULARIZERS | frozenset({"l1", "l2", "l1_l2", "l1l2", "orthogonal_regularizer"})
+REGULARIZER_TEXTS = REGULARIZERS | frozenset({"l1", "l2", "l1l2", "orthogonal_regularizer"})
 CONSTRAINT_TEXTS = CONSTRAINTS | frozenset({"max_norm", "min_max_norm", "non_neg", "unit_norm"})
 ACTIVATIONS = frozenset(
     """
