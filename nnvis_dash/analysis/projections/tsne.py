@@ -26,6 +26,9 @@ FRAME_EVERY = 5  # iterations
 BARNES_HUT_UP_TO = 8_000  # samples; beyond it interpolation by FFT is faster (measured: docs/benchmarks.md)
 START_DEVIATION = 1e-4  # of the start
 EARLY_EXAGGERATION = 12.0
+MOMENTUM = 0.8
+LEAST_LEARNING_RATE = 50.0  # of "auto"; below it, 30 samples never leave their start (measured)
+PLACING_BARNES_HUT_UP_TO = 1_000  # the map's grid is made once there, its tree in every iteration
 PLACING_PERPLEXITY = 5.0
 PLACING_NEIGHBOURS = 10  # whose median is where a new sample starts
 
@@ -49,7 +52,7 @@ class TsneParameters:
     learning_rate: float | str = field(
         default="auto",
         metadata={
-            "help": "step width; auto: samples / exaggeration, at least 200 after the early iterations",
+            "help": "step width; auto: samples / exaggeration (12 in the first iterations, then 1), at least 50",
             "low": 0.01,
             "high": 1e6,
         },
@@ -106,7 +109,7 @@ def tsne(features: Floats, parameters: TsneParameters, seed: int, on_frame: OnFr
     van der Maaten and Hinton, JMLR 2008, eq. 5; van der Maaten, "Accelerating t-SNE using tree-based algorithms",
     JMLR 2014; Linderman et al., FIt-SNE, Nature Methods 2019; learning rate: Belkina et al., Nature Communications
     2019. Departs from openTSNE in the metric "cosine": the squared Euclidean distance of features of length one, which
-    is twice the cosine distance, where openTSNE squares the cosine distance.
+    is twice the cosine distance, where openTSNE squares the cosine distance; and in the least learning rate, 50.
     """
     from openTSNE.affinity import PerplexityBasedNN
 
@@ -122,13 +125,13 @@ def tsne(features: Floats, parameters: TsneParameters, seed: int, on_frame: OnFr
     total = parameters.early_exaggeration_iterations + parameters.iterations
     on_frame(0, total, start.astype(np.float32))
     affinities = PerplexityBasedNN(_scaled(reference), perplexity=perplexity, method="exact", n_jobs=1)
-    embedding = _embedding(start, affinities)
+    embedding = _embedding(start, affinities, BARNES_HUT_UP_TO)
     done = 0
     phases = (
-        (parameters.early_exaggeration_iterations, EARLY_EXAGGERATION, 0.5),
-        (parameters.iterations, None, 0.8),
+        (parameters.early_exaggeration_iterations, EARLY_EXAGGERATION),
+        (parameters.iterations, 1.0),
     )
-    for iterations, exaggeration, momentum in phases:
+    for iterations, exaggeration in phases:
         if not iterations:
             continue
         before = done
@@ -139,8 +142,8 @@ def tsne(features: Floats, parameters: TsneParameters, seed: int, on_frame: OnFr
         embedding.optimize(
             n_iter=iterations,
             exaggeration=exaggeration,
-            momentum=momentum,
-            learning_rate=parameters.learning_rate,
+            momentum=MOMENTUM,
+            learning_rate=_learning_rate(parameters, len(reference), exaggeration),
             inplace=True,
             propagate_exception=True,
             callbacks=frame,
@@ -151,6 +154,12 @@ def tsne(features: Floats, parameters: TsneParameters, seed: int, on_frame: OnFr
     if total:
         on_frame(total, total, coordinates)
     return Projection(coordinates, "tsne", seed, parameters, reference, reduction, notes)
+
+
+def _learning_rate(parameters: TsneParameters, n_samples: int, exaggeration: float) -> float:
+    if isinstance(parameters.learning_rate, str):
+        return max(n_samples / exaggeration, LEAST_LEARNING_RATE)
+    return parameters.learning_rate
 
 
 def _start(reference: Floats, parameters: TsneParameters, seed: int) -> npt.NDArray[np.float64]:
@@ -169,10 +178,10 @@ def _scaled(reference: Floats) -> Floats:
     return reference / np.float32(2.0 ** np.floor(np.log2(largest))) if largest > 0 else reference
 
 
-def _embedding(coordinates: npt.NDArray[Any], affinities: Any) -> openTSNE.TSNEEmbedding:
+def _embedding(coordinates: npt.NDArray[Any], affinities: Any, barnes_hut_up_to: int) -> openTSNE.TSNEEmbedding:
     from openTSNE import TSNEEmbedding
 
-    method = "bh" if len(coordinates) <= BARNES_HUT_UP_TO else "fft"
+    method = "bh" if len(coordinates) <= barnes_hut_up_to else "fft"
     return TSNEEmbedding(coordinates, affinities, negative_gradient_method=method, n_jobs=1)
 
 
@@ -186,7 +195,7 @@ def place(projection: Projection, reduced: Floats) -> npt.NDArray[Any]:
     scale = float(np.abs(projection.reference).max())
     unit = np.float32(2.0 ** np.floor(np.log2(scale)) if scale > 0 else 1)
     affinities = _to_reference(projection.reference / unit)
-    embedding = _embedding(projection.coordinates, affinities)
+    embedding = _embedding(projection.coordinates, affinities, PLACING_BARNES_HUT_UP_TO)
     middle = (projection.coordinates.max(axis=0) + projection.coordinates.min(axis=0)) / 2  # `transform` takes it away
     placed = embedding.transform(
         reduced / unit, perplexity=min(PLACING_PERPLEXITY, known / 3), k=min(PLACING_NEIGHBOURS, known)

@@ -66,6 +66,10 @@ def umap(features: Floats, parameters: UmapParameters, seed: int, on_frame: OnFr
     on_frame : callable
         Called once, with the result: umap-learn shows no way there.
 
+    Returns
+    -------
+    Projection
+
     Raises
     ------
     ParameterError
