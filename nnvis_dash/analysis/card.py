@@ -305,8 +305,9 @@ def _concrete(graph: Graph, input_shape: tuple[int, int, int]) -> tuple[Layer, .
         shapes[name] = tuple(tensor.shape[1:])
         return tensor
 
-    with tf.Graph().as_default():
-        graph.run(tf.compat.v1.placeholder(graph.input_dtype, (None, *input_shape)), visit)
+    tf.function(lambda x: graph.run(x, visit), autograph=False).get_concrete_function(
+        tf.TensorSpec((None, *input_shape), graph.input_dtype)
+    )
     return tuple(
         Layer(layer.name, layer.kind, shapes[layer.name], layer.parameters, layer.n_units) for layer in graph.layers
     )

@@ -280,7 +280,7 @@ def load_classifier(
     name: str | None = None,
     resize: Resize = "squash",
 ) -> Classifier:
-    """Load a classifier from a `.keras` or `.h5` file, which is checked before Keras sees it.
+    """Load a classifier from a `.keras` or `.h5` file, which is checked in a child process before Keras sees it.
 
     Parameters
     ----------
