@@ -27,9 +27,10 @@ from nnvis_dash.workspace.store import Workspace
 
 ROOT = Path(__file__).resolve().parent.parent
 TITLE = "NNVis"
+# 'unsafe-eval' is for plotly's WebGL traces, which compile their drawing code; no inline script is allowed with it.
 POLICY = (
     "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; "
-    "object-src 'none'; base-uri 'none'; frame-ancestors 'none'; script-src 'self' "
+    "object-src 'none'; base-uri 'none'; frame-ancestors 'none'; script-src 'self' 'unsafe-eval' "
 )
 
 

@@ -64,7 +64,7 @@ def embedding_map() -> go.Figure:
     )
     axis = {"visible": False, "showgrid": False, "zeroline": False, "fixedrange": False}
     figure.update_layout(
-        margin={"l": 6, "r": 6, "t": 6, "b": 6},
+        margin={"l": 6, "r": 6, "t": 40, "b": 30},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         font={"family": theme.FONT, "color": theme.INK, "size": 12},

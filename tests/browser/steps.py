@@ -17,7 +17,10 @@ def wait_for_map(page: Any, timeout: float = 120_000) -> int:
     page.wait_for_function(
         f"""() => {{
             const gd = document.querySelector("{MAP}");
-            const busy = ["index", "embedding"].some((name) => document.getElementById("tray-" + name).dataset.running);
+            const busy = ["index", "embedding"].some((name) => {{
+                const line = document.getElementById("tray-" + name);
+                return !line || line.dataset.running;
+            }});
             return gd && Number(gd.dataset.points) > 0 && !busy;
         }}""",
         timeout=timeout,
@@ -28,6 +31,8 @@ def wait_for_map(page: Any, timeout: float = 120_000) -> int:
 
 def choose_dataset(page: Any, name: str) -> None:
     """Choose a dataset in the rail and wait for its map."""
+    page.wait_for_selector("#rail-dataset-select option", state="attached")
+    page.wait_for_selector(MAP)
     before = page.get_attribute(MAP, "data-look") or ""
     value = page.eval_on_selector_all(
         "#rail-dataset-select option",
@@ -60,8 +65,8 @@ def lasso_everything(page: Any) -> None:
     page.click('[data-tool="fit"]')
     page.wait_for_timeout(300)
     box = page.locator(MAP).bounding_box()
-    left, top = box["x"] + 4, box["y"] + 44
-    right, bottom = box["x"] + box["width"] - 4, box["y"] + box["height"] - 4
+    left, top = box["x"] + 14, box["y"] + 48
+    right, bottom = box["x"] + box["width"] - 14, box["y"] + box["height"] - 38
     page.mouse.move(left, top)
     page.mouse.down()
     for x, y in ((right, top), (right, bottom), (left, bottom), (left, top)):
@@ -79,6 +84,12 @@ def wait_for_selection(page: Any) -> int:
     """Wait until the strip shows pictures; return the number of selected samples."""
     page.wait_for_selector("#embedding-strip .thumb img")
     return selected(page)
+
+
+def options(page: Any, choice: str) -> dict[str, str]:
+    """Return the names of a list's entries by value, without its default."""
+    pairs = page.eval_on_selector_all(f"{choice} option", "all => all.map((o) => [o.value, o.textContent])")
+    return {value: name for value, name in pairs if value not in ("", "-")}
 
 
 def heatmap(page: Any, other_than: str | None = None) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from layouts.controls import DEFAULT
 from tests.browser import steps
 from tests.browser.conftest import Pages, Server, command
 
@@ -43,13 +44,13 @@ def walk(pages: Pages, server: Server, dataset: str, classifiers: list[str]) -> 
     )
     assert 0.3 < total < 1.01
 
-    layers = page.eval_on_selector_all("#testing-layer-select option", "all => all.map((o) => o.value)")
-    page.select_option("#testing-layer-select", layers[1])
+    page.select_option("#testing-layer-select", next(iter(steps.options(page, "#testing-layer-select"))))
     other_layer = steps.heatmap(page, first)
-    targets = page.eval_on_selector_all("#testing-target-select option", "all => all.map((o) => o.value)")
-    page.select_option("#testing-layer-select", layers[0])
-    steps.heatmap(page, other_layer)
-    page.select_option("#testing-target-select", targets[-1])
+    page.select_option("#testing-layer-select", DEFAULT)
+    assert steps.heatmap(page, other_layer) == first
+    predicted = page.text_content("#testing-sample .bad b")
+    classes = steps.options(page, "#testing-target-select")
+    page.select_option("#testing-target-select", next(value for value, name in classes.items() if name != predicted))
     steps.heatmap(page, first)
 
     before = steps.shown(page)
