@@ -67,16 +67,7 @@ def read_header(stream: IO[bytes], name: str, size: int) -> NpyHeader:
         version = np.lib.format.read_magic(stream)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, fortran, dtype = read(stream, max_header_size=10_000)
-    except (
-        ValueError,
-        SyntaxError,
-        TypeError,
-        LookupError,
-        EOFError,
-        MemoryError,
-        RecursionError,
-        tokenize.TokenError,
-    ):
+    except (*_DAMAGED, SyntaxError, TypeError, LookupError, MemoryError, RecursionError, tokenize.TokenError):
         raise DatasetError(f"The file {name!r} is not a NumPy array, or is damaged", "Save it with np.save.") from None
     if dtype.hasobject:
         raise DatasetError(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import struct
+import warnings
 import zlib
 from collections.abc import Iterable
 from typing import Any
@@ -25,6 +26,8 @@ Pixels = npt.NDArray[np.uint8]
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".dib", ".gif", ".tif", ".tiff"})
 MAX_PIXELS = 50_000_000
+
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # our own limit stands before it
 
 _FORMATS_MEND = "Use PNG, JPEG, WebP, BMP, GIF or TIFF."
 _ORIENTATION = 0x0112  # the EXIF tag
