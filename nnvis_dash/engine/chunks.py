@@ -149,7 +149,7 @@ def in_chunks(job: Job, total: int, compute: Compute, message: str = "", first: 
             done += outcome["n"]
             job.progress(done, total, message)
     finally:
-        if flying:
+        if flying and not job.stopping:
             job.client.cancel(list(flying.values()))
 
 

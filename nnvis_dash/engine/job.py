@@ -14,6 +14,8 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from distributed import get_client, get_worker, secede
+
 from nnvis_dash import errors
 from nnvis_dash.engine.jobs import JobTable, Request
 from nnvis_dash.engine.kinds import KINDS
@@ -23,7 +25,7 @@ from nnvis_dash.workspace.store import Workspace
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
-    from distributed import Client
+    from distributed import Client, Worker
 
     from nnvis_dash.analysis.classifier import Classifier
     from nnvis_dash.workspace.artifacts import Parts
@@ -65,22 +67,27 @@ class Job:
         self._cancelled = threading.Event()
         self._state: dict[str, Any] = {}
         self._left = False
+        try:
+            self._worker: Worker | None = get_worker()
+        except ValueError:  # called directly
+            self._worker = None
 
     @cached_property
     def client(self) -> Client:
         """The worker's own client, for a coordinator that launches chunks."""
-        from distributed import get_client
-
         return get_client()
 
     def leave_thread(self) -> None:
         """Give the worker's thread back, before waiting for other tasks; may be called again."""
         if not self._left:
-            from distributed import secede
-
             self._left = True
             self.client  # noqa: B018  # it is found through the task, which a thread of our own isn't
             secede()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the worker is being closed."""
+        return self._worker is not None and self._worker.status.name not in ("init", "running", "paused")
 
     @property
     def parts(self) -> Parts:
@@ -116,6 +123,8 @@ class Job:
             self._write()
         if self._cancelled.is_set():
             raise _cancelled()
+        if self.stopping:
+            raise EngineError("The engine stops", "It goes on with the job when it is started again.")
 
     def wanted(self) -> None:
         """Raise Cancelled when nobody wants the job any more, without changing its row: for a chunk."""
@@ -199,6 +208,10 @@ def run(path: str, kind: str, text: str, attempt: int) -> dict[str, str]:
         return {"state": "done"}
     except Exception as error:
         outcome = describe(error)
+        if job is not None and job.stopping and not isinstance(error, Cancelled):
+            logger.info("%s %s: left to the next engine, for this one stops", kind, job.key[:8])
+            job.table.abandon(job.key, attempt)
+            return outcome
         if job is not None:
             job.end(outcome["state"], reason=str(outcome_error(outcome)))
         level = logging.INFO if isinstance(error, NNVisError) else logging.ERROR

@@ -7,7 +7,6 @@ next attempt, so that a task of an earlier one, which may still be running, find
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 import time
 from collections.abc import Mapping
@@ -132,7 +131,6 @@ class JobTable:
             path.rename(path.with_name(f"{path.name}-damaged-{time.time_ns()}"))
             path.mkdir(mode=0o700)
             self._cache = self._open(path)
-        self._pid = os.getpid()
 
     @staticmethod
     def _open(path: Path) -> Cache:
@@ -185,6 +183,13 @@ class JobTable:
             now = time.time()
             self._put(replace(row, state="running", started=now, heartbeat=now, starts=row.starts + 1))
         return row.starts + 1
+
+    def abandon(self, key: str, attempt: int) -> None:
+        """Leave an attempt to the next worker that comes: the engine stops."""
+        with self._cache.transact(retry=True):
+            row = self.get(key)
+            if row is not None and row.attempt == attempt and not row.finished:
+                self._put(replace(row, heartbeat=0.0, starts=max(0, row.starts - 1)))
 
     def wanted(self, key: str, attempt: int) -> bool:
         """Return whether that attempt is still to go on."""

@@ -149,6 +149,27 @@ def test_everything_that_was_accepted_survives_a_killed_server(server: Server) -
     engine.close()
 
 
+def test_a_server_that_is_stopped_leaves_its_jobs_to_the_next(tmp_path: Path) -> None:
+    settings = dataclasses.replace(Settings(), workspace=str(tmp_path / "workspace"))
+    request = Request("test-slow", {"name": "stopped", "n": 3000})
+    with local_cluster(settings, preload=["tests.engine.sample_kinds"], quiet=True) as address:
+        first = Engine(settings.workspace_path, address)
+        parts = first.workspace.artifacts.parts(first.submit(request))
+        await_true(lambda: len(parts.names()) >= 2)
+    kept = parts.names()
+    row = first.row(request.key)
+    assert row is not None
+    assert (row.state, row.stale) == ("running", True)
+    with local_cluster(settings, preload=["tests.engine.sample_kinds"], quiet=True) as address:
+        second = Engine(settings.workspace_path, address)
+        second.result(Request("test-quick", {"name": "connects"}))
+        await_true(lambda: second.workspace.artifacts.has(request.key), 30)
+        assert kept <= parts.names()
+        assert second.row(request.key).attempt == 1  # type: ignore[union-attr]
+        second.close()
+    first.close()
+
+
 def test_a_job_that_stops_the_engine_again_and_again_is_given_up(engine: Engine) -> None:
     request = Request("test-slow", {"name": "deadly"})
     row = engine.table.claim(request, "Slow")

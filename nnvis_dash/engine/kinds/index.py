@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from nnvis_dash.workspace.store import Workspace
 
 IN_MEMORY = 2**27  # bytes; what is larger is put together on disk
+STEPS = 4  # of a chunk: TensorFlow's threads take turns between steps (a click beside an index: 89 ms without, 35 with)
+SMALLEST = 16  # images of a step: fewer cost time for nothing
 _PRECISION = "precision"  # the part that says what all chunks are computed in
 
 
@@ -75,8 +77,13 @@ def rows_of(job: Job, start: int, stop: int) -> Arrays:
         precision = str(job.parts.load(_PRECISION)["computed_in"][0])
     classifier = job.classifier(parameters.model)
     dataset = job.dataset(parameters.dataset)
-    images = dataset.batch(range(start, stop), classifier.card.input_shape, classifier.card.resize)
-    return index_chunk(classifier, images, precision)
+    step = max(SMALLEST, -(-(stop - start) // STEPS))
+    rows: list[Arrays] = []
+    for low in range(start, stop, step):
+        ids = range(low, min(low + step, stop))
+        images = dataset.batch(ids, classifier.card.input_shape, classifier.card.resize)
+        rows.append(index_chunk(classifier, images, precision))
+    return {name: np.concatenate([some[name] for some in rows]) for name in rows[0]}
 
 
 def _precision(job: Job, parameters: IndexParameters) -> tuple[str, str]:
