@@ -1,8 +1,9 @@
 """The command line: one file a command, found by being in this folder.
 
 A command's module has `add_parser(subparsers)`, which adds the parser of that command (``add_dataset.py`` is
-``add-dataset``), and `run(args, settings) -> int`, the exit status. A module without them is no command. Only the
-module that is asked for is imported, so that ``list`` doesn't wait for what ``serve`` needs.
+``add-dataset``; ``list_.py`` is ``list``, since a module of a builtin's name would hide it in this package), and
+`run(args, settings) -> int`, the exit status. A module without them is no command. Only the module that is asked for is
+imported, so that ``list`` doesn't wait for what ``serve`` needs.
 """
 
 from __future__ import annotations
@@ -62,9 +63,9 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
         epilog="`python -m nnvis_dash COMMAND --help` says more of each.",
     )
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
-    names = [module.name for module in pkgutil.iter_modules(__path__)]
-    asked = given[0].replace("-", "_") if given else ""
-    for name in [asked] if asked in names else names:
+    names = {module.name.rstrip("_").replace("_", "-"): module.name for module in pkgutil.iter_modules(__path__)}
+    asked = given[0] if given else ""
+    for name in [names[asked]] if asked in names else names.values():
         module = import_module(f"{__name__}.{name}")
         if hasattr(module, "add_parser"):
             _add(module, subparsers)
