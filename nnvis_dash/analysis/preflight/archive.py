@@ -30,7 +30,7 @@ def opened(path: Path) -> Iterator[zipfile.ZipFile]:
     """Open an archive whose members were checked; damage inside the block becomes a ModelError."""
     try:
         with zipfile.ZipFile(path) as archive:
-            _check_members(archive, path.stat().st_size)
+            _check_members(archive)
             yield archive
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, ValueError, KeyError) as error:
         if getattr(error, "errno", None) in NOT_THE_FILE:
@@ -41,7 +41,7 @@ def opened(path: Path) -> Iterator[zipfile.ZipFile]:
         ) from None
 
 
-def _check_members(archive: zipfile.ZipFile, stored: int) -> None:
+def _check_members(archive: zipfile.ZipFile) -> None:
     members = archive.infolist()
     names = [member.filename for member in members]
     if len(members) > MAX_MEMBERS:
@@ -64,8 +64,6 @@ def _check_members(archive: zipfile.ZipFile, stored: int) -> None:
                 f"In the archive, {name} would grow from {member.compress_size:,} to {member.file_size:,} bytes, more "
                 f"than {MAX_RATIO} times"
             )
-        if member.compress_size > stored:
-            raise refused(f"In the archive, {name} claims more bytes than the file has")
     missing = [name for name in (CONFIG, WEIGHTS) if name not in names]
     if missing:
         raise ModelError(

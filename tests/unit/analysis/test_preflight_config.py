@@ -201,6 +201,35 @@ def test_depth_length_and_numbers_are_limited():
         read_json(b" " * (17 << 20))
 
 
+def test_the_numbers_of_values_and_layers_are_limited(monkeypatch: pytest.MonkeyPatch):
+    config = sequential(dense(), dense(), dense())  # four layers with the input
+    monkeypatch.setattr("nnvis_dash.analysis.preflight.config.MAX_LAYERS", 4)
+    assert clean(config)
+    monkeypatch.setattr("nnvis_dash.analysis.preflight.config.MAX_LAYERS", 3)
+    assert "more than 3 layers" in refusal(config)
+    monkeypatch.setattr("nnvis_dash.analysis.preflight.config.MAX_VALUES", 20)
+    assert "more than 20 values" in refusal(config)
+
+
+@pytest.mark.parametrize("entry", [{"class_name": 3}, {"class_name": ["Dense"]}, {"registered_name": "x"}])
+def test_a_class_must_be_a_text(entry: dict[str, Any]):
+    assert "isn't a text" in refusal(sequential(dense(activation=entry)))
+    assert "isn't a text" in refusal(sequential({**dense(), "module": ["keras.layers"]}))
+
+
+@pytest.mark.parametrize("units", [None, "many", 2.0, True])
+def test_units_that_are_no_number_are_left_to_keras(units: Any):
+    assert clean(sequential(dense(units)))["config"]["layers"][1]["config"]["units"] == units
+
+
+def test_a_sequential_that_is_a_list_is_walked_too():
+    """Keras before 2.2 wrote the layers in the place of the config."""
+    layers = [{"class_name": "Dense", "config": {"name": "d", "units": 2}}]
+    assert clean({"class_name": "Sequential", "config": layers}, legacy=True)
+    layers.append({"class_name": "Lambda", "config": {"name": "villain"}})
+    assert "villain (Lambda) is a Lambda" in refusal({"class_name": "Sequential", "config": layers}, legacy=True)
+
+
 @pytest.mark.parametrize("text", [b"", b"{", b"\xff\xfe", b"{'a': 1}"])
 def test_what_is_not_json_is_said_to_be_damaged(text: bytes):
     with pytest.raises(ModelError, match="damaged"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from nnvis_dash.analysis.preflight import check
-from nnvis_dash.analysis.preflight.weights import copy_weights, inspect_weights, opened
+from nnvis_dash.analysis.preflight.weights import copy_weights, inspect_weights, opened, read_text
 from nnvis_dash.errors import ModelError, RefusedModel
 from tests.security.crafted import ARRAYS, BIAS, KERNEL, h5_bytes, write_h5, write_keras
 
@@ -211,3 +212,62 @@ def test_an_attribute_that_is_no_list_of_names_is_refused(tmp_path: Path):
 
     with pytest.raises(RefusedModel, match="layer_names"):
         check(write_h5(tmp_path / "model.h5", change=change), tmp_path)
+
+
+def test_a_text_may_be_stored_in_any_way_but_must_be_one_and_short(tmp_path: Path):
+    def change(file: h5py.File) -> None:
+        file.attrs["bytes"] = b"abc"
+        file.attrs["text"] = "abc"
+        file.attrs["fixed"] = np.bytes_("abc")
+        file.attrs["array"] = np.array([b"abc"])
+        file.attrs["number"] = 7
+        file.attrs["two"] = np.array([b"abc", b"def"])
+
+    with opened(write(tmp_path / "w.h5", change)) as file:
+        for name in ("bytes", "text", "fixed", "array"):
+            assert read_text(file, name, 1000) == b"abc"
+            with pytest.raises(RefusedModel, match="bytes"):
+                read_text(file, name, 2)
+        assert read_text(file, "missing", 1000) is None
+        for name in ("number", "two"):
+            with pytest.raises(RefusedModel, match="isn't a text"):
+                read_text(file, name, 1000)
+
+
+def test_names_of_weights_are_short_and_may_be_none(tmp_path: Path):
+    def long(file: h5py.File) -> None:
+        file["model_weights/dense"].attrs["weight_names"] = np.array([b"x" * 1001])
+
+    def huge(file: h5py.File) -> None:
+        file["model_weights"].attrs["name"] = "x" * 1001
+
+    def none(file: h5py.File) -> None:
+        file["model_weights/flatten"].attrs["weight_names"] = h5py.Empty("f8")
+
+    with pytest.raises(RefusedModel, match="too long"):
+        check(write_h5(tmp_path / "long.h5", change=long), tmp_path)
+    with pytest.raises(RefusedModel, match="1,001 bytes"):
+        check(write_h5(tmp_path / "huge.h5", change=huge), tmp_path)
+    checked = check(write_h5(tmp_path / "none.h5", change=none), tmp_path)
+    with h5py.File(checked.clean) as copy:
+        assert copy["model_weights/flatten"].attrs["weight_names"].size == 0
+
+
+def test_the_number_of_parts_is_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = write(tmp_path / "w.h5")  # the root, three groups and two arrays
+    monkeypatch.setattr("nnvis_dash.analysis.preflight.weights.MAX_OBJECTS", 6)
+    assert inspect(path)
+    monkeypatch.setattr("nnvis_dash.analysis.preflight.weights.MAX_OBJECTS", 5)
+    with pytest.raises(RefusedModel, match="more than 5 parts"):
+        inspect(path)
+
+
+def test_a_full_disk_is_not_blamed_on_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def full(*args: object, **kwargs: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    for target in ("weights.copy_weights", "archive.extract_weights"):
+        with monkeypatch.context() as patched:
+            patched.setattr(f"nnvis_dash.analysis.preflight.{target}", full)
+            with pytest.raises(OSError, match="No space"):
+                check(write_keras(tmp_path / "model.keras"), tmp_path)
