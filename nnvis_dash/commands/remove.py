@@ -52,14 +52,11 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     if not found:
         if len(misses) == 1:
             raise misses[0]
-        names = [card.name for card in [*workspace.datasets(), *workspace.models()]]
+        names = [*(card.name for card in workspace.datasets()), *(card.name for card in workspace.models())]
         raise NotFound.among("dataset or model", args.ref, names)
     ((kind, fingerprint),) = found.items()
     card: DatasetCard | ModelCard
-    if kind == "dataset":
-        card = workspace.remove_dataset(fingerprint)
-    else:
-        card = workspace.remove_model(fingerprint)
+    card = workspace.remove_dataset(fingerprint) if kind == "dataset" else workspace.remove_model(fingerprint)
     if args.json:
         print_json({"removed": {"kind": kind, "name": card.name, "fingerprint": card.fingerprint}})
     else:
