@@ -53,7 +53,6 @@ class SlowParameters(KindParameters):
     n: int = 1000
     seconds: float = 0.001  # of each sample
     fails_at: int = -1
-    deadly_at: int = -1  # kills its worker, once
 
 
 def squares(job: Job, start: int, stop: int) -> dict[str, Any]:

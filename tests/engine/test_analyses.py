@@ -87,9 +87,7 @@ def test_the_index_is_that_of_one_direct_pass(engine: Engine, dataset: DatasetCa
     assert not engine.workspace.artifacts.parts(request.key).names()  # nothing is kept twice
 
 
-def test_an_index_survives_killed_workers(
-    engine: Engine, dataset: DatasetCard, classifier: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_an_index_survives_killed_workers(engine: Engine, dataset: DatasetCard, classifier: Any) -> None:
     """The workers are killed when the first chunks are there; the result equals an undisturbed one."""
     images = np.random.default_rng(3).integers(0, 256, (60_000, 12, 12, 1)).astype(np.uint8)
     large, _ = engine.workspace.add_dataset(images, name="large")
