@@ -223,8 +223,7 @@
 
   space.embeddingDraw = async function (catalog, map, view, selection, placed) {
     latest = { catalog: catalog, map: map, view: view, selection: selection, placed: placed };
-    if (live && map && map.key === live.key) live.done = true;
-    else if (live && map && map.problem) live = null;
+    if (live && map && map.problem) live = null;
     await redraw();
     return dash.no_update;
   };
@@ -256,15 +255,17 @@
     const gd = await ready();
     wire(gd);
     if (live && live.key === key) return;
-    const run = (live = { key: key, done: over, last: -1, shown: 0 });
+    const run = (live = { key: key, last: -1, shown: 0 });
+    const arrived = () => over || Boolean(latest && latest.map && latest.map.key === key);
     const pause = (time) => new Promise((resolve) => setTimeout(resolve, time));
     let started = false;
     while (live === run) {
+      const last = arrived(); // before asking, so that no frame is missed
       const got = await frames(key, run.last);
       if (live !== run) return;
       run.last = got.last;
       if (!got.frames.length) {
-        if (run.done) break;
+        if (last) break;
         await pause(150);
         continue;
       }

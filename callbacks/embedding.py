@@ -57,7 +57,8 @@ def register(app: Dash, services: Services) -> None:
         """Answer with the projection's key, or with what went wrong."""
         try:
             request = projection_request(wanted)
-            report({"key": request.key, "done": 0, "total": 0, "message": "waiting for the engine", "frames": True})
+            if not services.workspace.artifacts.has(request.key):
+                report({"key": request.key, "done": 0, "total": 0, "message": "waiting for the engine", "frames": True})
             artifact = wait_for(services, manager, request, report, frames=True)
         except PageLeft:
             raise PreventUpdate from None

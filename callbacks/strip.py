@@ -1,4 +1,4 @@
-"""The strip of selected images, the most ambiguous first."""
+"""The strip of selected images, or of all where none are selected, the most ambiguous first."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from dash import Dash, Input, Output
 
 from callbacks.reading import selection_of, session_of
 from layouts import controls, embedding, ids
-from nnvis_dash.analysis.uncertainty import most_ambiguous
 from nnvis_dash.errors import NNVisError
 from nnvis_dash.services import Services
 from nnvis_dash.state.selection import Selection
@@ -42,16 +41,16 @@ def _strip(services: Services, session: Session, selection: Selection) -> Any:
         return []
     models = services.models(session)
     primary = models[0] if models else None
-    chosen = services.chosen(selection)
-    chosen = chosen[chosen < card.n_samples]
     label, prediction, _, _ = services.attributes(card, primary)
-    chosen = chosen[visible(selection, label[chosen], prediction[chosen])]
-    index = services.index(card.fingerprint, primary.fingerprint) if primary else None
-    order = "by number"
-    first = chosen[:SHOWN]
-    if index is not None and len(chosen):
-        first = chosen[most_ambiguous(np.asarray(index.probabilities[chosen]))][:SHOWN]
-        order = "most ambiguous first"
+    shown = visible(selection, label, prediction)
+    if selection.samples:
+        chosen = services.chosen(selection)
+        lit = np.zeros(card.n_samples, dtype=bool)
+        lit[chosen[chosen < card.n_samples]] = True
+        shown &= lit
+    order = services.ambiguity(card, primary)
+    words = "by number" if order is None else "most ambiguous first"
+    first = (np.flatnonzero(shown) if order is None else order[shown[order]])[:SHOWN]
     names = services.class_names(card, primary)
 
     def name(number: int) -> str:
@@ -66,7 +65,7 @@ def _strip(services: Services, session: Session, selection: Selection) -> Any:
         )
         for sample in first
     ]
-    return embedding.strip(pictures, len(chosen), order, selection.primary)
+    return embedding.strip(pictures, int(shown.sum()), words, selection.primary, bool(selection.samples))
 
 
 def visible(selection: Selection, label: Any, prediction: Any) -> Any:

@@ -137,7 +137,9 @@ def _answers(services: Services, session: Session, selection: Selection, problem
     if card is None:
         return [], []
     if sample is None:
-        return [], controls.empty("Click a point on the map, or an image of the strip, to test it.")
+        return [], controls.empty(
+            "Click a point on the map, or one of the images below it, to see what each classifier makes of it and why."
+        )
     if sample >= card.n_samples:
         return [], controls.failure(
             f"There is no sample {sample}. {card.name} has the numbers 0 to {card.n_samples - 1}."

@@ -150,19 +150,21 @@ def _parameter(parameter: Parameter, value: Any) -> Any:
 
 
 def strip(
-    pictures: Sequence[tuple[int, str, str, bool]], n_selected: int, order: str, primary: int | None
+    pictures: Sequence[tuple[int, str, str, bool]], n_samples: int, order: str, primary: int | None, selected: bool
 ) -> list[Any]:
-    """Images of the selection; a picture is (sample id, address, words for hover, whether it is a mistake)."""
-    if not n_selected:
-        return [controls.empty("Draw a lasso on the map to select samples; click one to test it.")]
-    shown = f", first {len(pictures)}" if len(pictures) < n_selected else ""
-    noun = "sample" if n_selected == 1 else "samples"
+    """Images of the selection, or of all that pass the filters where nothing is selected.
+
+    A picture is (sample id, address, words for hover, whether it is a mistake).
+    """
+    noun = "sample" if n_samples == 1 else "samples"
+    if not n_samples:
+        none = "No selected sample passes the filters." if selected else "No sample passes the filters."
+        return [controls.empty(none)]
+    title = f"Selection · {n_samples:,} {noun}" if selected else f"Nothing selected · all {n_samples:,} {noun}"
+    shown = f", first {len(pictures)}" if len(pictures) < n_samples else ""
     return [
         html.Div(
-            [
-                html.Span(f"Selection · {n_selected:,} {noun}", className="label strong"),
-                html.Span(f"{order}{shown}", className="label"),
-            ],
+            [html.Span(title, className="label strong"), html.Span(f"{order}{shown}", className="label")],
             className="row",
         ),
         html.Div(

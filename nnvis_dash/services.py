@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnvis_dash.analysis.index import Index, load_index
-from nnvis_dash.analysis.uncertainty import normalised_entropy
+from nnvis_dash.analysis.uncertainty import most_ambiguous, normalised_entropy
 from nnvis_dash.engine.client import Engine
 from nnvis_dash.engine.jobs import Request
 from nnvis_dash.errors import NotFound
@@ -150,6 +150,16 @@ class Services:
             text = self.workspace.kept_text(text[1:])
         return np.array(decode_ids(text), dtype=np.int64)
 
+    def ambiguity(self, dataset: DatasetCard, model: ModelCard | None) -> npt.NDArray[np.int64] | None:
+        """Return all sample ids, the most ambiguous first (N,); None while the index isn't there."""
+        index = None if model is None else self.index(dataset.fingerprint, model.fingerprint)
+        if index is None or model is None:
+            return None
+        return self._measured.get(
+            ("ambiguity", dataset.fingerprint, model.fingerprint),
+            lambda: most_ambiguous(np.asarray(index.probabilities)),
+        )
+
     def attributes(self, dataset: DatasetCard, model: ModelCard | None) -> tuple[npt.NDArray[Any], ...]:
         """Return label, prediction (-1 for none), confidence and entropy / log K (NaN for unknown), each (N,)."""
         n = dataset.n_samples
@@ -165,7 +175,7 @@ class Services:
             confidence = probabilities.max(axis=1).astype(np.float32)
             return predictions(index), confidence, normalised_entropy(probabilities).astype(np.float32)
 
-        return label, *self._measured.get((dataset.fingerprint, model.fingerprint), measure)
+        return label, *self._measured.get(("attributes", dataset.fingerprint, model.fingerprint), measure)
 
 
 def predictions(index: Index) -> npt.NDArray[np.int32]:

@@ -82,7 +82,10 @@ def selected(page: Any) -> int:
 
 def wait_for_selection(page: Any) -> int:
     """Wait until the strip shows pictures; return the number of selected samples."""
-    page.wait_for_selector("#embedding-strip .thumb img")
+    page.wait_for_function(
+        """() => (document.querySelector("#embedding-strip .strong") || {textContent: ""})
+            .textContent.startsWith("Selection")"""
+    )
     return selected(page)
 
 

@@ -80,7 +80,7 @@ def panels() -> dict[str, Any]:
             [(0, "a", "#000", 0.5, 3), (1, NASTY, "#fff", None, 2)], (), "all", {"all": 5, "wrong": 1, "right": 4}, 3, 5
         ),
         "map": embedding.map_controls(View(), MODEL, [("tsne", "t-SNE")], form),
-        "strip": embedding.strip([(3, "/image/x/3.png", NASTY, True)], 1, "by number", 3),
+        "strip": embedding.strip([(3, "/image/x/3.png", NASTY, True)], 1, "by number", 3, True),
         "attribution": testing.attribution_controls(MODEL, ("a", NASTY), None, 1, 0.5),
         "bars": testing.bars([answer], 1),
     }
