@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # what it would say, `_connect` says in one line
 
 CONNECT = 4.0  # seconds after which a scheduler counts as unreachable
+RECONNECT = 20.0  # seconds that one who waits already gives a scheduler that was lost to come back
 LOOK = 0.1  # seconds between two looks at a job's row
 TRIES = 5  # how often a task that was lost with its scheduler is submitted again
 
@@ -117,7 +118,7 @@ class Engine:
         for _ in range(TRIES):
             if self._has(request):
                 return self.workspace.artifacts.load(request.key)
-            client = self._connect()
+            client = self._connect_again(cancelled) if held else self._connect()
             row = claim(self.table, self.workspace, request, held)
             held = row.attempt
             future = launch(client, self.workspace, request, row.attempt, keep=False)
@@ -197,6 +198,17 @@ class Engine:
             now = self.table.get(row.key)
             if now is not None and now.attempt == row.attempt and now.state == "cancelled":
                 raise _cancelled()
+
+    def _connect_again(self, cancelled: Callable[[], bool] | None) -> Client:
+        """Connect for one whose job was lost with the scheduler, which may take a while to be started again."""
+        end = time.monotonic() + RECONNECT
+        while True:
+            try:
+                return self._connect()
+            except EngineError:
+                if time.monotonic() > end or (cancelled is not None and cancelled()):
+                    raise
+                time.sleep(0.5)
 
     def _connect(self) -> Client:
         """Return the client of this process, connected."""
