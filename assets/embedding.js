@@ -145,6 +145,8 @@
     return { "xaxis.range": [x0 - margin, x1 + margin], "yaxis.range": [y0 - margin, y1 + margin] };
   }
 
+  const lookOf = (key, known, view, selection) =>
+    [key, known.key, view.colour, selection.classes.join(), selection.correctness].join("|");
   const pick = (array, kept) => Array.from(kept, (row) => array[row]);
 
   async function draw() {
@@ -158,7 +160,7 @@
     if (latest.catalog !== catalog || latest.map !== map || !known || live) return;
     if (!at) return map && map.problem ? blank(gd) : undefined;
     const meta = gd.layout.meta;
-    const look = [at.key, known.key, view.colour, selection.classes.join(), selection.correctness].join("|");
+    const look = lookOf(at.key, known, view, selection);
     if (drawn.look !== look) {
       const show = [];
       for (let row = 0; row < at.n; row += 1) if (visible(at.ids[row], selection)) show.push(row);
@@ -255,7 +257,7 @@
     const gd = await ready();
     wire(gd);
     if (live && live.key === key) return;
-    const run = (live = { key: key, last: -1, shown: 0 });
+    const run = (live = { key: key, last: -1, played: 0, look: null, shown: null });
     const arrived = () => over || Boolean(latest && latest.map && latest.map.key === key);
     const pause = (time) => new Promise((resolve) => setTimeout(resolve, time));
     let started = false;
@@ -269,12 +271,13 @@
         await pause(150);
         continue;
       }
-      const skip = over ? 1 : Math.max(1, Math.ceil(got.frames.length / 8)); // behind: skip, so that it stays live
+      // Behind: skip, so that what is shown is what is computed; and end soon when the result is there.
+      const skip = over ? 1 : Math.max(1, Math.ceil(got.frames.length / (last ? 3 : 8)));
       for (let i = 0; i < got.frames.length && live === run; i += skip) {
-        await frame(gd, got.ids, got.frames[i], !started);
+        await frame(gd, run, got.ids, got.frames[i], !started);
         started = true;
-        run.shown += 1;
-        gd.dataset.frames = String(run.shown);
+        run.played += 1;
+        gd.dataset.frames = String(run.played);
         await pause(over ? 45 : 20);
       }
     }
@@ -285,15 +288,25 @@
     }
   }
 
-  async function frame(gd, ids, at, first) {
-    const { catalog, view } = latest || {};
-    const style = { x: [at.x], y: [at.y], selectedpoints: [null] };
+  async function frame(gd, run, ids, at, first) {
+    const { catalog, view, selection } = latest || {};
+    const known = catalog && view && selection ? await loadAttributes(catalog) : null;
+    const style = { selectedpoints: [null] };
     if (first) {
-      const known = catalog ? await loadAttributes(catalog) : null;
-      style["marker.color"] = [known ? Array.from(ids, (id) => colourOf(id, view.colour, catalog, gd.layout.meta)) : GREY];
+      gd.dataset.points = "0";
       style["marker.size"] = size(ids.length);
       await window.Plotly.restyle(gd, { x: [[], [], []], y: [[], [], []] }, [MISTAKES, PLACED, PRIMARY]);
     }
+    const look = known ? lookOf(run.key, known, view, selection) : "";
+    if (first || run.look !== look) {
+      run.look = look;
+      style["marker.color"] = [known ? Array.from(ids, (id) => colourOf(id, view.colour, catalog, gd.layout.meta)) : GREY];
+      run.shown = known ? Array.from(ids, (id) => visible(id, selection)) : null;
+      if (known) legend(view.colour, gd.layout.meta);
+    }
+    const passed = (values) => (run.shown ? Array.from(values, (value, row) => (run.shown[row] ? value : null)) : values);
+    style.x = [passed(at.x)];
+    style.y = [passed(at.y)];
     await window.Plotly.update(gd, style, extent(at.x, at.y), [POINTS]);
   }
 

@@ -73,13 +73,22 @@ def number(
     high: Any = None,
     step: Any = "any",
     title: str = "",
+    placeholder: str = "",
 ) -> Component:
     """A number field; sends `kind` with the number in `field` (dots reach into the change)."""
     return html.Label(
         [
             html.Span(label, className="label"),
             dbc.Input(
-                type="number", value=value, min=low, max=high, step=step, size="sm", id=f"{name}-number", debounce=True
+                type="number",
+                value=value,
+                min=low,
+                max=high,
+                step=step,
+                placeholder=placeholder,
+                size="sm",
+                id=f"{name}-number",
+                debounce=True,
             ),
         ],
         className="field",

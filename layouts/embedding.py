@@ -145,7 +145,9 @@ def _parameter(parameter: Parameter, value: Any) -> Any:
         field,
         low=parameter.low,
         high=parameter.high,
+        step=1 if parameter.type is int else "any",
         title=parameter.help,
+        placeholder=str(parameter.default),
     )
 
 

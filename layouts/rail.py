@@ -97,7 +97,9 @@ def filters(
 
     def label(name: str) -> str:
         count = counts.get(name)
-        return name if count is None else f"{name} {count:,}"
+        if count is None:
+            return name
+        return f"{name} {count:,}" if count < 10_000 else f"{name} {count / 1000:.0f}k"
 
     return [
         html.H2("Filter"),

@@ -144,7 +144,9 @@ def _bar(answer: Answer, entry: tuple[int, str, float, str], target: int | None)
     index, name, probability, colour = entry
     true = index == answer.label
     content = [
-        html.Span([name, html.Span(" ✓ label", className="label") if true else None], className="bar-name"),
+        html.Span(
+            [name, html.Span(" ✓", title="its label", className="label") if true else None], className="bar-name"
+        ),
         html.Span(
             html.Span(className="bar-fill", style={"width": f"{100 * probability:.2f}%", "background": colour}),
             className="bar-track",
