@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 VGG = (64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512, "M", 512, 512, 512, "M")
 
 
@@ -29,4 +31,18 @@ def mobilenet_at_224() -> Any:
     import keras
 
     keras.utils.set_random_seed(0)
-    return keras.applications.MobileNet((224, 224, 3), weights=None)
+    model = keras.applications.MobileNet((224, 224, 3), weights=None)
+    return _calibrated(model)
+
+
+def _calibrated(model: Any) -> Any:
+    """Let every batch normalisation take its statistics from some images, so that activations are of a usual size."""
+    import keras
+
+    scaling = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    for layer in scaling:
+        layer.momentum = 0.0
+    model(np.random.default_rng(2).uniform(0, 1, (8, *model.input_shape[1:])).astype("float32"), training=True)
+    for layer in scaling:
+        layer.momentum = 0.99
+    return model
