@@ -1,6 +1,6 @@
 """Grad-CAM of a batch against one forward pass, and one image at a time against the tutorials' eager loop.
 
-Goals: at most 1.05 times a forward pass for the last convolution; at 32 × 32 at least 15 times less than the eager loop.
+Goals: at most 1.05 forward passes for the last convolution; at 32 × 32 at least 15 times less than the eager loop.
 """
 
 from __future__ import annotations
