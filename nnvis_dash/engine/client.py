@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from distributed import Client, Future, fire_and_forget
 
-from nnvis_dash.engine.jobs import JobTable, Request, Row
+from nnvis_dash.engine.jobs import STALE, JobTable, Request, Row
 from nnvis_dash.engine.launch import claim, launch
 from nnvis_dash.errors import Cancelled, EngineError
 from nnvis_dash.workspace.store import Workspace
@@ -231,7 +231,17 @@ class Engine:
             return self._client
 
     def _resume(self, client: Client) -> None:
-        """Submit again what a server that is gone was asked to do; what still runs isn't started twice."""
+        """Submit again what a server that is gone was asked to do; what still runs isn't started twice.
+
+        A job of a server that was killed seconds ago still looks alive, so a second look follows.
+        """
+        for wait in (0.0, STALE + 2.0):
+            time.sleep(wait)
+            if self._client is not client or not _alive(client):
+                return
+            self._resume_stale(client)
+
+    def _resume_stale(self, client: Client) -> None:
         for row in self.rows():
             if not row.stale:
                 continue
