@@ -172,9 +172,7 @@ class Registry(Mapping[str, Entry[Function]], Generic[Function]):
         """
         if self._loaded:
             return
-        with self._loading:
-            if self._loaded:
-                return
+        with self._loading:  # a second time does nothing: Python imports a module once
             package = importlib.import_module(self._package)
             for module in sorted(pkgutil.iter_modules(package.__path__), key=lambda entry: entry.name):
                 importlib.import_module(f"{self._package}.{module.name}")

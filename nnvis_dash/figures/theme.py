@@ -47,7 +47,7 @@ def class_colours(n: int) -> tuple[str, ...]:
     return (*_FIRST, *more)[:n]
 
 
-# Sequential scales as (position, colour): low confidence and high entropy both take the warm end, which asks for a look.
+# Sequential scales as (position, colour): low confidence and high entropy both take the warm end, which asks to look.
 CONFIDENCE = ((0.0, "#b2182b"), (0.35, "#ef8a62"), (0.6, "#f2d0a9"), (0.8, "#92c5de"), (1.0, "#2166ac"))
 ENTROPY = ((0.0, "#2166ac"), (0.2, "#92c5de"), (0.4, "#f2d0a9"), (0.65, "#ef8a62"), (1.0, "#b2182b"))
 # Positive heatmaps: dark to light with even steps of lightness.
