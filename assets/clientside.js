@@ -8,36 +8,29 @@
   const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
   const unless = (next, previous) => (same(next, previous) ? dash.no_update : next);
 
-  space.indexRequest = function (session, previous) {
-    if (!session || !session.dataset || !session.classifiers.length) return dash.no_update;
-    return unless({ dataset: session.dataset, classifiers: session.classifiers }, previous);
-  };
-
-  space.embeddingRequest = function (session, view, previous) {
-    if (!session || !session.dataset || !view) return dash.no_update;
-    const model = session.classifiers[0] || null;
-    const request = {
-      dataset: session.dataset,
-      model: model,
-      features: model ? view.features : "pixels",
-      method: view.method,
-      n_samples: view.n_samples,
-      seed: view.seed,
-      parameters: view.parameters,
-    };
-    return unless(request, previous);
-  };
-
-  space.testingRequest = function (session, selection, previous) {
-    if (!session || !selection) return dash.no_update;
-    const request = {
-      dataset: session.dataset,
-      model: session.classifiers[0] || null,
-      sample: selection.primary,
-      layer: selection.layer,
-      target: selection.target,
-    };
-    return unless(request, previous);
+  /* What each view is asked for, from the state; what did not change is not asked again. */
+  space.derive = function (session, selection, view, ...previous) {
+    if (!session || !selection || !view) return previous.map(() => dash.no_update);
+    const { dataset, classifiers } = session;
+    const model = classifiers[0] || null;
+    const filter = { session: session, classes: selection.classes, correctness: selection.correctness };
+    const next = [
+      dataset && model ? { dataset: dataset, classifiers: classifiers } : null,
+      dataset && {
+        dataset: dataset,
+        model: model,
+        features: model ? view.features : "pixels",
+        method: view.method,
+        n_samples: view.n_samples,
+        seed: view.seed,
+        parameters: view.parameters,
+      },
+      filter,
+      { ...filter, samples: selection.samples },
+      { session: session, layer: selection.layer, target: selection.target },
+      { dataset: dataset, model: model, sample: selection.primary, layer: selection.layer, target: selection.target },
+    ];
+    return next.map((request, i) => (request ? unless(request, previous[i]) : dash.no_update));
   };
 
   space.link = function (link, applied) {

@@ -186,26 +186,26 @@
       gd.dataset.points = String(show.length);
       gd.dataset.look = look;
     }
-    const chosen = await nnvis.selected(selection.samples);
-    const lit = chosen.length ? chosen.filter((id) => at.row.has(id)).map((id) => at.row.get(id)) : null;
-    const marks = [selection.samples, selection.primary, placed && placed.sample, at.key].join("|");
+    if (drawn.selected !== selection.samples + "|" + at.key) {
+      const chosen = await nnvis.selected(selection.samples);
+      const lit = chosen.length ? chosen.filter((id) => at.row.has(id)).map((id) => at.row.get(id)) : null;
+      await window.Plotly.restyle(gd, { selectedpoints: [lit] }, [POINTS]);
+      drawn.selected = selection.samples + "|" + at.key;
+    }
+    const marks = [selection.primary, placed && placed.sample, at.key].join("|");
     if (drawn.marks !== marks) {
       const extra = placed && placed.key === at.key && placed.x !== undefined ? placed : null;
       const row = at.row.get(selection.primary);
       const here = row !== undefined ? [at.x[row], at.y[row]] : extra && extra.sample === selection.primary ? [extra.x, extra.y] : null;
-      await window.Plotly.restyle(gd, { selectedpoints: [lit] }, [POINTS]);
-      await window.Plotly.restyle(
-        gd,
-        {
-          x: [extra ? [extra.x] : [], here ? [here[0]] : []],
-          y: [extra ? [extra.y] : [], here ? [here[1]] : []],
-          selectedpoints: [null, null],
-        },
-        [PLACED, PRIMARY]
-      );
       if (placed && placed.problem) element("embedding-message").textContent = placed.problem;
       drawn.marks = marks;
+      await window.Plotly.restyle(
+        gd,
+        { x: [extra ? [extra.x] : [], here ? [here[0]] : []], y: [extra ? [extra.y] : [], here ? [here[1]] : []] },
+        [PLACED, PRIMARY]
+      );
     }
+    if (!performance.getEntriesByName("nnvis-map").length) performance.mark("nnvis-map");
   }
 
   const size = (n) => (n > 20000 ? 3 : n > 5000 ? 4 : n > 2000 ? 5 : 7);
@@ -335,7 +335,7 @@
       if (!event || !event.points || live || !points) return; // an echo of a redraw, never a person's wish
       const ids = event.points.filter((p) => p.curveNumber === POINTS).map((p) => points.ids[p.pointNumber]);
       window.Plotly.relayout(gd, { selections: [] });
-      drawn.marks = null;
+      drawn.selected = drawn.marks = null;
       if (ids.length) nnvis.select(ids, "embedding");
       else redraw();
     });

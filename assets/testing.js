@@ -37,10 +37,19 @@
     layer.style.top = 50 * (1 - height) + "%";
   }
 
+  /* The primary sample's picture in the strip, by a rule of style: the strip is not rendered again for a click. */
+  const rule = document.head.appendChild(document.createElement("style"));
+  function pointOut(sample) {
+    rule.textContent = sample === null ? "" : ".thumb.sample-" + sample + "{border-color:var(--accent);box-shadow:0 0 0 1px var(--accent)}";
+    const field = element("rail-sample-number");
+    if (field && field !== document.activeElement) field.value = sample === null ? "" : sample;
+  }
+
   space.testingDraw = function (catalog, selection, view, answer) {
     if (!catalog || !selection) return dash.no_update;
     const sample = selection.primary;
     const none = sample === null || sample >= catalog.n;
+    pointOut(sample);
     const panel = element("testing-panel");
     panel.classList.toggle("nothing", none);
     if (view) document.documentElement.style.setProperty("--testing-opacity", view.opacity);

@@ -36,15 +36,6 @@ def register(app: Dash, services: Services) -> None:
         form = PROJECTIONS[shown.method].form() if shown.method in PROJECTIONS else ()
         return embedding.map_controls(shown, models[0] if models else None, methods, form)
 
-    app.clientside_callback(
-        ClientsideFunction("nnvis", "embeddingRequest"),
-        Output(ids.EMBEDDING_REQUEST, "data"),
-        Input(ids.SESSION, "data"),
-        Input(ids.VIEW, "data"),
-        State(ids.EMBEDDING_REQUEST, "data"),
-        prevent_initial_call=True,
-    )
-
     @app.callback(
         Output(ids.EMBEDDING_MAP, "data"),
         Input(ids.EMBEDDING_REQUEST, "data"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from dash import ClientsideFunction, Dash, Input, Output, State
+from dash import Dash, Input, Output, State
 from dash.exceptions import PreventUpdate
 
 from callbacks.reading import session_of
@@ -18,14 +18,6 @@ from nnvis_dash.services import Services
 def register(app: Dash, services: Services) -> None:
     """Register the index's background callback and its cancel button."""
     manager = app._background_manager
-
-    app.clientside_callback(
-        ClientsideFunction("nnvis", "indexRequest"),
-        Output(ids.INDEX_REQUEST, "data"),
-        Input(ids.SESSION, "data"),
-        State(ids.INDEX_REQUEST, "data"),
-        prevent_initial_call=True,
-    )
 
     @app.callback(
         Output(ids.INDEXED, "data"),

@@ -1,4 +1,4 @@
-"""The page's frame in the browser: the link in the address, the notice, the job tray, and the running animation."""
+"""The page's frame in the browser: what each view is asked for, the link, the notice, the job tray, the animation."""
 
 from __future__ import annotations
 
@@ -10,6 +10,23 @@ from nnvis_dash.services import Services
 
 def register(app: Dash, services: Services) -> None:
     """Register the clientside callbacks of the frame; none of them asks the server."""
+    derived = (
+        ids.INDEX_REQUEST,
+        ids.EMBEDDING_REQUEST,
+        ids.FILTER_REQUEST,
+        ids.STRIP_REQUEST,
+        ids.TESTING_FORM,
+        ids.TESTING_REQUEST,
+    )
+    app.clientside_callback(
+        ClientsideFunction("nnvis", "derive"),
+        *(Output(store, "data") for store in derived),
+        Input(ids.SESSION, "data"),
+        Input(ids.SELECTION, "data"),
+        Input(ids.VIEW, "data"),
+        *(State(store, "data") for store in derived),
+        prevent_initial_call=True,
+    )
     app.clientside_callback(
         ClientsideFunction("nnvis", "link"),
         Output(ids.PAGE_SHARE, "title"),
@@ -22,6 +39,15 @@ def register(app: Dash, services: Services) -> None:
         Output(ids.PAGE_NOTICE, "children"),
         Output(ids.PAGE_NOTICE, "hidden"),
         Input(ids.NOTICE, "data"),
+        prevent_initial_call=True,
+    )
+    app.clientside_callback(
+        ClientsideFunction("nnvis", "regions"),
+        Output(ids.REGIONS_DRAWN, "data"),
+        Input(ids.FILTER_REGION, "data"),
+        Input(ids.STRIP_REGION, "data"),
+        Input(ids.SAMPLE_REGION, "data"),
+        Input(ids.BARS_REGION, "data"),
         prevent_initial_call=True,
     )
     app.clientside_callback(

@@ -22,15 +22,17 @@ def register(app: Dash, services: Services) -> None:
     """Register the strip."""
 
     @app.callback(
-        Output(ids.EMBEDDING_STRIP, "children"),
-        Input(ids.SESSION, "data"),
-        Input(ids.SELECTION, "data"),
+        Output(ids.STRIP_REGION, "data"),
+        Input(ids.STRIP_REQUEST, "data"),
         Input(ids.INDEXED, "data"),
         prevent_initial_call=True,
     )
-    def strip(session: Any, selection: Any, indexed: Any) -> Any:
+    def strip(wanted: Any, indexed: Any) -> Any:
+        if not wanted:
+            return []
+        filtered = {name: wanted[name] for name in ("samples", "classes", "correctness")}
         try:
-            return _strip(services, session_of(session), selection_of(selection))
+            return _strip(services, session_of(wanted["session"]), selection_of(filtered))
         except NNVisError as error:
             return controls.failure(str(error))
 
@@ -65,7 +67,7 @@ def _strip(services: Services, session: Session, selection: Selection) -> Any:
         )
         for sample in first
     ]
-    return embedding.strip(pictures, int(shown.sum()), words, selection.primary, bool(selection.samples))
+    return embedding.strip(pictures, int(shown.sum()), words, bool(selection.samples))
 
 
 def visible(selection: Selection, label: Any, prediction: Any) -> Any:

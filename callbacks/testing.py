@@ -10,14 +10,13 @@ from dash import ClientsideFunction, Dash, Input, Output, State
 from dash.exceptions import PreventUpdate
 
 from callbacks.index import register_cancel
-from callbacks.reading import selection_of, session_of, view_of
+from callbacks.reading import session_of, view_of
 from callbacks.waiting import PageLeft, wait_for
 from layouts import controls, ids, testing
 from nnvis_dash.engine.jobs import Request
 from nnvis_dash.errors import NNVisError
 from nnvis_dash.figures import heatmap, theme
 from nnvis_dash.services import Services
-from nnvis_dash.state.selection import Selection
 from nnvis_dash.state.session import Session
 from nnvis_dash.types import DatasetCard, ModelCard
 
@@ -29,47 +28,42 @@ def register(app: Dash, services: Services) -> None:
     manager = app._background_manager
 
     @app.callback(
-        Output(ids.TESTING_SAMPLE, "children"),
-        Output(ids.TESTING_BARS, "children"),
+        Output(ids.SAMPLE_REGION, "data"),
+        Output(ids.BARS_REGION, "data"),
+        Input(ids.TESTING_REQUEST, "data"),
         Input(ids.SESSION, "data"),
-        Input(ids.SELECTION, "data"),
         Input(ids.INDEXED, "data"),
         prevent_initial_call=True,
     )
-    def answers(session: Any, selection: Any, indexed: Any) -> tuple[Any, Any]:
+    def answers(wanted: Any, session: Any, indexed: Any) -> tuple[Any, Any]:
+        if not wanted:
+            return [], []
         problems = (indexed or {}).get("problems", {})
-        return _answers(services, session_of(session), selection_of(selection), problems)
+        return _answers(services, session_of(session), wanted["sample"], wanted["target"], problems)
 
     @app.callback(
         Output(ids.TESTING_CONTROLS, "children"),
-        Input(ids.SESSION, "data"),
-        Input(ids.SELECTION, "data"),
+        Input(ids.TESTING_FORM, "data"),
         State(ids.VIEW, "data"),
         prevent_initial_call=True,
     )
-    def attribution_controls(session: Any, selection: Any, view: Any) -> Any:
-        chosen, state = selection_of(selection), session_of(session)
+    def attribution_controls(wanted: Any, view: Any) -> Any:
+        if not wanted:
+            return []
+        state = session_of(wanted["session"])
         card, models = services.dataset_card(state), services.models(state)
         if card is None or not models:
             return []
         names = services.class_names(card, models[0])
-        return testing.attribution_controls(models[0], names, chosen.layer, chosen.target, view_of(view).opacity)
-
-    app.clientside_callback(
-        ClientsideFunction("nnvis", "testingRequest"),
-        Output(ids.TESTING_REQUEST, "data"),
-        Input(ids.SESSION, "data"),
-        Input(ids.SELECTION, "data"),
-        State(ids.TESTING_REQUEST, "data"),
-        prevent_initial_call=True,
-    )
+        opacity = view_of(view).opacity
+        return testing.attribution_controls(models[0], names, wanted["layer"], wanted["target"], opacity)
 
     @app.callback(
         Output(ids.TESTING_ATTRIBUTION, "data"),
         Input(ids.TESTING_REQUEST, "data"),
         background=True,
         progress=[Output(ids.TESTING_PROGRESS, "data")],
-        interval=20,
+        interval=1,
         prevent_initial_call=True,
     )
     def explain(report: Callable[[Any], None], wanted: Any) -> Any:
@@ -130,10 +124,11 @@ def attribution_request(wanted: Any) -> Request:
     )
 
 
-def _answers(services: Services, session: Session, selection: Selection, problems: dict[str, str]) -> tuple[Any, Any]:
+def _answers(
+    services: Services, session: Session, sample: int | None, target: int | None, problems: dict[str, str]
+) -> tuple[Any, Any]:
     """Build the title and the bars of the primary sample."""
     card, models = services.dataset_card(session), services.models(session)
-    sample = selection.primary
     if card is None:
         return [], []
     if sample is None:
@@ -156,7 +151,7 @@ def _answers(services: Services, session: Session, selection: Selection, problem
         names[prediction] if prediction is not None else None,
         None if prediction is None or label < 0 else prediction != label,
     )
-    return title, testing.bars(shown, selection.target)
+    return title, testing.bars(shown, target)
 
 
 def _answer(

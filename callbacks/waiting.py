@@ -25,6 +25,7 @@ from nnvis_dash.workspace.artifacts import Artifact
 
 BEAT = 1.0  # seconds between signs of life
 LOST = 6.0  # seconds without one after which a job is lost
+LOOK = 0.01  # seconds between two looks at a job that runs in another worker
 HOLD = 0.3  # seconds for which a poll is held open for an answer that is about to come
 
 _job: contextvars.ContextVar[str] = contextvars.ContextVar("job", default="")
@@ -79,11 +80,19 @@ class WaitingJobs(DiskcacheManager):  # type: ignore[misc]
         """Nothing to do: a thread that is gone holds nothing."""
         return False
 
-    def get_result(self, key: str, job: str | None) -> Any:
-        """Return the result, held back for at most `HOLD` seconds if it is about to come; a lost job is an error."""
+    def _hold(self, key: str) -> None:
+        """Wait until the job is over, wherever it runs, for at most `HOLD` seconds."""
         done = self._done.get(key)
         if done is not None:
             done.wait(HOLD)
+            return
+        end = time.monotonic() + HOLD
+        while not self.handle.get(f"over-{key}") and time.monotonic() < end and self.job_running(key):
+            time.sleep(LOOK)
+
+    def get_result(self, key: str, job: str | None) -> Any:
+        """Return the result, held back for at most `HOLD` seconds if it is about to come; a lost job is an error."""
+        self._hold(key)
         result = super().get_result(key, None)
         if result is self.UNDEFINED and job is not None and not self.job_running(job):
             result = super().get_result(key, None)  # it may have ended between the two looks

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from dash import Dash, Input, Output, html
 
-from callbacks.reading import selection_of, session_of
+from callbacks.reading import session_of
 from layouts import ids, rail
 from nnvis_dash.figures import theme
 from nnvis_dash.services import Services
@@ -50,14 +50,15 @@ def register(app: Dash, services: Services) -> None:
         return _catalog(services, session_of(session))
 
     @app.callback(
-        Output(ids.RAIL_FILTER, "children"),
-        Input(ids.SESSION, "data"),
-        Input(ids.SELECTION, "data"),
+        Output(ids.FILTER_REGION, "data"),
+        Input(ids.FILTER_REQUEST, "data"),
         Input(ids.INDEXED, "data"),
         prevent_initial_call=True,
     )
-    def filters(session: Any, selection: Any, indexed: Any) -> Any:
-        return _filters(services, session_of(session), selection)
+    def filters(wanted: Any, indexed: Any) -> Any:
+        if not wanted:
+            return []
+        return _filters(services, session_of(wanted["session"]), wanted["classes"], wanted["correctness"])
 
 
 def _catalog(services: Services, session: Session) -> dict[str, Any] | None:
@@ -78,12 +79,11 @@ def _catalog(services: Services, session: Session) -> dict[str, Any] | None:
     }
 
 
-def _filters(services: Services, session: Session, stored: Any) -> Any:
+def _filters(services: Services, session: Session, shown: list[int], correctness: str) -> Any:
     """Build the filters with how many samples are right and wrong, and each class's accuracy."""
     card = services.dataset_card(session)
     if card is None:
         return []
-    selection = selection_of(stored)
     models = services.models(session)
     primary = models[0] if models else None
     names = services.class_names(card, primary)
@@ -110,4 +110,4 @@ def _filters(services: Services, session: Session, stored: Any) -> Any:
         )
         for index, (name, colour) in enumerate(zip(names, theme.class_colours(size), strict=True))
     ]
-    return rail.filters(classes, selection.classes, selection.correctness, counts, selection.primary, card.n_samples)
+    return rail.filters(classes, shown, correctness, counts)

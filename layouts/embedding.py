@@ -151,9 +151,7 @@ def _parameter(parameter: Parameter, value: Any) -> Any:
     )
 
 
-def strip(
-    pictures: Sequence[tuple[int, str, str, bool]], n_samples: int, order: str, primary: int | None, selected: bool
-) -> list[Any]:
+def strip(pictures: Sequence[tuple[int, str, str, bool]], n_samples: int, order: str, selected: bool) -> list[Any]:
     """Images of the selection, or of all that pass the filters where nothing is selected.
 
     A picture is (sample id, address, words for hover, whether it is a mistake).
@@ -175,8 +173,7 @@ def strip(
                     html.Img(src=address, alt=words, draggable="false"),
                     controls.change("primary", sample=sample, origin="strip"),
                     title=words,
-                    pressed=sample == primary,
-                    className="thumb" + (" mistake" if mistake else ""),
+                    className=f"thumb sample-{sample}" + (" mistake" if mistake else ""),
                 )
                 for sample, address, words, mistake in pictures
             ],

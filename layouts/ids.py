@@ -12,12 +12,24 @@ NOTICE = "notice"
 URL = "url"
 CHANGES = "changes"
 
-# Derived.
+# Derived in the browser, so that a view is asked only for what changed.
+FILTER_REQUEST = "filter-request"
+STRIP_REQUEST = "strip-request"
+TESTING_FORM = "testing-form"
+
+# Derived by the server.
 CATALOG = "catalog"
 INDEX_REQUEST = "index-request"
 INDEXED = "index-ready"
 INDEX_PROGRESS = "index-progress"
 INDEX_CANCEL = "index-cancel"
+
+# Regions that change with a click: their components go into a store, and `assets/regions.js` draws them.
+FILTER_REGION = "rail-filter-region"
+STRIP_REGION = "embedding-strip-region"
+SAMPLE_REGION = "testing-sample-region"
+BARS_REGION = "testing-bars-region"
+REGIONS_DRAWN = "regions-drawn"
 
 PAGE = "page"
 TRAY_DRAWN = "tray-drawn"

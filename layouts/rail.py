@@ -32,6 +32,7 @@ def workspace(
             )
         ]
     options = [{"label": f"{card.name} · {card.n_samples:,}", "value": card.fingerprint} for card in datasets]
+    last = max(0, dataset.n_samples - 1) if dataset else 0
     return [
         html.H2("Dataset"),
         controls.choose(
@@ -42,6 +43,18 @@ def workspace(
             [_classifier(card, chosen, accuracies.get(card.fingerprint)) for card in models]
             or controls.empty("No classifier fits this dataset's classes. Add one with add-model."),
             className="classifiers",
+        ),
+        html.H2("Sample"),
+        controls.number(
+            "rail-sample",
+            f"number, 0 to {last:,}",
+            "",
+            "primary",
+            "sample",
+            low=0,
+            high=last,
+            step=1,
+            title="Open a sample by its number; one that is not on the map is placed into it",
         ),
     ]
 
@@ -82,10 +95,8 @@ def filters(
     visible: Sequence[int],
     correctness: str,
     counts: Mapping[str, int | None],
-    primary: int | None,
-    n_samples: int,
 ) -> list[Any]:
-    """Filters by correctness and class, and the field that opens a sample.
+    """Filters by correctness and class.
 
     `classes` holds (index, name, colour, accuracy or None, number of samples); `visible` is empty where all are.
     """
@@ -145,17 +156,5 @@ def filters(
                 for index, name, colour, accuracy, count in classes
             ],
             className="classes",
-        ),
-        html.H2("Sample"),
-        controls.number(
-            "rail-sample",
-            f"number, 0 to {max(0, n_samples - 1):,}",
-            primary if primary is not None else "",
-            "primary",
-            "sample",
-            low=0,
-            high=max(0, n_samples - 1),
-            step=1,
-            title="Open a sample by its number; one that is not on the map is placed into it",
         ),
     ]

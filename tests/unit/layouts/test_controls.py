@@ -77,10 +77,10 @@ def panels() -> dict[str, Any]:
     return {
         "workspace": rail.workspace([DATASET], DATASET, [MODEL], [MODEL.fingerprint], {MODEL.fingerprint: 0.5}),
         "filters": rail.filters(
-            [(0, "a", "#000", 0.5, 3), (1, NASTY, "#fff", None, 2)], (), "all", {"all": 5, "wrong": 1, "right": 4}, 3, 5
+            [(0, "a", "#000", 0.5, 3), (1, NASTY, "#fff", None, 2)], (), "all", {"all": 5, "wrong": 1, "right": 4}
         ),
         "map": embedding.map_controls(View(), MODEL, [("tsne", "t-SNE")], form),
-        "strip": embedding.strip([(3, "/image/x/3.png", NASTY, True)], 1, "by number", 3, True),
+        "strip": embedding.strip([(3, "/image/x/3.png", NASTY, True)], 1, "by number", True),
         "attribution": testing.attribution_controls(MODEL, ("a", NASTY), None, 1, 0.5),
         "bars": testing.bars([answer], 1),
     }
@@ -95,7 +95,7 @@ def test_every_control_sends_a_change_that_the_state_can_read(name: str) -> None
 
 
 def test_the_last_visible_class_can_not_be_hidden_into_nothing() -> None:
-    only = rail.filters([(0, "a", "#000", None, 1), (1, "b", "#fff", None, 1)], (0,), "all", {}, None, 2)
+    only = rail.filters([(0, "a", "#000", None, 1), (1, "b", "#fff", None, 1)], (0,), "all", {})
     toggle = next(change for change in changes(only) if change["kind"] == "classes" and change["classes"] != [])
     assert toggle["classes"] == [0, 1][:1] or toggle["classes"] == []
 
@@ -128,7 +128,7 @@ def test_an_empty_workspace_says_how_to_fill_it() -> None:
 
 def test_many_classes_can_be_searched() -> None:
     classes = [(number, f"class {number}", "#000000", None, 1) for number in range(200)]
-    parts = walk(rail.filters(classes, (), "all", {}, None, 200))
+    parts = walk(rail.filters(classes, (), "all", {}))
     assert sum("class-search" in str(getattr(part, "className", "")) for part in parts) == 1
 
 
