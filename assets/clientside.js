@@ -33,20 +33,18 @@
     return next.map((request, i) => (request ? unless(request, previous[i]) : dash.no_update));
   };
 
-  space.link = function (link, applied) {
-    nnvis.applied(applied);
-    if (link) {
-      const address = window.location.pathname + "?s=" + link;
-      if (window.location.pathname + window.location.search !== address) {
-        window.history.replaceState(window.history.state, "", address);
-      }
+  let noticed = "";
+  space.applied = function (link, applied) {
+    if (!applied) return [dash.no_update, dash.no_update];
+    nnvis.applied(applied.number);
+    const address = window.location.pathname + "?s=" + link;
+    if (link && window.location.pathname + window.location.search !== address) {
+      window.history.replaceState(window.history.state, "", address);
     }
-    return dash.no_update;
-  };
-
-  space.notice = function (notice) {
-    const text = notice && notice.text;
-    return [text || "", !text];
+    const problem = applied.problem || "";
+    if (problem === noticed) return [dash.no_update, dash.no_update];
+    noticed = problem;
+    return [problem, !problem];
   };
 
   /* A job runs from its request until an answer to that request is there. */

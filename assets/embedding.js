@@ -7,7 +7,8 @@
   const nnvis = (window.nnvis = window.nnvis || {});
   const dash = (window.dash_clientside = window.dash_clientside || {});
   const space = (dash.nnvis = dash.nnvis || {});
-  const POINTS = 0, MISTAKES = 1, PLACED = 2, PRIMARY = 3;
+  const POINTS = 0, MISTAKES = 1;
+  const ACCENT = "#1f6feb";
   const GREY = "#b4bac4";
 
   let latest = null; // what was last asked to be drawn
@@ -199,20 +200,31 @@
       const here = row !== undefined ? [at.x[row], at.y[row]] : extra && extra.sample === selection.primary ? [extra.x, extra.y] : null;
       if (placed && placed.problem) element("embedding-message").textContent = placed.problem;
       drawn.marks = marks;
-      await window.Plotly.restyle(
-        gd,
-        { x: [extra ? [extra.x] : [], here ? [here[0]] : []], y: [extra ? [extra.y] : [], here ? [here[1]] : []] },
-        [PLACED, PRIMARY]
-      );
+      await window.Plotly.relayout(gd, { shapes: [...(extra ? [spot([extra.x, extra.y], 5, true)] : []), ...(here ? [spot(here, 10, false)] : [])] });
     }
     if (!performance.getEntriesByName("nnvis-map").length) performance.mark("nnvis-map");
   }
+
+  /* A ring or a dot of so many pixels at a place of the map: a shape, so that no point is drawn again. */
+  const spot = (at, radius, filled) => ({
+    type: "circle",
+    xsizemode: "pixel",
+    ysizemode: "pixel",
+    xanchor: at[0],
+    yanchor: at[1],
+    x0: -radius,
+    x1: radius,
+    y0: -radius,
+    y1: radius,
+    line: { color: ACCENT, width: 3 },
+    fillcolor: filled ? "#ffffff" : "rgba(0,0,0,0)",
+  });
 
   const size = (n) => (n > 20000 ? 3 : n > 5000 ? 4 : n > 2000 ? 5 : 7);
 
   function blank(gd) {
     drawn = {};
-    return window.Plotly.restyle(gd, { x: [[], [], [], []], y: [[], [], [], []] }, [POINTS, MISTAKES, PLACED, PRIMARY]);
+    return window.Plotly.update(gd, { x: [[], []], y: [[], []] }, { shapes: [] }, [POINTS, MISTAKES]);
   }
 
   let queue = Promise.resolve();
@@ -295,7 +307,7 @@
     if (first) {
       gd.dataset.points = "0";
       style["marker.size"] = size(ids.length);
-      await window.Plotly.restyle(gd, { x: [[], [], []], y: [[], [], []] }, [MISTAKES, PLACED, PRIMARY]);
+      await window.Plotly.update(gd, { x: [[]], y: [[]] }, { shapes: [] }, [MISTAKES]);
     }
     const look = known ? lookOf(run.key, known, view, selection) : "";
     if (first || run.look !== look) {
@@ -320,15 +332,15 @@
     if (wired) return;
     wired = true;
     const card = element("hover-card");
-    const idAt = (point) => (point.curveNumber === POINTS && points ? points.ids[point.pointNumber] : latest.placed.sample);
+    const idAt = (point) => points.ids[point.pointNumber];
     gd.on("plotly_hover", function (event) {
-      const point = event.points.find((entry) => entry.curveNumber === POINTS || entry.curveNumber === PLACED);
+      const point = event.points.find((entry) => entry.curveNumber === POINTS);
       if (!point || live || !points || !attributes) return;
       hover(card, idAt(point), event.event);
     });
     gd.on("plotly_unhover", () => (card.hidden = true));
     gd.on("plotly_click", function (event) {
-      const point = event.points.find((entry) => entry.curveNumber === POINTS || entry.curveNumber === PLACED);
+      const point = event.points.find((entry) => entry.curveNumber === POINTS);
       if (point && points && !live) nnvis.send({ kind: "primary", sample: idAt(point), origin: "embedding" });
     });
     gd.on("plotly_selected", function (event) {

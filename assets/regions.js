@@ -1,14 +1,15 @@
-/* Regions that change with every click are drawn here, straight into the page, from the components that the server's layouts
+/* The regions that show the state are drawn here, straight into the page, from the components that the server's layouts
  * made. Dash's renderer looks at each of its components at every change of any store: with the strip, the classes and the
- * bars among them a click took twice as long. Text stays text: nothing here is ever read as markup. */
+ * bars among them a click took three times as long. Text stays text: nothing here is ever read as markup. */
 (function () {
   "use strict";
 
   const dash = (window.dash_clientside = window.dash_clientside || {});
   const space = (dash.nnvis = dash.nnvis || {});
-  const TAGS = ["div", "span", "button", "img", "b", "p", "code", "h2", "input"];
+  const TAGS = ["div", "span", "button", "img", "b", "p", "code", "h2", "label", "details", "summary", "input", "select"];
   const NAMES = { className: "class" };
-  const PLAIN = ["class", "id", "title", "role", "type", "src", "alt", "draggable", "placeholder"];
+  const PLAIN = ["class", "id", "title", "role", "type", "src", "alt", "draggable", "placeholder", "min", "max", "step"];
+  const STYLES = { input: "form-control form-control-sm", select: "form-select form-select-sm" };
 
   function build(node) {
     if (node === null || node === undefined || node === false) return document.createTextNode("");
@@ -21,26 +22,42 @@
     const tag = node.type.toLowerCase();
     if (!TAGS.includes(tag)) throw new Error("a region can't hold a " + node.type);
     const element = document.createElement(tag);
+    if (STYLES[tag]) element.className = STYLES[tag];
     for (const [prop, value] of Object.entries(node.props)) {
       const name = NAMES[prop] || prop;
+      if (value === null || value === undefined) continue;
       if (prop === "children") element.append(build(value));
+      else if (prop === "className" && STYLES[tag]) element.className += " " + value;
       else if (prop === "style") Object.assign(element.style, value);
       else if (PLAIN.includes(name) || name.startsWith("data-") || name.startsWith("aria-")) element.setAttribute(name, value);
     }
+    for (const option of node.props.options || []) element.append(new Option(option.label, option.value));
+    if (node.props.value !== undefined && node.props.value !== null) element.value = node.props.value;
     return element;
   }
 
+  const mark = (element) => element.id || element.dataset.change || null;
   const drawn = {};
-  space.regions = function (filter, strip, sample, bars) {
-    const regions = { "rail-filter": filter, "embedding-strip": strip, "testing-sample": sample, "testing-bars": bars };
+  space.regions = function (workspace, filter, controls, form, strip, sample, bars) {
+    const regions = {
+      "rail-workspace": workspace,
+      "rail-filter": filter,
+      "embedding-controls": controls,
+      "testing-controls": form,
+      "embedding-strip": strip,
+      "testing-sample": sample,
+      "testing-bars": bars,
+    };
     for (const [id, tree] of Object.entries(regions)) {
       if (tree === undefined || drawn[id] === tree) continue;
       const place = document.getElementById(id);
-      const focused = place.contains(document.activeElement) ? document.activeElement.dataset.change : null;
+      const focused = place.contains(document.activeElement) ? mark(document.activeElement) : null;
+      const open = place.querySelector("details[open]");
       place.replaceChildren(build(tree));
+      if (open) place.querySelector("details").open = true;
       drawn[id] = tree;
       if (focused) {
-        const same = Array.from(place.querySelectorAll("[data-change]")).find((entry) => entry.dataset.change === focused);
+        const same = Array.from(place.querySelectorAll("button, input, select")).find((entry) => mark(entry) === focused);
         if (same) same.focus({ preventScroll: true });
       }
     }

@@ -45,29 +45,48 @@
     if (field && field !== document.activeElement) field.value = sample === null ? "" : sample;
   }
 
-  space.testingDraw = function (catalog, selection, view, answer) {
-    if (!catalog || !selection) return dash.no_update;
+  /* The answers that this page has had: what was seen is shown again at once. */
+  const REMEMBERED = 64;
+  const answers = new Map();
+  const named = (request) => JSON.stringify(["dataset", "model", "sample", "layer", "target"].map((name) => request[name]));
+  function remember(answer) {
+    if (!answer || !answer.request || answer.problem) return;
+    answers.set(named(answer.request), answer);
+    if (answers.size > REMEMBERED) answers.delete(answers.keys().next().value);
+  }
+
+  let shown = [null, null, null];
+  let answered = null;
+  space.testingSample = function (catalog, selection, view) {
+    shown = [catalog, selection, view];
+    draw();
+    return dash.no_update;
+  };
+
+  space.testingAnswer = function (answer) {
+    answered = answer;
+    remember(answer);
+    draw();
+    return dash.no_update;
+  };
+
+  function draw() {
+    const [catalog, selection, view] = shown;
+    const answer = answered;
+    if (!catalog || !selection) return;
     const sample = selection.primary;
     const none = sample === null || sample >= catalog.n;
     pointOut(sample);
     const panel = element("testing-panel");
     panel.classList.toggle("nothing", none);
     if (view) document.documentElement.style.setProperty("--testing-opacity", view.opacity);
-    if (none) return dash.no_update;
+    if (none) return;
     const address = "image/" + catalog.dataset + "/" + sample + ".png";
     const original = show("testing-original-image", address);
     original.alt = "sample " + sample;
     show("testing-overlay-image", address);
-    const current =
-      answer &&
-      answer.request &&
-      answer.request.sample === sample &&
-      answer.request.dataset === catalog.dataset &&
-      answer.request.model === catalog.model &&
-      answer.request.layer === selection.layer &&
-      answer.request.target === selection.target
-        ? answer
-        : null;
+    const wanted = named({ ...selection, dataset: catalog.dataset, model: catalog.model, sample: sample });
+    const current = answers.get(wanted) || (answer && answer.request && named(answer.request) === wanted ? answer : null);
     panel.classList.toggle("pending", !current);
     const message = element("testing-message");
     message.textContent = current && current.problem ? current.problem : "";
@@ -77,12 +96,11 @@
     if (current) {
       show("testing-raw-image", current.raw);
       show("testing-overlay-layer", current.overlay);
-      const named = current.problem ? "" : catalog.names[current.target];
+      const explained = current.problem ? "" : catalog.names[current.target];
       element("testing-raw-caption").textContent = current.problem ? "Grad-CAM" : "Grad-CAM · " + current.layer;
-      element("testing-overlay-caption").textContent = current.problem ? "overlay" : named + " " + current.probability.toFixed(3);
+      element("testing-overlay-caption").textContent = current.problem ? "overlay" : explained + " " + current.probability.toFixed(3);
     }
     if (original.complete) shape(current);
     else original.onload = () => shape(current);
-    return dash.no_update;
-  };
+  }
 })();

@@ -23,7 +23,7 @@ from tests.browser.conftest import BROWSER, FLAGS, Server, command
 
 WATCH = """() => {
     window.timing = { start: 0, end: 0 };
-    document.addEventListener("pointerdown", (event) => { timing.start = event.timeStamp; timing.end = 0; }, true);
+    document.addEventListener("click", (event) => { timing.start = event.timeStamp; timing.end = 0; }, true);
     document.addEventListener("change", (event) => { timing.start = event.timeStamp; timing.end = 0; }, true);
     document.getElementById("testing-raw-image").addEventListener("load", () =>
         requestAnimationFrame(() => setTimeout(() => { timing.end = performance.now(); }, 0)));
@@ -69,12 +69,17 @@ def measure(workspace: Path, n: int) -> list[tuple[str, float, str]]:
 
         loads = []
         for _ in range(7):
-            start = time.perf_counter()
             page = page_of(server)
             steps.wait_for_map(page)
-            loads.append(time.perf_counter() - start)
+            loads.append(float(page.evaluate("() => performance.getEntriesByName('nnvis-map')[0].startTime / 1000")))
             page.close()
-        rows.append(("page of a running server, interactive, s", statistics.median(loads), f"{INTERACTIVE_S:g}"))
+        rows.append(
+            (
+                "page of a running server: from its request to the drawn map, s",
+                statistics.median(loads),
+                f"{INTERACTIVE_S:g}",
+            )
+        )
 
         page = page_of(server)
         steps.wait_for_map(page)

@@ -24,7 +24,7 @@ def register(app: Dash, services: Services) -> None:
     manager = app._background_manager
 
     @app.callback(
-        Output(ids.EMBEDDING_CONTROLS, "children"),
+        Output(ids.CONTROLS_REGION, "data"),
         Input(ids.SESSION, "data"),
         Input(ids.VIEW, "data"),
         prevent_initial_call=True,

@@ -28,23 +28,20 @@ def register(app: Dash, services: Services) -> None:
         prevent_initial_call=True,
     )
     app.clientside_callback(
-        ClientsideFunction("nnvis", "link"),
-        Output(ids.PAGE_SHARE, "title"),
+        ClientsideFunction("nnvis", "applied"),
+        Output(ids.PAGE_NOTICE, "children"),
+        Output(ids.PAGE_NOTICE, "hidden"),
         Input(ids.LINK, "data"),
         Input(ids.APPLIED, "data"),
         prevent_initial_call=True,
     )
     app.clientside_callback(
-        ClientsideFunction("nnvis", "notice"),
-        Output(ids.PAGE_NOTICE, "children"),
-        Output(ids.PAGE_NOTICE, "hidden"),
-        Input(ids.NOTICE, "data"),
-        prevent_initial_call=True,
-    )
-    app.clientside_callback(
         ClientsideFunction("nnvis", "regions"),
         Output(ids.REGIONS_DRAWN, "data"),
+        Input(ids.WORKSPACE_REGION, "data"),
         Input(ids.FILTER_REGION, "data"),
+        Input(ids.CONTROLS_REGION, "data"),
+        Input(ids.FORM_REGION, "data"),
         Input(ids.STRIP_REGION, "data"),
         Input(ids.SAMPLE_REGION, "data"),
         Input(ids.BARS_REGION, "data"),

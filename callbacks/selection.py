@@ -29,7 +29,6 @@ def register(app: Dash, services: Services) -> None:
         Output(ids.VIEW, "data"),
         Output(ids.LINK, "data"),
         Output(ids.APPLIED, "data"),
-        Output(ids.NOTICE, "data"),
         Input(ids.CHANGES, "data"),
         Input(ids.URL, "search"),
         State(ids.SESSION, "data"),
@@ -57,7 +56,7 @@ def register(app: Dash, services: Services) -> None:
             else to_json(getattr(after, part))
             for part in parts
         ]
-        return *written, encode_link(after), number, {"text": problem, "number": number}
+        return *written, encode_link(after), {"number": number, "problem": problem}
 
 
 def _completed(services: Services, state: Whole, change: Any) -> Any:

@@ -42,7 +42,7 @@ def register(app: Dash, services: Services) -> None:
         return _answers(services, session_of(session), wanted["sample"], wanted["target"], problems)
 
     @app.callback(
-        Output(ids.TESTING_CONTROLS, "children"),
+        Output(ids.FORM_REGION, "data"),
         Input(ids.TESTING_FORM, "data"),
         State(ids.VIEW, "data"),
         prevent_initial_call=True,
@@ -96,12 +96,18 @@ def register(app: Dash, services: Services) -> None:
 
     register_cancel(app, services, ids.TESTING_CANCEL, ids.TESTING_PROGRESS)
 
+    # Two callbacks, since Dash holds one back until all its inputs are there: the sample shows before its answer does.
     app.clientside_callback(
-        ClientsideFunction("nnvis", "testingDraw"),
-        Output(ids.TESTING_DRAWN, "data"),
+        ClientsideFunction("nnvis", "testingSample"),
+        Output(ids.TESTING_SHOWN, "data"),
         Input(ids.CATALOG, "data"),
         Input(ids.SELECTION, "data"),
         Input(ids.VIEW, "data"),
+        prevent_initial_call=True,
+    )
+    app.clientside_callback(
+        ClientsideFunction("nnvis", "testingAnswer"),
+        Output(ids.TESTING_DRAWN, "data"),
         Input(ids.TESTING_ATTRIBUTION, "data"),
         prevent_initial_call=True,
     )

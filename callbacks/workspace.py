@@ -18,7 +18,7 @@ def register(app: Dash, services: Services) -> None:
     """Register the rail, the page's title and the catalog that the browser draws from."""
 
     @app.callback(
-        Output(ids.RAIL_WORKSPACE, "children"),
+        Output(ids.WORKSPACE_REGION, "data"),
         Output(ids.PAGE_TITLE, "children"),
         Input(ids.SESSION, "data"),
         Input(ids.INDEXED, "data"),

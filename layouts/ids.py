@@ -6,7 +6,6 @@ SELECTION = "selection"
 VIEW = "view"
 LINK = "link"
 APPLIED = "applied"
-NOTICE = "notice"
 
 # Written by the browser alone.
 URL = "url"
@@ -24,8 +23,11 @@ INDEXED = "index-ready"
 INDEX_PROGRESS = "index-progress"
 INDEX_CANCEL = "index-cancel"
 
-# Regions that change with a click: their components go into a store, and `assets/regions.js` draws them.
+# Regions that show the state: their components go into a store, and `assets/regions.js` draws them.
+WORKSPACE_REGION = "rail-workspace-region"
 FILTER_REGION = "rail-filter-region"
+CONTROLS_REGION = "embedding-controls-region"
+FORM_REGION = "testing-controls-region"
 STRIP_REGION = "embedding-strip-region"
 SAMPLE_REGION = "testing-sample-region"
 BARS_REGION = "testing-bars-region"
@@ -60,4 +62,5 @@ TESTING_REQUEST = "testing-request"
 TESTING_PROGRESS = "testing-progress"
 TESTING_CANCEL = "testing-cancel"
 TESTING_ATTRIBUTION = "testing-attribution"
+TESTING_SHOWN = "testing-shown"
 TESTING_DRAWN = "testing-drawn"

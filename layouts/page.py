@@ -14,10 +14,12 @@ STORES = (
     ids.VIEW,
     ids.LINK,
     ids.APPLIED,
-    ids.NOTICE,
     ids.CHANGES,
     ids.CATALOG,
+    ids.WORKSPACE_REGION,
     ids.FILTER_REGION,
+    ids.CONTROLS_REGION,
+    ids.FORM_REGION,
     ids.STRIP_REGION,
     ids.SAMPLE_REGION,
     ids.BARS_REGION,
@@ -39,6 +41,7 @@ STORES = (
     ids.TESTING_REQUEST,
     ids.TESTING_PROGRESS,
     ids.TESTING_ATTRIBUTION,
+    ids.TESTING_SHOWN,
     ids.TESTING_DRAWN,
 )
 

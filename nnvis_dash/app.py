@@ -27,6 +27,7 @@ from nnvis_dash.workspace.store import Workspace
 
 ROOT = Path(__file__).resolve().parent.parent
 TITLE = "NNVis"
+PLOTLY = "/_dash-component-suites/plotly/package_data/plotly.min.js"
 # 'unsafe-eval' is for plotly's WebGL traces, which compile their drawing code; no inline script is allowed with it.
 POLICY = (
     "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; "
@@ -96,6 +97,7 @@ def _protect(app: dash.Dash) -> None:
     @app.server.after_request
     def headers(response: flask.Response) -> flask.Response:
         if response.mimetype == "text/html":
+            response.headers["Link"] = f"<{PLOTLY}>; rel=preload; as=script"  # else asked for only when the map mounts
             response.headers["Content-Security-Policy"] = POLICY + " ".join(app.csp_hashes())
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["Referrer-Policy"] = "same-origin"

@@ -1,4 +1,6 @@
-"""The embedding map's frame: four empty traces and their look; the browser fills them from typed arrays.
+"""The embedding map's frame: two empty traces and their look; the browser fills them from typed arrays.
+
+The primary and the placed sample are marked by shapes of the layout: moving them draws no point anew.
 
 Invariant: the geometry is never in this figure. Coordinates come once as typed arrays from their own route, colours and
 selections are changed in the browser (`assets/embedding.js`), which knows the traces by these numbers.
@@ -10,11 +12,11 @@ import plotly.graph_objects as go
 
 from nnvis_dash.figures import theme
 
-POINTS, MISTAKES, PLACED, PRIMARY = range(4)
+POINTS, MISTAKES = range(2)
 
 
 def embedding_map() -> go.Figure:
-    """Return the empty map: points, rings around mistakes, placed samples, the primary sample."""
+    """Return the empty map: points, and rings around mistakes."""
     quiet = {"mode": "markers", "x": [], "y": [], "showlegend": False}
     figure = go.Figure(
         [
@@ -36,28 +38,6 @@ def embedding_map() -> go.Figure:
                     "color": theme.INK,
                     "opacity": 0.9,
                     "line": {"width": 1.4, "color": theme.INK},
-                },
-            ),
-            go.Scattergl(
-                **quiet,
-                name="placed",
-                hoverinfo="none",
-                marker={
-                    "size": 12,
-                    "symbol": "diamond",
-                    "color": theme.PAPER,
-                    "line": {"width": 2, "color": theme.ACCENT},
-                },
-            ),
-            go.Scattergl(
-                **quiet,
-                name="primary",
-                hoverinfo="skip",
-                marker={
-                    "size": 18,
-                    "symbol": "circle-open",
-                    "color": theme.ACCENT,
-                    "line": {"width": 3, "color": theme.ACCENT},
                 },
             ),
         ]

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from nnvis_dash.figures import heatmap, theme
-from nnvis_dash.figures.embedding_map import MISTAKES, PLACED, POINTS, PRIMARY, embedding_map
+from nnvis_dash.figures.embedding_map import MISTAKES, POINTS, embedding_map
 
 
 def pixels(png: bytes) -> np.ndarray:
@@ -60,7 +60,7 @@ def test_a_picture_as_text_holds_the_picture() -> None:
 
 def test_the_map_is_a_frame_without_geometry() -> None:
     figure = embedding_map()
-    assert [trace.name for trace in figure.data] == ["samples", "mistakes", "placed", "primary"]
-    assert (POINTS, MISTAKES, PLACED, PRIMARY) == (0, 1, 2, 3)
+    assert [trace.name for trace in figure.data] == ["samples", "mistakes"]
+    assert (POINTS, MISTAKES) == (0, 1)
     assert all(len(trace.x) == 0 for trace in figure.data)
     assert figure.layout.uirevision == "fixed"
