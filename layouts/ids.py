@@ -43,7 +43,6 @@ RAIL_WORKSPACE = "rail-workspace"
 RAIL_FILTER = "rail-filter"
 
 EMBEDDING_CONTROLS = "embedding-controls"
-EMBEDDING_PARAMETERS = "embedding-parameters"
 EMBEDDING_GRAPH = "embedding-graph"
 EMBEDDING_REQUEST = "embedding-request"
 EMBEDDING_MAP = "embedding-map"

@@ -39,11 +39,13 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Fail a run that skipped what it could have run, where the environment asks for that (NNVIS_NO_SKIPS)."""
+    """Fail a run that skipped browser or data tests that it could have run, where NNVIS_NO_SKIPS asks for that."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if not os.environ.get("NNVIS_NO_SKIPS") or reporter is None:
         return
     for report in reporter.stats.get("skipped", []):
-        absent = "shared_data" in report.keywords and not shared_data_folder().is_dir()
-        if not absent:
+        could = "browser" in report.keywords
+        if "shared_data" in report.keywords:
+            could = shared_data_folder().is_dir()
+        if could:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
