@@ -78,6 +78,7 @@
   });
 
   document.addEventListener("keydown", function (event) {
+    if (event.key === "Escape") document.querySelectorAll("details.popover-box[open]").forEach((box) => (box.open = false));
     // Enter ends the entry of a number as leaving the field does.
     if (event.key === "Enter" && event.target.matches("[data-field] input")) event.target.blur();
   });

@@ -284,7 +284,7 @@
         continue;
       }
       // Behind: skip, so that what is shown is what is computed; and end soon when the result is there.
-      const skip = over ? 1 : Math.max(1, Math.ceil(got.frames.length / (last ? 3 : 8)));
+      const skip = over ? 1 : Math.max(1, Math.ceil(got.frames.length / (last ? 24 : 12)));
       for (let i = 0; i < got.frames.length && live === run; i += skip) {
         await frame(gd, run, got.ids, got.frames[i], !started);
         started = true;

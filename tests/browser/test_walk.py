@@ -104,6 +104,7 @@ def test_the_projection_is_watched_while_it_is_computed_and_can_be_replayed(page
     )
     steps.wait_for_map(page)
     page.evaluate(f"() => {{ document.querySelector('{steps.MAP}').dataset.frames = '0'; }}")
+    page.keyboard.press("Escape")
     page.click('[data-tool="replay"]')
     page.wait_for_function(f"() => Number(document.querySelector('{steps.MAP}').dataset.frames) >= 20", timeout=60_000)
     steps.wait_for_map(page)

@@ -215,10 +215,11 @@ def test_the_cores_are_shared_by_the_workers() -> None:
 def test_workers_end_with_their_server(tmp_path: Path) -> None:
     """Also when it is killed and can't say goodbye."""
     code = """
-import dataclasses, sys, time
+import dataclasses, signal, sys, time
 from nnvis_dash.engine.cluster import local_cluster
 from nnvis_dash.settings import Settings
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job is born deaf to it
     with local_cluster(dataclasses.replace(Settings(), workspace=sys.argv[1]), quiet=True) as address:
         print(address, flush=True)
         time.sleep(60)
