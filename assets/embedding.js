@@ -176,6 +176,7 @@
         {
           x: [x, pick(at.x, wrong)],
           y: [y, pick(at.y, wrong)],
+          visible: [true, true],
           "marker.color": [colour, "#1f2733"],
           "marker.size": [size(at.n), size(at.n) + 4],
         },
@@ -303,7 +304,7 @@
   async function frame(gd, run, ids, at, first) {
     const { catalog, view, selection } = latest || {};
     const known = catalog && view && selection ? await loadAttributes(catalog) : null;
-    const style = { selectedpoints: [null] };
+    const style = { selectedpoints: [null], visible: [true] };
     if (first) {
       gd.dataset.points = "0";
       style["marker.size"] = size(ids.length);

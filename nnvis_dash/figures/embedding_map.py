@@ -17,7 +17,8 @@ POINTS, MISTAKES = range(2)
 
 def embedding_map() -> go.Figure:
     """Return the empty map: points, and rings around mistakes."""
-    quiet = {"mode": "markers", "x": [], "y": [], "showlegend": False}
+    # Invisible until there is something to draw: WebGL then starts once, and not while the page itself starts.
+    quiet = {"mode": "markers", "x": [], "y": [], "showlegend": False, "visible": False}
     figure = go.Figure(
         [
             go.Scattergl(

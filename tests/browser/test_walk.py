@@ -125,6 +125,7 @@ def test_hover_shows_the_image_and_a_click_tests_it(pages: Pages, demo_server: S
     page.mouse.move(spot[0] - 30, spot[1])
     page.mouse.move(spot[0], spot[1], steps=5)
     page.wait_for_selector("#hover-card:not([hidden])")
+    page.wait_for_timeout(500)  # the pointer passed other points on its way
     words = page.text_content("#hover-card")
     for word in ("sample #", "label", "prediction", "confidence"):
         assert word in words
