@@ -191,7 +191,7 @@
     if (drawn.selected !== selection.samples + "|" + at.key) {
       const chosen = await nnvis.selected(selection.samples);
       const lit = chosen.length ? chosen.filter((id) => at.row.has(id)).map((id) => at.row.get(id)) : null;
-      await window.Plotly.restyle(gd, { selectedpoints: [lit] }, [POINTS]);
+      if (lit || gd.data[POINTS].selectedpoints) await window.Plotly.restyle(gd, { selectedpoints: [lit] }, [POINTS]);
       drawn.selected = selection.samples + "|" + at.key;
     }
     const marks = [selection.primary, placed && placed.sample, at.key].join("|");
@@ -201,7 +201,8 @@
       const here = row !== undefined ? [at.x[row], at.y[row]] : extra && extra.sample === selection.primary ? [extra.x, extra.y] : null;
       if (placed && placed.problem) element("embedding-message").textContent = placed.problem;
       drawn.marks = marks;
-      await window.Plotly.relayout(gd, { shapes: [...(extra ? [spot([extra.x, extra.y], 5, true)] : []), ...(here ? [spot(here, 10, false)] : [])] });
+      const shapes = [...(extra ? [spot([extra.x, extra.y], 5, true)] : []), ...(here ? [spot(here, 10, false)] : [])];
+      if (shapes.length || (gd.layout.shapes || []).length) await window.Plotly.relayout(gd, { shapes: shapes });
     }
     if (!performance.getEntriesByName("nnvis-map").length) performance.mark("nnvis-map");
   }

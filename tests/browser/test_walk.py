@@ -151,7 +151,7 @@ def test_a_sample_that_is_not_on_the_map_is_placed_into_it(pages: Pages, demo_se
     )
     page.fill("#rail-sample-number", str(missing))
     page.press("#rail-sample-number", "Enter")
-    page.wait_for_function(f"() => document.querySelector('{steps.MAP}').layout.shapes.length === 2", timeout=60_000)
+    page.wait_for_function(f"() => document.querySelector('{steps.MAP}').layout.shapes?.length === 2", timeout=60_000)
     assert page.text_content("#testing-sample").startswith(f"#{missing}")
 
 
