@@ -279,6 +279,11 @@ def load_classifier(
     class_names: Sequence[str] | None = None,
     name: str | None = None,
     resize: Resize = "squash",
+    *,
+    architecture: str | Path | None = None,
+    head: str | int | None = None,
+    input_size: tuple[int, int] | None = None,
+    output: OutputKind | None = None,
 ) -> Classifier:
     """Load a classifier from a `.keras` or `.h5` file, which is checked in a child process before Keras sees it.
 
@@ -292,6 +297,8 @@ def load_classifier(
     name : str, optional
         The file's name without its ending by default.
     resize : {"squash", "crop"}
+    architecture, head, input_size, output
+        As `intake.add_model` takes them.
 
     Raises
     ------
@@ -307,7 +314,7 @@ def load_classifier(
 
     path = Path(path)
     with tempfile.TemporaryDirectory(prefix="nnvis-") as folder:
-        checked = checked_copy(path, folder)
+        checked = checked_copy(path, folder, architecture=architecture)
         model = load_clean(checked)
     card = describe(
         model,
@@ -315,6 +322,8 @@ def load_classifier(
         preprocessing=preprocessing,
         class_names=class_names,
         resize=resize,
+        output=output,
+        input_size=input_size,
         source=path.name,
         content=checked.content,
     )

@@ -19,7 +19,7 @@ from nnvis_dash.analysis.preflight import Checked
 from nnvis_dash.analysis.quarantine import GB, Limits
 from nnvis_dash.errors import ModelError, NotFound, ParameterError
 from nnvis_dash.settings import Settings
-from nnvis_dash.types import ModelCard, Preprocessing, Resize
+from nnvis_dash.types import ModelCard, OutputKind, Preprocessing, Resize
 
 if TYPE_CHECKING:
     from nnvis_dash.workspace.store import Workspace
@@ -54,6 +54,10 @@ def add_model(
     preprocessing: str | Preprocessing = "auto",
     class_names: Sequence[str] | None = None,
     resize: Resize = "squash",
+    architecture: str | Path | None = None,
+    head: str | int | None = None,
+    input_size: tuple[int, int] | None = None,
+    output: OutputKind | None = None,
     notes: dict[str, str] | None = None,
     on_progress: Callable[[str], None] | None = None,
     settings: Settings | None = None,
@@ -74,6 +78,14 @@ def add_model(
         One for each class; taken from the dataset where there are none.
     resize : {"squash", "crop"}
         How an image of another size is fitted.
+    architecture : str or Path, optional
+        For a file that holds weights alone: the model's JSON, or ``keras:NAME`` for a model of keras.applications.
+    head : str or int, optional
+        Which output of a model that has several: its name, or its number from 0.
+    input_size : (height, width), optional
+        For a model that takes images of any size; 224 × 224 by default.
+    output : {"softmax", "logits", "sigmoid"}, optional
+        What the model puts out; read from its last activation by default.
     notes : dict, optional
         Lines for the card.
     on_progress : callable, optional
@@ -109,6 +121,9 @@ def add_model(
         "preprocessing": _preprocessing(preprocessing),
         "class_names": None if class_names is None else [str(entry) for entry in class_names],
         "resize": resize,
+        "head": head,
+        "input_size": None if input_size is None else list(input_size),
+        "output": output,
         "notes": dict(notes or {}),
     }
     if text.startswith(PREFIX):
@@ -119,7 +134,7 @@ def add_model(
     else:
         path = _file(text)
         task, title = "add", path.name
-        request |= {"name": name or path.stem, "source": path.name, **_file_request(path, settings)}
+        request |= {"name": name or path.stem, "source": path.name, **_file_request(path, settings, architecture)}
         limits = limits.for_size(path.stat().st_size)
 
     def announce(phase: str) -> None:
@@ -136,7 +151,12 @@ def add_model(
         return workspace.store_model(folder / "model.keras", ModelCard.from_json(result["card"]))
 
 
-def checked_copy(path: str | Path, folder: str | Path, settings: Settings | None = None) -> Checked:
+def checked_copy(
+    path: str | Path,
+    folder: str | Path,
+    settings: Settings | None = None,
+    architecture: str | Path | None = None,
+) -> Checked:
     """Check a model file in a child process and write its clean copy into `folder`, for `loading.load_clean`.
 
     Raises
@@ -146,9 +166,12 @@ def checked_copy(path: str | Path, folder: str | Path, settings: Settings | None
     """
     path = _file(os.fspath(path))
     folder = Path(folder)
-    request = {"folder": str(folder.resolve()), **_file_request(path, settings or Settings.from_environment())}
+    request = {
+        "folder": str(folder.resolve()),
+        **_file_request(path, settings or Settings.from_environment(), architecture),
+    }
     result = quarantine.run("check", request, folder, Limits().for_size(path.stat().st_size))
-    return Checked(**{**result, "clean": folder / result["clean"]})
+    return Checked(**{**result, "clean": folder / result["clean"], "repaired": tuple(result["repaired"])})
 
 
 def _file(text: str) -> Path:
@@ -164,9 +187,14 @@ def _file(text: str) -> Path:
     return path.resolve()
 
 
-def _file_request(path: Path, settings: Settings) -> dict[str, Any]:
+def _file_request(path: Path, settings: Settings, architecture: str | Path | None) -> dict[str, Any]:
+    text = None if architecture is None else os.fspath(architecture)
+    if text is not None:
+        named = text.startswith(PREFIX)
+        text = PREFIX + _application(text.removeprefix(PREFIX)) if named else str(_file(text))
     return {
         "path": str(path),
+        "architecture": text,
         "max_parameters": settings.max_model_parameters,
         "max_bytes": settings.max_model_mb << 20,
     }

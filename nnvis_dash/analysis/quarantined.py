@@ -48,11 +48,14 @@ def add_file(request: Mapping[str, Any], begin: Begin) -> dict[str, Any]:
     from nnvis_dash.analysis.loading import load_clean
     from nnvis_dash.analysis.preflight import Checked
 
-    checked = Checked(**{**found, "clean": Path(request["folder"]) / found["clean"]})
+    clean = Path(request["folder"]) / found["clean"]
+    checked = Checked(**{**found, "clean": clean, "repaired": tuple(found["repaired"])})
     model = load_clean(checked)
     notes = dict(request["notes"])
     if checked.written_by:
         notes.setdefault("written by", checked.written_by)
+    if checked.repaired:
+        notes.setdefault("repaired", "; ".join(checked.repaired))
     return _describe_and_save(model, {**request, "notes": notes}, checked.content)
 
 
@@ -83,6 +86,8 @@ def _describe_and_save(model: Any, request: Mapping[str, Any], content: str | No
         preprocessing=Preprocessing.from_json(given) if isinstance(given, dict) else given,
         class_names=request["class_names"],
         resize=request["resize"],
+        output=request["output"],
+        input_size=request["input_size"] and tuple(request["input_size"]),
         source=request["source"],
         content=content,
         notes=request["notes"],

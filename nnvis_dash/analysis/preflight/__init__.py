@@ -42,7 +42,8 @@ class Checked:
     kind: Kind
     n_parameters: int  # values in the weights: no honest model is built larger
     written_by: str  # "Keras 3.15.1"; empty where the file doesn't say
-    content: str  # sha256 of the file as it was given
+    content: str  # sha256 of what was given
+    repaired: tuple[str, ...] = ()  # what was changed so that today's Keras reads it, one line of words each
 
 
 def check(path: Path, folder: Path, *, max_parameters: int | None = None, max_bytes: int | None = None) -> Checked:
