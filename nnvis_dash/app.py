@@ -45,7 +45,7 @@ def create_app(settings: Settings | None = None) -> dash.Dash:
         not computed yet; what is in the workspace is shown without one.
     """
     settings = settings or Settings.from_environment()
-    workspace = Workspace(settings.workspace_path)
+    workspace = Workspace(settings.workspace_path, max_pixels=settings.max_pixels)
     engine = Engine(workspace.path, settings.scheduler)
     services = Services(settings, workspace, engine)
     cache = diskcache.Cache(str(_private(workspace.path / "cache" / "callbacks")), disk=diskcache.JSONDisk)

@@ -32,6 +32,7 @@ class Settings:
     model_memory_mb: int = _setting(4096, "memory that warm models may take in an engine worker, in MB")  # type: ignore[assignment]
     max_pixels: int = _setting(50_000_000, "largest image that is read, in pixels")  # type: ignore[assignment]
     max_model_mb: int = _setting(2048, "largest model file that is read, in MB")  # type: ignore[assignment]
+    max_upload_mb: int = _setting(8192, "largest upload from a browser, in MB")  # type: ignore[assignment]
     max_model_parameters: int = _setting(1_000_000_000, "most parameters that a model may have")  # type: ignore[assignment]
 
     @classmethod
@@ -57,6 +58,10 @@ class Settings:
             else:
                 given[entry.name] = text
         return cls(**given)  # type: ignore[arg-type]
+
+    def environment(self) -> dict[str, str]:
+        """Return the settings as the environment of another process, which `from_environment` reads there."""
+        return {f"NNVIS_{entry.name.upper()}": str(getattr(self, entry.name)) for entry in fields(self)}
 
     @property
     def workspace_path(self) -> Path:

@@ -60,6 +60,7 @@ def add_model(
     output: OutputKind | None = None,
     notes: dict[str, str] | None = None,
     on_progress: Callable[[str], None] | None = None,
+    on_wait: Callable[[], None] | None = None,
     settings: Settings | None = None,
     limits: Limits | None = None,
 ) -> tuple[ModelCard, bool]:
@@ -90,6 +91,8 @@ def add_model(
         Lines for the card.
     on_progress : callable, optional
         Called with a line of text at each step.
+    on_wait : callable, optional
+        Called several times a second; what it raises ends the intake.
     settings : Settings, optional
         For the limits on size; read from the environment by default.
     limits : Limits, optional
@@ -147,7 +150,8 @@ def add_model(
     with tempfile.TemporaryDirectory(prefix=_FOLDER, dir=parent, ignore_cleanup_errors=True) as made:
         folder = Path(made)
         request["folder"] = str(folder)
-        result = quarantine.run(task, request, folder, limits, online=task == "application", on_phase=announce)
+        online = task == "application"
+        result = quarantine.run(task, request, folder, limits, online=online, on_phase=announce, on_wait=on_wait)
         return workspace.store_model(folder / "model.keras", ModelCard.from_json(result["card"]))
 
 

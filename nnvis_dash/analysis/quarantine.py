@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 
 GB: Final = 1 << 30
 _ANSWER_BYTES = 32 << 20
+_LOOK = 0.2  # seconds between two looks at whether the answer is still wanted
 _INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH")
 _ONLINE = ("HOME", "KERAS_HOME", "http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -67,6 +68,7 @@ def run(
     *,
     online: bool = False,
     on_phase: Callable[[str], None] | None = None,
+    on_wait: Callable[[], None] | None = None,
 ) -> dict[str, Any]:
     """Do a task of `quarantined` in a child process.
 
@@ -83,6 +85,8 @@ def run(
         Whether the child may use the network and the user's own Keras folder.
     on_phase : callable, optional
         Called with "check", "load" or "fetch" as the child gets there.
+    on_wait : callable, optional
+        Called several times a second; what it raises ends the child.
 
     Returns
     -------
@@ -106,14 +110,18 @@ def run(
             start_new_session=True,
         )
     try:
-        return _converse(child, json.dumps(message).encode(), limits, on_phase)
+        return _converse(child, json.dumps(message).encode(), limits, on_phase, on_wait)
     finally:
         _end(child)
         log.debug("the child's own log: %s", (folder / "stderr.txt").read_bytes()[-4000:].decode(errors="replace"))
 
 
 def _converse(
-    child: subprocess.Popen[bytes], message: bytes, limits: Limits, on_phase: Callable[[str], None] | None
+    child: subprocess.Popen[bytes],
+    message: bytes,
+    limits: Limits,
+    on_phase: Callable[[str], None] | None,
+    on_wait: Callable[[], None] | None,
 ) -> dict[str, Any]:
     """Hand the message over and read lines until the result."""
     assert child.stdin is not None and child.stdout is not None  # both are pipes
@@ -125,9 +133,13 @@ def _converse(
     except BrokenPipeError:
         raise _ended(phase, child.wait(), limits) from None
     while True:
-        ready, _, _ = select.select([child.stdout], [], [], max(0.0, deadline - time.monotonic()))
+        ready, _, _ = select.select([child.stdout], [], [], min(_LOOK, max(0.0, deadline - time.monotonic())))
+        if on_wait is not None:
+            on_wait()
         if not ready:
-            raise _too_slow(phase, limits)
+            if time.monotonic() >= deadline:
+                raise _too_slow(phase, limits)
+            continue
         piece = os.read(child.stdout.fileno(), 1 << 16)
         if not piece:
             raise _ended(phase, child.wait(timeout=30), limits)

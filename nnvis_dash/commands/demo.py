@@ -27,5 +27,6 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     settings = with_options(settings, args)
     if args.workspace is None:
         settings = dataclasses.replace(settings, workspace=str(Path(settings.workspace) / "demo"))
-    build(Workspace(settings.workspace_path), on_progress=lambda words: print(words, flush=True))
+    workspace = Workspace(settings.workspace_path, max_pixels=settings.max_pixels)
+    build(workspace, on_progress=lambda words: print(words, flush=True))
     return 0 if args.build_only else serve(settings)

@@ -99,8 +99,7 @@ def serve(settings: Settings) -> int:
 
 def _environment(settings: Settings, scheduler: str) -> dict[str, str]:
     """Return the settings as the environment of the web workers."""
-    values = {**dataclasses.asdict(settings), "scheduler": scheduler, "workspace": str(settings.workspace_path)}
-    return {f"NNVIS_{name.upper()}": str(value) for name, value in values.items()}
+    return dataclasses.replace(settings, scheduler=scheduler, workspace=str(settings.workspace_path)).environment()
 
 
 @contextlib.contextmanager

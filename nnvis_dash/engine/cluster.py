@@ -55,8 +55,7 @@ def environment(settings: Settings, index: int = 0) -> dict[str, str]:
         "MKL_NUM_THREADS": threads,
         "NUMBA_NUM_THREADS": threads,
         "PYTHONWARNINGS": "ignore",
-        "NNVIS_MODEL_MEMORY_MB": str(settings.model_memory_mb),
-        "NNVIS_MAX_PIXELS": str(settings.max_pixels),
+        **settings.environment(),
     }
     gpus = Path("/proc/driver/nvidia/gpus")
     n_gpus = len(list(gpus.iterdir())) if gpus.is_dir() else 0

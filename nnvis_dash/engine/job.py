@@ -20,6 +20,7 @@ from nnvis_dash import errors
 from nnvis_dash.engine.jobs import JobTable, Request
 from nnvis_dash.engine.kinds import KINDS
 from nnvis_dash.errors import Cancelled, EngineError, NNVisError
+from nnvis_dash.settings import Settings
 from nnvis_dash.workspace.store import Workspace
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ STARTS = 4  # how often an attempt is begun, when each time its worker or the wh
 @lru_cache(maxsize=8)
 def open_workspace(path: str) -> tuple[Workspace, JobTable]:
     """Open a workspace and its job table, once a process."""
-    workspace = Workspace(path)
+    workspace = Workspace(path, max_pixels=Settings.from_environment().max_pixels)
     return workspace, JobTable(Path(path) / "cache" / "jobs")
 
 

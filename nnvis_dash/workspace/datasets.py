@@ -26,6 +26,7 @@ from nnvis_dash.workspace.labels import LabelsGiven, NamesGiven, plain_text, rea
 from nnvis_dash.workspace.npy import in_blocks
 from nnvis_dash.workspace.pixels import MAX_PIXELS, Pixels, decode, fit, fit_batch
 from nnvis_dash.workspace.readers import Given, ReadOptions, Split, read
+from nnvis_dash.workspace.sidecars import with_sidecars
 from nnvis_dash.workspace.writing import Progress, array_digest, fingerprint, write_dataset
 
 Array = npt.NDArray[Any]
@@ -291,6 +292,7 @@ def load_dataset(
         What is wrong, the value, and the mend.
     """
     reading = read(source, ReadOptions(split, max_pixels))
+    labels, class_names, found = with_sidecars(source, labels, class_names)
     chosen = plain_text(name or default_name(source, split))
     if isinstance(source, np.ndarray) and source.dtype == np.uint8 and source.shape[1:] == reading.image_shape:
         return _in_memory(source, reading.image_shape, labels, class_names, chosen, notes)
@@ -303,7 +305,7 @@ def load_dataset(
             labels=labels,
             class_names=class_names,
             skip_unreadable=skip_unreadable,
-            notes=notes,
+            notes={**found, **(notes or {})},
             max_pixels=max_pixels,
             on_progress=on_progress,
         )

@@ -37,6 +37,7 @@ from nnvis_dash.workspace.labels import LabelsGiven, NamesGiven, plain_text
 from nnvis_dash.workspace.lock import locked
 from nnvis_dash.workspace.pixels import MAX_PIXELS
 from nnvis_dash.workspace.readers import Given, ReadOptions, Split, read
+from nnvis_dash.workspace.sidecars import with_sidecars
 from nnvis_dash.workspace.writing import Progress, write_dataset
 
 log = logging.getLogger(__name__)
@@ -216,6 +217,7 @@ class Workspace:
         chosen = _checked_name(default_name(source, split) if name is None else name, DatasetError)
         with _disk_errors(DatasetError), self._incoming() as folder:
             reading = read(source, ReadOptions(split, self._max_pixels))
+            labels, class_names, found = with_sidecars(source, labels, class_names)
             card = write_dataset(
                 reading,
                 folder,
@@ -223,7 +225,7 @@ class Workspace:
                 labels=labels,
                 class_names=class_names,
                 skip_unreadable=skip_unreadable,
-                notes=notes,
+                notes={**found, **(notes or {})},
                 extras=extras,
                 max_pixels=self._max_pixels,
                 on_progress=on_progress,

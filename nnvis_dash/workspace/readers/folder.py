@@ -11,6 +11,7 @@ from nnvis_dash.workspace.archive import MAX_IMAGE_BYTES
 from nnvis_dash.workspace.class_folders import class_folders
 from nnvis_dash.workspace.pixels import SUFFIXES
 from nnvis_dash.workspace.readers import READERS, Given, Reading, ReadOptions
+from nnvis_dash.workspace.sidecars import SIDECARS
 
 
 @READERS.register("folder", title="a folder of class folders", reference="https://keras.io/api/data_loading/image/")
@@ -25,7 +26,7 @@ def read_folder(source: Given, options: ReadOptions) -> Reading | None:
     else:
         return None
     name = source.resolve().name
-    found = class_folders(paths, folders, name)
+    found = class_folders((path for path in paths if path not in SIDECARS), folders, name)
     if not found.paths:
         return None
 
