@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from nnvis_dash.analysis.attribution import Attribution, attribute, methods
     from nnvis_dash.analysis.classifier import Classifier, load_classifier
+    from nnvis_dash.analysis.doctor import Diagnosis, doctor
     from nnvis_dash.analysis.index import Index, index
     from nnvis_dash.analysis.projections import Projection, project
     from nnvis_dash.workspace.datasets import Dataset, load_dataset
@@ -28,10 +29,12 @@ _PLACES = {
     "Attribution": "nnvis_dash.analysis.attribution",
     "Classifier": "nnvis_dash.analysis.classifier",
     "Dataset": "nnvis_dash.workspace.datasets",
+    "Diagnosis": "nnvis_dash.analysis.doctor",
     "Index": "nnvis_dash.analysis.index",
     "Projection": "nnvis_dash.analysis.projections",
     "Workspace": "nnvis_dash.workspace.store",
     "attribute": "nnvis_dash.analysis.attribution",
+    "doctor": "nnvis_dash.analysis.doctor",
     "index": "nnvis_dash.analysis.index",
     "load_classifier": "nnvis_dash.analysis.classifier",
     "load_dataset": "nnvis_dash.workspace.datasets",
@@ -43,10 +46,12 @@ __all__ = [
     "Attribution",
     "Classifier",
     "Dataset",
+    "Diagnosis",
     "Index",
     "Projection",
     "Workspace",
     "attribute",
+    "doctor",
     "index",
     "load_classifier",
     "load_dataset",

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from nnvis_dash.analysis.classes import as_outputs
 from nnvis_dash.analysis.index import Index, load_index
 from nnvis_dash.analysis.uncertainty import most_ambiguous, normalised_entropy
 from nnvis_dash.engine.client import Engine
@@ -102,13 +103,9 @@ class Services:
     def labels(self, dataset: DatasetCard, model: ModelCard | None) -> npt.NDArray[np.int32] | None:
         """Return the labels as output numbers of the classifier (N,), -1 where there is none; None without labels."""
         labels = self.dataset(dataset.fingerprint).labels
-        names = self.class_names(dataset, model)
-        if labels is None or not dataset.class_names or names == dataset.class_names:
-            return labels
-        if set(names) != set(dataset.class_names):
-            return labels
-        order = np.array([*(names.index(name) for name in dataset.class_names), -1], dtype=np.int32)
-        return order[labels]  # -1 takes the last entry, which is -1
+        if labels is None:
+            return None
+        return as_outputs(labels, dataset.class_names, () if model is None else model.class_names)
 
     def index_request(self, dataset: str, model: str) -> Request:
         """Return the request for the index of a classifier over a dataset."""

@@ -130,6 +130,7 @@ class ModelCard:
     grad_cam_layer: str | None  # the last layer with a map; None: there is none
     source: str  # the file's own name, or keras:NAME
     notes: dict[str, str] = field(default_factory=dict)  # "held-out accuracy": "0.981", "repaired": ...
+    content: str = ""  # what the fingerprint knows of the file; empty in cards of earlier versions
 
     def layer(self, name: str) -> Layer | None:
         """Return the layer of that name, None if there is none."""

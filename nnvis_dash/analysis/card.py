@@ -10,6 +10,7 @@ import hashlib
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -91,8 +92,7 @@ def describe(
     ParameterError
         Class names, a preprocessing or a size that doesn't fit the model.
     """
-    if resize not in ("squash", "crop"):
-        raise ParameterError(f"There is no resizing {resize!r}", "Use squash or crop.")
+    _check_resize(resize)
     graph = Graph(model)
     card_notes = dict(notes or {})
     input_shape = _input_shape(graph, input_size, card_notes)
@@ -101,10 +101,7 @@ def describe(
     n_classes = 2 if n_outputs == 1 else n_outputs
     record = _preprocessing(graph, preprocessing, input_shape[2], card_notes)
     names = tuple(str(entry) for entry in class_names or ())
-    if names and len(names) != n_classes:
-        raise ParameterError(
-            f"There are {len(names)} class names for a model with {n_classes} classes", f"Give {n_classes} names."
-        )
+    _check_names(names, n_classes)
     for step in graph.steps:
         if step.is_convolution and getattr(step.operation, "data_format", "") == "channels_first":
             raise ModelError(
@@ -116,7 +113,7 @@ def describe(
     feature_step, _ = feature_point(graph)
     return ModelCard(
         name=name or str(model.name),
-        fingerprint=content_key(content, record.to_json(), resize, kind, list(input_shape)),
+        fingerprint=_fingerprint(content, record, resize, kind, input_shape),
         input_shape=input_shape,
         n_classes=n_classes,
         class_names=names,
@@ -129,6 +126,49 @@ def describe(
         grad_cam_layer=_grad_cam_layer(graph, layers),
         source=source,
         notes=card_notes,
+        content=content,
+    )
+
+
+def with_preprocessing(
+    card: ModelCard,
+    preprocessing: str | Preprocessing,
+    resize: Resize | None = None,
+    class_names: Sequence[str] | None = None,
+    note: str = "",
+) -> ModelCard:
+    """Return the card that `describe` would write for the same model with another preprocessing.
+
+    Parameters
+    ----------
+    card : ModelCard
+    preprocessing : str or Preprocessing
+    resize : {"squash", "crop"}, optional
+        The card's own by default.
+    class_names : sequence of str, optional
+        The card's own by default.
+    note : str
+        Why; stands in the card's notes under ``preprocessing``, where nothing or a guess stood.
+
+    Raises
+    ------
+    ParameterError
+        A preprocessing, a way of fitting or class names that don't fit.
+    """
+    record = Preprocessing.named(preprocessing)
+    _check_preprocessing(record, card.input_shape[2])
+    fitting = card.resize if resize is None else resize
+    _check_resize(fitting)
+    names = card.class_names if class_names is None else tuple(str(entry) for entry in class_names)
+    _check_names(names, card.n_classes)
+    notes = {key: text for key, text in card.notes.items() if key != "preprocessing"}
+    return replace(
+        card,
+        fingerprint=_fingerprint(card.content or card.fingerprint, record, fitting, card.output, card.input_shape),
+        preprocessing=record,
+        resize=fitting,
+        class_names=names,
+        notes={**notes, "preprocessing": note} if note else notes,
     )
 
 
@@ -278,6 +318,11 @@ def _preprocessing(
         notes["preprocessing"] = f"guessed: {record.name}, {why}"
         return record
     record = Preprocessing.named("raw" if given is None else given)
+    _check_preprocessing(record, channels)
+    return record
+
+
+def _check_preprocessing(record: Preprocessing, channels: int) -> None:
     for what, values in (("mean", record.mean), ("deviation", record.deviation)):
         if len(values) not in (1, channels):
             raise ParameterError(
@@ -290,7 +335,24 @@ def _preprocessing(
         )
     if any(value == 0 or not math.isfinite(value) for value in record.deviation):
         raise ParameterError(f"The preprocessing {record.name!r} divides by {record.deviation}", "Use other values.")
-    return record
+
+
+def _check_resize(resize: str) -> None:
+    if resize not in ("squash", "crop"):
+        raise ParameterError(f"There is no resizing {resize!r}", "Use squash or crop.")
+
+
+def _check_names(names: Sequence[str], n_classes: int) -> None:
+    if names and len(names) != n_classes:
+        raise ParameterError(
+            f"There are {len(names)} class names for a model with {n_classes} classes", f"Give {n_classes} names."
+        )
+
+
+def _fingerprint(
+    content: str, record: Preprocessing, resize: Resize, kind: OutputKind, input_shape: tuple[int, int, int]
+) -> str:
+    return content_key(content, record.to_json(), resize, kind, list(input_shape))
 
 
 def _concrete(graph: Graph, input_shape: tuple[int, int, int]) -> tuple[Layer, ...]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from nnvis_dash.analysis.card import batch_size, describe
+from nnvis_dash.analysis.card import batch_size, describe, with_preprocessing
 from nnvis_dash.analysis.graph import Graph, Tensor, Visit
 from nnvis_dash.errors import ModelError, ParameterError
 from nnvis_dash.types import Floats, Images, ModelCard, OutputKind, Preprocessing, Resize
@@ -94,6 +94,32 @@ class Classifier:
             source="keras model in memory",
         )
         return cls(model, card)
+
+    def with_preprocessing(
+        self,
+        preprocessing: str | Preprocessing,
+        resize: Resize | None = None,
+        class_names: Sequence[str] | None = None,
+        note: str = "",
+    ) -> Classifier:
+        """Return a classifier of the same model that gets its images in another way.
+
+        Parameters
+        ----------
+        preprocessing : str or Preprocessing
+        resize : {"squash", "crop"}, optional
+            This one's by default.
+        class_names : sequence of str, optional
+            This one's by default.
+        note : str
+            Why, for the card.
+
+        Raises
+        ------
+        ParameterError
+            What doesn't fit the model.
+        """
+        return Classifier(self.model, with_preprocessing(self.card, preprocessing, resize, class_names, note))
 
     def prepare(self, images: Any) -> Images:
         """Fit images to the classifier's input.

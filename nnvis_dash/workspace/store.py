@@ -13,10 +13,10 @@ may use one workspace.
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import json
 import logging
+import os
 import re
 import secrets
 import shutil
@@ -33,6 +33,7 @@ from nnvis_dash.errors import DatasetError, ModelError, NNVisError, NotFound
 from nnvis_dash.types import DatasetCard, ModelCard
 from nnvis_dash.workspace.artifacts import Artifacts
 from nnvis_dash.workspace.datasets import Dataset, default_name, open_dataset
+from nnvis_dash.workspace.disk import disk_errors
 from nnvis_dash.workspace.labels import LabelsGiven, NamesGiven, plain_text
 from nnvis_dash.workspace.lock import locked
 from nnvis_dash.workspace.pixels import MAX_PIXELS
@@ -85,6 +86,10 @@ class _Shelf(Generic[Card]):
         except (OSError, ValueError, KeyError, TypeError):
             log.warning("the card of the %s %s can't be read", self.what, folder.name)
             return None
+
+    def known(self, fingerprint: str) -> Card | None:
+        """Return the card of a fingerprint, None where there is none that can be read."""
+        return self._card(self.folder / fingerprint)
 
     def find(self, ref: str) -> Card:
         """Return the card of a name, a fingerprint or its beginning (4 digits or more).
@@ -215,7 +220,7 @@ class Workspace:
             What is wrong, the value, and the mend; the workspace is as it was.
         """
         chosen = _checked_name(default_name(source, split) if name is None else name, DatasetError)
-        with _disk_errors(DatasetError), self._incoming() as folder:
+        with disk_errors(DatasetError), self._incoming() as folder:
             reading = read(source, ReadOptions(split, self._max_pixels))
             labels, class_names, found = with_sidecars(source, labels, class_names)
             card = write_dataset(
@@ -279,7 +284,7 @@ class Workspace:
         if not _KEY.fullmatch(card.fingerprint):
             raise ValueError(f"{card.fingerprint!r} is not a fingerprint")
         card = replace(card, name=_checked_name(card.name, ModelError))
-        with _disk_errors(ModelError), self._incoming() as folder:
+        with disk_errors(ModelError), self._incoming() as folder:
             shutil.copyfile(clean_model, folder / "model.keras")
             (folder / "card.json").write_text(json.dumps(card.to_json(), indent=1), encoding="utf-8")
             return self._keep(self._models, folder, card)
@@ -307,6 +312,66 @@ class Workspace:
             Says what there is.
         """
         return self._models.folder / self._models.find(ref).fingerprint / "model.keras"
+
+    def replace_model(self, ref: str, card: ModelCard) -> ModelCard:
+        """Give a model another card: another preprocessing, other class names, other notes.
+
+        Parameters
+        ----------
+        ref : str
+            The model that is there; its file is kept.
+        card : ModelCard
+            Of the same model; where its fingerprint is another, the old entry is gone afterwards.
+
+        Returns
+        -------
+        ModelCard
+            `card`, under the name that the model has.
+
+        Raises
+        ------
+        NotFound
+            No such model.
+        ModelError
+            The workspace holds a classifier with that fingerprint under another name.
+        """
+        if not _KEY.fullmatch(card.fingerprint):
+            raise ValueError(f"{card.fingerprint!r} is not a fingerprint")
+        with disk_errors(ModelError), self._incoming() as folder:
+            with locked(self._lock):
+                old = self._models.find(ref)
+                card = replace(card, name=old.name)
+                there, target = self._models.folder / old.fingerprint, self._models.folder / card.fingerprint
+                written = folder / "card.json"
+                written.write_text(json.dumps(card.to_json(), indent=1), encoding="utf-8")
+                if target == there:
+                    written.replace(there / "card.json")
+                else:
+                    self._move(there, target, folder, card)
+            log.info("replaced the model %s by %s", old.fingerprint, card.fingerprint)
+            return card
+
+    def _move(self, there: Path, target: Path, folder: Path, card: ModelCard) -> None:
+        """Bring a model to its new place, in two renames: whoever looks between them finds both or the new one.
+
+        The new folder holds links to the old one's files, so that a reader who has the old path goes on reading.
+        """
+        other = self._models.known(card.fingerprint)
+        if other is not None:
+            raise ModelError(
+                f"The workspace holds this model with this preprocessing already: {other.name!r}",
+                f"Use that one, or remove it first (remove {other.name}).",
+            )
+        if target.exists():  # a damaged one, without a card
+            shutil.rmtree(target)
+        whole = folder / "whole"
+        whole.mkdir(mode=0o700)
+        for file in there.iterdir():
+            if file.name != "card.json":
+                _link(file, whole / file.name)
+        (folder / "card.json").rename(whole / "card.json")
+        whole.rename(target)
+        there.rename(folder / "old")  # removed with the folder
 
     def remove_model(self, ref: str) -> ModelCard:
         """Remove a model; results computed with it stay until they are removed.
@@ -382,6 +447,17 @@ class Workspace:
         return card
 
 
+def _link(source: Path, target: Path) -> None:
+    """Give a file a second name; copy it (or the folder) where the disk can't do that."""
+    if source.is_dir():
+        shutil.copytree(source, target, copy_function=os.link)
+        return
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
 def _checked_name(name: str, error: type[NNVisError]) -> str:
     """Return a name as plain text, or raise."""
     plain = plain_text(name)
@@ -390,15 +466,3 @@ def _checked_name(name: str, error: type[NNVisError]) -> str:
     if len(plain) > _LONGEST_NAME:
         raise error(f"The name {plain[:40] + '...'!r} has {len(plain):,} characters", f"Use {_LONGEST_NAME} at most.")
     return plain
-
-
-@contextmanager
-def _disk_errors(error: type[NNVisError]) -> Iterator[None]:
-    """Turn what the disk refuses into an error that names no path of the server."""
-    try:
-        yield
-    except OSError as cause:
-        if cause.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise error("There is no space left on the disk of the workspace", "Remove something first.") from None
-        own_name = Path(cause.filename).name if isinstance(cause.filename, str) else "a file"
-        raise error(f"{own_name!r} can't be read or written: {cause.strerror}", "Check its permissions.") from None
