@@ -34,6 +34,7 @@ class Settings:
     max_model_mb: int = _setting(2048, "largest model file that is read, in MB")  # type: ignore[assignment]
     max_upload_mb: int = _setting(8192, "largest upload from a browser, in MB")  # type: ignore[assignment]
     max_model_parameters: int = _setting(1_000_000_000, "most parameters that a model may have")  # type: ignore[assignment]
+    allow_saved_models: bool = _setting(False, "1: take TensorFlow SavedModels, which are programs")  # type: ignore[assignment]
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -42,7 +43,7 @@ class Settings:
         Raises
         ------
         ParameterError
-            A number that isn't one.
+            A number that isn't one, or a yes or no that is neither 1 nor 0.
         """
         environment = os.environ if environment is None else environment
         given: dict[str, object] = {}
@@ -51,7 +52,11 @@ class Settings:
             if name not in environment:
                 continue
             text = environment[name]
-            if isinstance(entry.default, int):
+            if isinstance(entry.default, bool):
+                if text.strip() not in ("0", "1"):
+                    raise ParameterError(f"The setting {name} is {text!r}", "Give 1 for yes or 0 for no.")
+                given[entry.name] = text.strip() == "1"
+            elif isinstance(entry.default, int):
                 if not text.strip().isdigit():
                     raise ParameterError(f"The setting {name} is {text!r}", "Give a whole number of 0 or more.")
                 given[entry.name] = int(text)

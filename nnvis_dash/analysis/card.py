@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from nnvis_dash.analysis.graph import Graph, Step
+from nnvis_dash.analysis.opaque import OUTPUTS, OpaqueGraph, graph_of
 from nnvis_dash.errors import ModelError, ParameterError
 from nnvis_dash.state.ids import content_key
 from nnvis_dash.types import Layer, ModelCard, OutputKind, Preprocessing, Resize, Unit
@@ -23,6 +24,8 @@ from nnvis_dash.types import Layer, ModelCard, OutputKind, Preprocessing, Resize
 FEATURE_LIMIT = 4096  # a flattened map with more features than this is averaged over its positions instead
 DEFAULT_SIZE = 224  # for models that take images of any size
 _BATCH_MEMORY = 32 * 2**20  # bytes of the largest activation of a batch
+_UNSEEN_CHANNELS = 16  # at full size, where there are no layers to look at: 64 at half size, as usual networks have
+_UNSEEN_POSITIONS = 400  # pixels of the input for one use of a parameter: ResNet50 has 310, VGG16 450
 _CHUNK_OPERATIONS = 25e9  # multiplications of a chunk: about half a second on two cores
 
 # What starts a model that scales its pixels itself. keras.applications' preprocess_input leaves operations.
@@ -64,7 +67,7 @@ def describe(
 
     Parameters
     ----------
-    model : keras.Model
+    model : keras.Model or OpaqueGraph
         Functional or Sequential; one image in, one row of class scores out.
     name : str, optional
         The model's own name by default.
@@ -93,7 +96,7 @@ def describe(
         Class names, a preprocessing or a size that doesn't fit the model.
     """
     _check_resize(resize)
-    graph = Graph(model)
+    graph = graph_of(model)
     card_notes = dict(notes or {})
     input_shape = _input_shape(graph, input_size, card_notes)
     n_outputs = _n_outputs(graph)
@@ -110,7 +113,6 @@ def describe(
             )
     layers = _concrete(graph, input_shape)
     content = content or _content(graph)
-    feature_step, _ = feature_point(graph)
     return ModelCard(
         name=name or str(model.name),
         fingerprint=_fingerprint(content, record, resize, kind, input_shape),
@@ -122,8 +124,8 @@ def describe(
         resize=resize,
         layers=layers,
         parameters=int(model.count_params()),
-        feature_layer=feature_step.name,
-        grad_cam_layer=_grad_cam_layer(graph, layers),
+        feature_layer=OUTPUTS if isinstance(graph, OpaqueGraph) else feature_point(graph)[0].name,
+        grad_cam_layer=None if isinstance(graph, OpaqueGraph) else _grad_cam_layer(graph, layers),
         source=source,
         notes=card_notes,
         content=content,
@@ -178,6 +180,10 @@ def guess_preprocessing(graph: Graph) -> tuple[Preprocessing, str]:
     ``raw`` where the model itself begins with Rescaling, Normalization or arithmetic; the scheme of a known
     keras.applications model, by its name (also when it is nested at the beginning); ``unit`` (0..1) otherwise.
     """
+    if isinstance(graph, OpaqueGraph):
+        if graph.first_arithmetic:
+            return Preprocessing.named("raw"), f"the graph scales its pixels itself ({graph.first_arithmetic})"
+        return Preprocessing.named("unit"), "the graph does not say how its pixels were scaled"
     names = [str(graph.model.name).lower()]
     for step in graph.steps:
         names += step.name.lower().split("/")[:-1]
@@ -226,7 +232,9 @@ def units_of(card: ModelCard) -> tuple[Unit, ...]:
 
 def batch_size(card: ModelCard) -> int:
     """Return how many images go through at once: a power of two, 4..256, so that activations stay near the caches."""
-    largest = max((4 * math.prod(size or 1 for size in layer.output_shape) for layer in card.layers), default=4)
+    height, width, _ = card.input_shape
+    sizes = [4 * math.prod(size or 1 for size in layer.output_shape) for layer in card.layers]
+    largest = max(sizes, default=4 * _UNSEEN_CHANNELS * height * width)
     return int(2 ** np.clip(np.floor(np.log2(_BATCH_MEMORY / largest)), 2, 8))
 
 
@@ -237,6 +245,8 @@ def chunk_size(card: ModelCard) -> int:
         for layer in card.layers
         if layer.n_units
     )
+    if not card.layers:
+        operations = card.parameters * math.prod(card.input_shape[:2]) // _UNSEEN_POSITIONS
     batch = batch_size(card)
     return batch * int(np.clip(_CHUNK_OPERATIONS / max(operations, 1) / batch, 1, max(1, 2048 // batch)))
 
@@ -249,6 +259,11 @@ def layer_with_map(card: ModelCard, name: str | None) -> Layer:
     ParameterError
         No such layer, or one without a map; names the layers that have one.
     """
+    if not card.layers:
+        raise ParameterError(
+            f"The classifier {card.name!r} is a TensorFlow graph without layers",
+            "Choose a method that needs only predictions or the pixels' gradients, or add the Keras model itself.",
+        )
     chosen = card.grad_cam_layer if name is None else name
     mapped = [layer.name for layer in card.layers if layer.is_map]
     mend = f"Choose one of: {', '.join(mapped)}." if mapped else "This classifier has no layer with a map."

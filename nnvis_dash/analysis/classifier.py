@@ -17,6 +17,7 @@ import numpy as np
 
 from nnvis_dash.analysis.card import batch_size, describe, with_preprocessing
 from nnvis_dash.analysis.graph import Graph, Tensor, Visit
+from nnvis_dash.analysis.opaque import OpaqueGraph, graph_of
 from nnvis_dash.errors import ModelError, ParameterError
 from nnvis_dash.types import Floats, Images, ModelCard, OutputKind, Preprocessing, Resize
 from nnvis_dash.workspace.pixels import fit_batch
@@ -39,14 +40,14 @@ class Classifier:
     ----------
     card : ModelCard
     model : keras.Model
-        The user's own, unchanged.
+        The user's own, unchanged; an `OpaqueGraph` for a TensorFlow graph without layers.
     graph : Graph
     """
 
     def __init__(self, model: Any, card: ModelCard) -> None:
         self.card = card
         self.model = model
-        self.graph = Graph(model)
+        self.graph = graph_of(model)
         self._compiled: dict[Any, Any] = {}
         self._lock = threading.RLock()
 
@@ -316,6 +317,7 @@ def load_classifier(
     Parameters
     ----------
     path : str or Path
+        Also a SavedModel's folder, or a zip of it, where `Settings.allow_saved_models` is on.
     preprocessing : str or Preprocessing, optional
         ``"auto"``: ``raw`` where the model itself begins with Rescaling or Normalization, the scheme of a known
         keras.applications model, ``unit`` (0..1) otherwise; the card's notes say which and why. None is ``"raw"``.
@@ -335,13 +337,18 @@ def load_classifier(
     """
     import tempfile
 
-    from nnvis_dash.analysis.intake import checked_copy
+    from nnvis_dash.analysis import saved_model
+    from nnvis_dash.analysis.intake import checked_copy, frozen_copy
     from nnvis_dash.analysis.loading import load_clean
 
     path = Path(path)
     with tempfile.TemporaryDirectory(prefix="nnvis-") as folder:
-        checked = checked_copy(path, folder, architecture=architecture)
-        model = load_clean(checked)
+        frozen = frozen_copy(path, folder, head=head, input_size=input_size)
+        if frozen:
+            model, content = OpaqueGraph.open(Path(folder) / frozen["frozen"]), frozen["content"]
+        else:
+            checked = checked_copy(path, folder, architecture=architecture)
+            model, content = load_clean(checked), checked.content
     card = describe(
         model,
         name=name or path.stem,
@@ -351,7 +358,8 @@ def load_classifier(
         output=output,
         input_size=input_size,
         source=path.name,
-        content=checked.content,
+        content=content,
+        notes=saved_model.notes(frozen) if frozen else None,
     )
     return Classifier(model, card)
 
@@ -362,13 +370,15 @@ def open_classifier(workspace: Workspace, ref: str) -> Classifier:
 
 
 def read_model(path: Path) -> Any:
-    """Load a checked `.keras` file, without what it was trained with.
+    """Load a checked `.keras` file without what it was trained with, or the graph of a `.pb` file.
 
     Raises
     ------
     ModelError
         Keras can't read it.
     """
+    if path.suffix == ".pb":
+        return OpaqueGraph.open(path)
     import keras
 
     try:

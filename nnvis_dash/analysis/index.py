@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnvis_dash.analysis.card import chunk_size, feature_point, units_of
+from nnvis_dash.analysis.opaque import OpaqueGraph
 from nnvis_dash.errors import NotFound, ParameterError
 from nnvis_dash.state.ids import content_key
 from nnvis_dash.types import Floats, ModelCard, Unit
@@ -43,7 +44,7 @@ class Index:
     ----------
     probabilities : (N, K) float32, 0..1
     features : (N, D) float32
-        What the last layer with weights gets (`card.feature_point`).
+        What the last layer with weights gets (`card.feature_point`); the logits for a graph without layers.
     unit_activations : (N, U) float32
         Maximum over a layer's positions of every unit's output.
     unit_means : (N, U) float32
@@ -148,6 +149,8 @@ def choose_precision(clf: Classifier, images: Any, precision: str) -> tuple[str,
         raise ParameterError(f"There is no precision {precision!r}", f"Use one of: {', '.join(PRECISIONS)}.")
     if precision == "float32":
         return precision, ""
+    if not clf.card.layers:
+        return "float32", "a graph without layers can't be computed in bfloat16; float32 was used"
     ids = np.unique(np.linspace(0, len(images) - 1, min(_SELF_CHECK, len(images))).astype(int))
     sample = images[ids] if isinstance(images, np.ndarray) else [images[int(number)] for number in ids]
     exact = clf.predict(sample).argmax(axis=1)
@@ -263,6 +266,8 @@ def _build(clf: Classifier, precision: str, dtype: np.dtype[Any]) -> Callable[[A
     from nnvis_dash.analysis.classifier import outputs, preprocessed
     from nnvis_dash.analysis.lean import greatest_and_mean, in_bfloat16, lean
 
+    if isinstance(clf.graph, OpaqueGraph):
+        return _build_opaque(clf, dtype)
     graph = lean(clf.graph if precision == "float32" else in_bfloat16(clf))
     feature_step, is_map = feature_point(graph)
     n_units = {layer.name: layer.n_units for layer in graph.layers if layer.n_units}
@@ -286,6 +291,19 @@ def _build(clf: Classifier, precision: str, dtype: np.dtype[Any]) -> Callable[[A
             tf.concat([greatest for greatest, _ in reduced], axis=1),
             tf.concat([mean for _, mean in reduced], axis=1),
         )
+
+    function = tf.function(forward, autograph=False).get_concrete_function(clf.signature(dtype))
+    return lambda images: function(tf.convert_to_tensor(images))
+
+
+def _build_opaque(clf: Classifier, dtype: np.dtype[Any]) -> Callable[[Any], tuple[Any, ...]]:
+    """Trace the same for a graph without layers: its logits are its features, and it has no units."""
+    import tensorflow as tf
+
+    def forward(raw: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        logits = clf.scores(raw, output="logits")
+        none = tf.zeros((tf.shape(raw)[0], 0), tf.float32)
+        return clf.to_probabilities(logits), logits, none, none
 
     function = tf.function(forward, autograph=False).get_concrete_function(clf.signature(dtype))
     return lambda images: function(tf.convert_to_tensor(images))

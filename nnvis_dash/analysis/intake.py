@@ -1,7 +1,7 @@
 """Brings a classifier into a workspace: the file is checked, loaded, described and stored, or nothing happens at all.
 
 Invariant: this process never opens a model file with Keras or HDF5; a child process does (`quarantine`), and what the
-workspace stores is a file that Keras wrote there from the clean copy.
+workspace stores is a file that Keras wrote there from the clean copy, or a finished graph (`saved_model`).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from nnvis_dash.analysis import quarantine
 from nnvis_dash.analysis.preflight import Checked
 from nnvis_dash.analysis.quarantine import GB, Limits
+from nnvis_dash.analysis.saved_model.files import size_of
 from nnvis_dash.errors import ModelError, NotFound, ParameterError
 from nnvis_dash.settings import Settings
 from nnvis_dash.types import ModelCard, OutputKind, Preprocessing, Resize
@@ -70,7 +71,8 @@ def add_model(
     ----------
     workspace : Workspace
     source : str or Path
-        A `.keras` or `.h5` file, or ``keras:NAME`` for a model of keras.applications with its ImageNet weights.
+        A `.keras` or `.h5` file, or ``keras:NAME`` for a model of keras.applications with its ImageNet weights; also
+        a SavedModel (its folder, or a zip of it) where `Settings.allow_saved_models` is on.
     name : str, optional
         The file's name without its ending, or NAME, by default.
     preprocessing : str or Preprocessing
@@ -138,7 +140,7 @@ def add_model(
         path = _file(text)
         task, title = "add", path.name
         request |= {"name": name or path.stem, "source": path.name, **_file_request(path, settings, architecture)}
-        limits = limits.for_size(path.stat().st_size)
+        limits = limits.for_size(size_of(path))
 
     def announce(phase: str) -> None:
         if on_progress is not None:
@@ -152,7 +154,7 @@ def add_model(
         request["folder"] = str(folder)
         online = task == "application"
         result = quarantine.run(task, request, folder, limits, online=online, on_phase=announce, on_wait=on_wait)
-        return workspace.store_model(folder / "model.keras", ModelCard.from_json(result["card"]))
+        return workspace.store_model(folder / result["file"], ModelCard.from_json(result["card"]))
 
 
 def checked_copy(
@@ -178,6 +180,29 @@ def checked_copy(
     return Checked(**{**result, "clean": folder / result["clean"], "repaired": tuple(result["repaired"])})
 
 
+def frozen_copy(path: str | Path, folder: str | Path, settings: Settings | None = None, **given: Any) -> dict[str, Any]:
+    """Write the finished graph of a SavedModel into `folder` in a child process, for `opaque.OpaqueGraph.open`.
+
+    Parameters
+    ----------
+    path, folder : str or Path
+    settings : Settings, optional
+        Read from the environment by default.
+    **given
+        `head` and `input_size`, as `add_model` takes them.
+
+    Returns
+    -------
+    dict : what `saved_model.freeze_file` found; empty for anything but a SavedModel, or where none is allowed.
+    """
+    settings = settings or Settings.from_environment()
+    if not settings.allow_saved_models:
+        return {}
+    path, folder = _file(os.fspath(path)), Path(folder)
+    request = {"folder": str(folder.resolve()), **given, **_file_request(path, settings, None)}
+    return quarantine.run("freeze", request, folder, Limits().for_size(size_of(path)))
+
+
 def _file(text: str) -> Path:
     """Return the absolute path of something that is there, which may still be anything."""
     path = Path(text).expanduser()
@@ -199,6 +224,7 @@ def _file_request(path: Path, settings: Settings, architecture: str | Path | Non
     return {
         "path": str(path),
         "architecture": text,
+        "allow_saved_models": settings.allow_saved_models,
         "max_parameters": settings.max_model_parameters,
         "max_bytes": settings.max_model_mb << 20,
     }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ _SCALES = frozenset({"Add", "AddV2", "Div", "Mul", "RealDiv", "Sub"})
 _SMALL = 1024  # numbers; what is smaller may be a size, and stays in the graph where TensorFlow can see it
 
 
-class OpaqueGraph:
+class OpaqueGraph(Graph):
     """A finished graph; has what a `Classifier` needs of a `Graph`, and of a model.
 
     Use `open`.
@@ -41,12 +41,13 @@ class OpaqueGraph:
         The operation that scales the pixels before anything else; empty where there is none.
     """
 
-    steps: tuple[Step, ...] = ()
-    layers: tuple[Layer, ...] = ()
-
     def __init__(self, definition: Any, name: str) -> None:
         self.name = name
         self.model = self
+        self.steps: tuple[Step, ...] = ()
+        self.layers: tuple[Layer, ...] = ()
+        self._by_name: dict[str, Step] = {}
+        self._producer: dict[int, Step] = {}
         nodes = {node.name: node for node in definition.node}
         if IMAGES not in nodes or SCORES not in nodes:
             raise ModelError("The file isn't a finished graph of NNVis", "Add the model again.")
@@ -94,6 +95,10 @@ class OpaqueGraph:
         """Return how many floating-point numbers it holds (single numbers are not counted)."""
         return self._parameters
 
+    def replaced(self, operations: Mapping[int, Any]) -> Graph:
+        """Return itself: there is nothing to replace."""
+        return self
+
     def run(self, x: Tensor, visit: Visit | None = None, logits: bool = False) -> Tensor:
         """Compute the scores; as `Graph.run`, but that there are no layers to visit."""
         import tensorflow as tf
@@ -121,7 +126,7 @@ class OpaqueGraph:
         return tf.function(compute, autograph=False).get_concrete_function(signature)
 
 
-def graph_of(model: Any) -> Graph | OpaqueGraph:
+def graph_of(model: Any) -> Graph:
     """Return a model's graph: its layers one by one, or the opaque one that it is itself."""
     return model if isinstance(model, OpaqueGraph) else Graph(model)
 

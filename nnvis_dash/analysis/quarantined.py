@@ -43,6 +43,10 @@ def check_file(request: Mapping[str, Any], begin: Begin) -> dict[str, Any]:
 
 def add_file(request: Mapping[str, Any], begin: Begin) -> dict[str, Any]:
     """Check a file, load it, describe it, and save what was loaded as `STORED` in the folder."""
+    if _is_allowed_saved_model(request):
+        from nnvis_dash.analysis import saved_model
+
+        return saved_model.add(request, begin)
     found = check_file(request, begin)
     begin("load")
     from nnvis_dash.analysis.loading import load_clean
@@ -57,6 +61,15 @@ def add_file(request: Mapping[str, Any], begin: Begin) -> dict[str, Any]:
     if checked.repaired:
         notes.setdefault("repaired", "; ".join(checked.repaired))
     return _describe_and_save(model, {**request, "notes": notes}, checked.content)
+
+
+def freeze_file(request: Mapping[str, Any], begin: Begin) -> dict[str, Any]:
+    """Write the finished graph of a SavedModel into the folder; {} for anything else, or where that isn't allowed."""
+    if not _is_allowed_saved_model(request):
+        return {}
+    from nnvis_dash.analysis import saved_model
+
+    return saved_model.freeze_file(request, begin)
 
 
 def add_application(request: Mapping[str, Any], begin: Begin) -> dict[str, Any]:
@@ -74,6 +87,12 @@ def add_application(request: Mapping[str, Any], begin: Begin) -> dict[str, Any]:
         raise _not_fetched(name, error) from error
     names = request["class_names"] or _imagenet_names(int(model.output_shape[-1]))
     return _describe_and_save(model, {**request, "class_names": names}, None)
+
+
+def _is_allowed_saved_model(request: Mapping[str, Any]) -> bool:
+    from nnvis_dash.analysis.saved_model.files import is_saved_model
+
+    return bool(request["allow_saved_models"]) and is_saved_model(Path(request["path"]))
 
 
 def _describe_and_save(model: Any, request: Mapping[str, Any], content: str | None) -> dict[str, Any]:
@@ -94,7 +113,7 @@ def _describe_and_save(model: Any, request: Mapping[str, Any], content: str | No
     )
     _check_sizes(card)
     model.save(Path(request["folder"]) / STORED, include_optimizer=False)
-    return {"card": card.to_json()}
+    return {"card": card.to_json(), "file": STORED}
 
 
 def _check_sizes(card: ModelCard) -> None:
@@ -142,4 +161,9 @@ def _imagenet_names(n_classes: int) -> list[str] | None:
 
 _CLASS_INDEX = "https://storage.googleapis.com/download.tensorflow.org/data/imagenet_class_index.json"
 
-TASKS: dict[str, Task] = {"check": check_file, "add": add_file, "application": add_application}
+TASKS: dict[str, Task] = {
+    "check": check_file,
+    "add": add_file,
+    "application": add_application,
+    "freeze": freeze_file,
+}

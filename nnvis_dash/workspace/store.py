@@ -1,7 +1,7 @@
 """The workspace: models, datasets and artifacts in one folder, known by their content, written whole or not at all.
 
     <workspace>/datasets/<fingerprint>/   card.json, images.npy | images.bin + offsets.npy + shapes.npy, labels.npy, ...
-                models/<fingerprint>/     card.json, model.keras
+                models/<fingerprint>/     card.json, model.keras | model.pb (a graph without layers)
                 artifacts/<key>/          card.json, *.npy
                 cache/                    texts/ (large selections), incoming/ (what is being written), jobs
 
@@ -267,7 +267,7 @@ class Workspace:
         Parameters
         ----------
         clean_model : Path
-            A .keras file; copied.
+            A .keras file, or the .pb file of a graph without layers; copied.
         card : ModelCard
 
         Returns
@@ -285,7 +285,7 @@ class Workspace:
             raise ValueError(f"{card.fingerprint!r} is not a fingerprint")
         card = replace(card, name=_checked_name(card.name, ModelError))
         with disk_errors(ModelError), self._incoming() as folder:
-            shutil.copyfile(clean_model, folder / "model.keras")
+            shutil.copyfile(clean_model, folder / f"model{clean_model.suffix}")
             (folder / "card.json").write_text(json.dumps(card.to_json(), indent=1), encoding="utf-8")
             return self._keep(self._models, folder, card)
 
@@ -304,14 +304,16 @@ class Workspace:
         return self._models.find(ref)
 
     def model_path(self, ref: str) -> Path:
-        """Return the checked .keras file of a model.
+        """Return the checked file of a model: .keras, or .pb for a graph without layers.
 
         Raises
         ------
         NotFound
             Says what there is.
         """
-        return self._models.folder / self._models.find(ref).fingerprint / "model.keras"
+        folder = self._models.folder / self._models.find(ref).fingerprint
+        opaque = folder / "model.pb"
+        return opaque if opaque.exists() else folder / "model.keras"
 
     def replace_model(self, ref: str, card: ModelCard) -> ModelCard:
         """Give a model another card: another preprocessing, other class names, other notes.
