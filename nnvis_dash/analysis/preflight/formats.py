@@ -6,10 +6,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from nnvis_dash.analysis.preflight import foreign
 from nnvis_dash.errors import ModelError
 
 Kind = Literal["keras", "h5"]
-_SAVE_KERAS = "Load it with the library that wrote it and save a Keras model with model.save('model.keras')."
 _HEAD = 4096
 
 
@@ -22,9 +22,7 @@ def sniff(path: Path) -> Kind:
         It is neither; says what it is, where that is known, and how to convert it.
     """
     if path.is_dir():
-        if (path / "saved_model.pb").exists() or (path / "keras_metadata.pb").exists():
-            raise _saved_model()
-        raise ModelError(f"{path.name!r} is a folder, not a model file", "Give a .keras or .h5 file.")
+        raise foreign.in_folder(path)
     with path.open("rb") as file:
         head = file.read(_HEAD)
     if not head:
@@ -46,15 +44,11 @@ def refuse_by_members(names: list[str]) -> None:
     Raises
     ------
     ModelError
-        A zipped SavedModel or a PyTorch file.
+        A zipped SavedModel, a PyTorch file, ...
     """
-    last = {name.rsplit("/", 1)[-1] for name in names}
-    if "saved_model.pb" in last:
-        raise _saved_model()
-    if "data.pkl" in last:
-        raise _pytorch()
-    if "config.json" not in last and any(name.endswith(".keras") for name in last):
-        raise ModelError("The file is a zip that holds a .keras file", "Unpack it and give the .keras file.")
+    found = foreign.in_archive(names)
+    if found is not None:
+        raise found
 
 
 def _refuse_by_content(path: Path, head: bytes) -> None:
@@ -63,48 +57,17 @@ def _refuse_by_content(path: Path, head: bytes) -> None:
         raise ModelError(
             "The file is a Git LFS pointer, not the model itself", "Fetch the model with 'git lfs pull' first."
         )
+    found = foreign.in_file(path, head)
+    if found is not None:
+        raise found
     if text.startswith((b"<!doctype", b"<html", b"<?xml")):
         raise ModelError(
             "The file is a web page, not a model", "The download went wrong: fetch the file itself, then add it again."
-        )
-    if head[4:8] == b"TFL3":
-        raise ModelError(
-            "The file is a TensorFlow Lite model, which can't be turned back into layers",
-            "Give the Keras model that it was made from.",
         )
     if text.startswith(b"{"):
         raise ModelError(
             "The file is JSON: the architecture of a model without its weights",
             "Load both in Keras (model_from_json, load_weights) and save them with model.save('model.keras').",
         )
-    if head[:1] == b"\x80" and head[1:2] in b"\x02\x03\x04\x05" and len(head) > 1:
-        if path.suffix in (".pt", ".pth", ".bin") or b"torch" in head:
-            raise _pytorch()
-        raise ModelError("The file is a pickle, which can run code when it is read, so it is never opened", _SAVE_KERAS)
     if head[:6] == b"\x93NUMPY":
         raise ModelError("The file is a numpy array, not a model", "To add it as images, use add-dataset.")
-    if head[:2] == b"\x1f\x8b":
-        raise ModelError("The file is compressed with gzip", "Unpack it and give the .keras or .h5 file.")
-    if path.suffix == ".safetensors" or head[8:10] == b'{"':
-        raise ModelError("The file is a safetensors file: weights without an architecture", _SAVE_KERAS)
-    if path.suffix == ".onnx" or (head[:1] == b"\x08" and any(maker in head for maker in (b"onnx", b"torch", b"ONNX"))):
-        raise ModelError(
-            "The file is an ONNX model, which holds no Keras layers",
-            "Give the Keras model that it was made from, or convert it (onnx2keras) and save it as .keras.",
-        )
-    if path.name == "saved_model.pb" or b"saved_model" in head:
-        raise _saved_model()
-
-
-def _saved_model() -> ModelError:
-    return ModelError(
-        "This is a TensorFlow SavedModel, a program rather than a list of layers, so it is never opened",
-        "In the TensorFlow version that wrote it: tf.keras.models.load_model(folder).save('model.h5').",
-    )
-
-
-def _pytorch() -> ModelError:
-    return ModelError(
-        "The file is a PyTorch model (a pickle, which can run code), so it is never opened",
-        "Build the same layers in Keras, copy the weights and save it with model.save('model.keras').",
-    )
