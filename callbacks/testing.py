@@ -72,8 +72,11 @@ def register(app: Dash, services: Services) -> None:
             return None
         if not wanted.get("model"):
             return {"request": wanted, "problem": "No classifier fits this dataset's classes. Add one with add-model."}
-        request = attribution_request(wanted)
         try:
+            card = services.workspace.model(wanted["model"])
+            if not card.layers:
+                return {"request": wanted, "problem": testing.without_layers(card)}
+            request = attribution_request(wanted)
             artifact = wait_for(services, manager, request, report)
         except PageLeft:
             raise PreventUpdate from None
@@ -81,7 +84,6 @@ def register(app: Dash, services: Services) -> None:
             return {"request": wanted, "problem": str(error)}
         values = np.asarray(artifact.array("heatmap"))
         alone, overlay = heatmap.pictures(values)
-        card = services.workspace.model(wanted["model"])
         return {
             "request": wanted,
             "raw": heatmap.data_uri(alone),

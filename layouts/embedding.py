@@ -85,7 +85,7 @@ def map_controls(
     form: Sequence[Parameter],
 ) -> list[Any]:
     """The controls above the map."""
-    features = [{"label": "raw pixels", "value": "pixels"}]
+    features: list[dict[str, Any]] = [{"label": "raw pixels", "value": "pixels"}]
     if model is not None:
         features.insert(0, {"label": f"features ({model.feature_layer})", "value": "features"})
         features += [
@@ -93,6 +93,8 @@ def map_controls(
             for layer in model.layers
             if layer.n_units
         ]
+        if not model.layers:
+            features.append({"label": "no layers: a TensorFlow graph", "value": "", "disabled": True})
     values = dict(view.parameters)
     sizes = [{"label": "all" if size == 0 else f"{size:,}", "value": size} for size in SAMPLE_SIZES]
     return [

@@ -83,6 +83,8 @@ def attribution_controls(
         for entry in model.layers
         if entry.is_map
     ]
+    if not model.layers:
+        return [controls.empty(without_layers(model))]
     if not layers:
         return [controls.empty(f"{model.name} has no layer with a map, so Grad-CAM can't explain it.")]
     default = [{"label": f"last convolution ({model.grad_cam_layer})", "value": controls.DEFAULT}]
@@ -102,6 +104,14 @@ def attribution_controls(
         ),
         controls.slider("testing-opacity", "Opacity", opacity, "opacity", "opacity", low=0, high=1, step=0.05),
     ]
+
+
+def without_layers(model: ModelCard) -> str:
+    """Say why nothing of a classifier can be explained through a layer."""
+    return (
+        f"{model.name} is a TensorFlow graph without layers, so Grad-CAM can't explain it. Its predictions, the map and "
+        "the suggested samples work; add the Keras model itself to look into it."
+    )
 
 
 def _size(shape: tuple[int | None, ...]) -> str:

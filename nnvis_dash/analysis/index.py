@@ -80,6 +80,11 @@ class Index:
         NotFound
             No such layer with units; names those there are.
         """
+        if not self.units:
+            raise NotFound(
+                f"There is no layer {name!r}: the classifier is a TensorFlow graph without layers",
+                "Choose its outputs (features) or the raw pixels.",
+            )
         columns = [column for column, unit in enumerate(self.units) if unit.layer == name]
         if not columns:
             raise NotFound.among("layer with units", name, dict.fromkeys(unit.layer for unit in self.units))

@@ -180,7 +180,7 @@ def _openvino() -> ModelError:
 
 def _pickle() -> ModelError:
     return refused(
-        "the file is a pickle (as pickle and joblib write it), which can run code when it is read, so it is never opened",
+        "the file is a pickle (also of joblib), which can run code when it is read, so it is never opened",
         "Load it with the library that wrote it and save a Keras model with model.save('model.keras').",
     )
 
