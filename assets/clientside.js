@@ -11,6 +11,7 @@
   /* What each view is asked for, from the state; what did not change is not asked again. */
   space.derive = function (session, selection, view, ...previous) {
     if (!session || !selection || !view) return previous.map(() => dash.no_update);
+    nnvis.session = session;
     const { dataset, classifiers } = session;
     const model = classifiers[0] || null;
     const filter = { session: session, classes: selection.classes, correctness: selection.correctness };

@@ -22,9 +22,10 @@ def register(app: Dash, services: Services) -> None:
         Output(ids.PAGE_TITLE, "children"),
         Input(ids.SESSION, "data"),
         Input(ids.INDEXED, "data"),
+        Input(ids.WORKSPACE_VERSION, "data"),
         prevent_initial_call=True,
     )
-    def workspace(session: Any, indexed: Any) -> tuple[Any, ...]:
+    def workspace(session: Any, indexed: Any, version: Any) -> tuple[Any, ...]:
         state = session_of(session)
         card = services.dataset_card(state)
         fitting = services.fitting(card) if card else []

@@ -10,6 +10,7 @@ APPLIED = "applied"
 # Written by the browser alone.
 URL = "url"
 CHANGES = "changes"
+WORKSPACE_VERSION = "workspace-version"
 
 # Derived in the browser, so that a view is asked only for what changed.
 FILTER_REQUEST = "filter-request"
@@ -34,6 +35,7 @@ BARS_REGION = "testing-bars-region"
 REGIONS_DRAWN = "regions-drawn"
 
 PAGE = "page"
+INTAKE = "intake"
 TRAY_DRAWN = "tray-drawn"
 PAGE_TITLE = "page-title"
 PAGE_SHARE = "page-share"

@@ -6,7 +6,7 @@ from typing import Any
 
 from dash import dcc, html
 
-from layouts import embedding, ids, testing
+from layouts import embedding, ids, intake, testing
 
 STORES = (
     ids.SESSION,
@@ -15,6 +15,7 @@ STORES = (
     ids.LINK,
     ids.APPLIED,
     ids.CHANGES,
+    ids.WORKSPACE_VERSION,
     ids.CATALOG,
     ids.WORKSPACE_REGION,
     ids.FILTER_REGION,
@@ -61,6 +62,7 @@ def page() -> Any:
                             job("index", "Indexing", ids.INDEX_CANCEL),
                             job("embedding", "Projecting", ids.EMBEDDING_CANCEL),
                             job("testing", "Explaining", ids.TESTING_CANCEL),
+                            job("intake", "Adding", "intake-cancel"),
                         ],
                         className="tray",
                         role="status",
@@ -90,6 +92,7 @@ def page() -> Any:
                 className="bench",
             ),
             html.Div(id="hover-card", className="hover-card", hidden=True),
+            intake.dialog(),
         ],
         id=ids.PAGE,
     )

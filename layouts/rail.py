@@ -25,7 +25,8 @@ def workspace(
             controls.empty(
                 [
                     html.P("This workspace is empty."),
-                    html.P("Add images and a classifier on the command line:"),
+                    _add("Add a classifier or images…"),
+                    html.P("Or drop files anywhere on this page, or use the command line:"),
                     html.Code("python -m nnvis_dash add-dataset FOLDER"),
                     html.Code("python -m nnvis_dash add-model MODEL.keras"),
                 ]
@@ -34,14 +35,14 @@ def workspace(
     options = [{"label": f"{card.name} · {card.n_samples:,}", "value": card.fingerprint} for card in datasets]
     last = max(0, dataset.n_samples - 1) if dataset else 0
     return [
-        html.H2("Dataset"),
+        html.Div([html.H2("Dataset"), _add("add", "Add images")], className="row"),
         controls.choose(
             "rail-dataset", "Dataset", options, dataset.fingerprint if dataset else "", "dataset", "dataset"
         ),
-        html.H2("Classifiers"),
+        html.Div([html.H2("Classifiers"), _add("add", "Add a classifier")], className="row"),
         html.Div(
             [_classifier(card, chosen, accuracies.get(card.fingerprint)) for card in models]
-            or controls.empty("No classifier fits this dataset's classes. Add one with add-model."),
+            or controls.empty("No classifier fits this dataset's classes. Add one."),
             className="classifiers",
         ),
         html.H2("Sample"),
@@ -57,6 +58,12 @@ def workspace(
             title="Open a sample by its number; one that is not on the map is placed into it",
         ),
     ]
+
+
+def _add(label: str, title: str = "") -> Any:
+    """A button that opens the dialog to add classifiers and images (`layouts.intake`)."""
+    quiet = " quiet" if title else ""
+    return html.Button(label, type="button", className=f"act{quiet}", title=title, **{"data-open": "intake"})
 
 
 def _classifier(card: ModelCard, chosen: Sequence[str], accuracy: float | None) -> Any:

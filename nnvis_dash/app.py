@@ -20,6 +20,7 @@ from callbacks import register_all
 from callbacks.waiting import WaitingJobs
 from layouts.page import page
 from nnvis_dash.engine.client import Engine
+from nnvis_dash.intake_routes import intake_blueprint
 from nnvis_dash.routes import blueprint
 from nnvis_dash.services import Services
 from nnvis_dash.settings import Settings
@@ -72,6 +73,7 @@ def create_app(settings: Settings | None = None) -> dash.Dash:
     )
     app.layout = page
     server.register_blueprint(blueprint(services))
+    server.register_blueprint(intake_blueprint(services))
     _serve_bootstrap(server)
     Compress(server)
     register_all(app, services)

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from nnvis_dash.errors import NotFound, ParameterError, StateError
+from nnvis_dash.workspace.disk import disk_errors
 from nnvis_dash.workspace.lock import locked
 
 PIECE = 8 * 2**20  # bytes that a browser sends at once
@@ -172,7 +173,8 @@ class Uploads:
                     f"The piece of {length:,} bytes goes beyond the {upload.total:,} that were announced",
                     "Begin the upload again.",
                 )
-            taken = self._append(upload, stream, length)
+            with disk_errors(ParameterError):
+                taken = self._append(upload, stream, length)
             if taken != length:
                 raise ParameterError(f"Only {taken:,} of {length:,} bytes of the piece came", "Send it again.")
             draft = place / "received.new"
@@ -204,8 +206,11 @@ class Uploads:
             (self._place(upload_id) / "received").touch(exist_ok=True)
 
     def remove(self, upload_id: str) -> None:
-        """Remove an upload; one that isn't there is fine."""
-        shutil.rmtree(self._place(upload_id), ignore_errors=True)
+        """Remove an upload, after the piece that is being written; one that isn't there is fine."""
+        place = self._place(upload_id)
+        if (place / "lock").exists():
+            with contextlib.suppress(FileNotFoundError), locked(place / "lock"):
+                shutil.rmtree(place, ignore_errors=True)
 
     def sweep(self) -> None:
         """Remove uploads that nobody has sent anything to for an hour."""

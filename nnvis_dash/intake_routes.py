@@ -1,0 +1,204 @@
+"""Flask routes for what comes in from a browser: uploads in pieces, the jobs that add them, what the workspace holds.
+
+A piece goes from the socket to the disk, so memory stays flat whatever the size. What a person did wrong is answered
+with ``{"problem": ...}``; a page of another origin is answered with 403, whatever it asks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+from urllib.parse import urlsplit
+
+import flask
+
+from nnvis_dash.analysis.card import with_preprocessing
+from nnvis_dash.analysis.doctor import Diagnosis
+from nnvis_dash.engine.jobs import Request
+from nnvis_dash.errors import NNVisError, NotFound, ParameterError
+from nnvis_dash.services import Services
+from nnvis_dash.workspace.labels import plain_text
+from nnvis_dash.workspace.uploads import PIECE, Uploads, WrongPosition
+
+KINDS = {"model": "add_model", "dataset": "add_dataset"}
+_LONGEST_NAME = 200
+
+
+def _answer(view: Callable[..., Any]) -> Callable[..., flask.Response]:
+    """Send what a view returns as JSON, and a user's error in words."""
+
+    @wraps(view)
+    def answer(*args: Any, **kwargs: Any) -> flask.Response:
+        try:
+            response = flask.jsonify(view(*args, **kwargs))
+        except WrongPosition as error:
+            response = flask.jsonify({"problem": str(error), "received": error.received})
+        except NNVisError as error:
+            response = flask.jsonify({"problem": str(error)})
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    return answer
+
+
+def _body() -> dict[str, Any]:
+    """Return the request's JSON record."""
+    record = flask.request.get_json(silent=True) if flask.request.mimetype == "application/json" else None
+    if not isinstance(record, dict):
+        raise ParameterError("The request is not a JSON record", "Reload the page.")
+    return record
+
+
+def intake_blueprint(services: Services) -> flask.Blueprint:
+    """Return the routes over these services."""
+    routes = flask.Blueprint("intake", __name__)
+    uploads = Uploads(services.workspace.path / "cache" / "uploads", services.settings.max_upload_mb << 20)
+
+    @routes.before_request
+    def own_pages_only() -> None:
+        origin = flask.request.headers.get("Origin")
+        if origin is not None and urlsplit(origin).netloc != flask.request.host:
+            flask.abort(403)
+
+    @routes.post("/uploads")
+    @_answer
+    def begin() -> dict[str, Any]:
+        """Announce files, ``{"files": [[path, size], ...]}``; answers with the upload's id and the size of a piece."""
+        upload = uploads.begin(_body().get("files"))
+        return {"id": upload.id, "piece": PIECE, "total": upload.total}
+
+    @routes.put("/uploads/<upload_id>")
+    @_answer
+    def piece(upload_id: str) -> dict[str, Any]:
+        """Take the piece that begins at ``?offset=``; answers with how much is here."""
+        length = flask.request.content_length
+        if length is None or length > PIECE:
+            raise ParameterError(f"The piece has {length} bytes", f"Send {PIECE:,} at most, and say how many.")
+        offset = flask.request.args.get("offset", -1, type=int)
+        return {"received": uploads.write(upload_id, offset, flask.request.stream, length).received}
+
+    @routes.get("/uploads/<upload_id>")
+    @_answer
+    def stands(upload_id: str) -> dict[str, Any]:
+        """How far an upload is."""
+        upload = uploads.get(upload_id)
+        return {"received": upload.received, "total": upload.total}
+
+    @routes.delete("/uploads/<upload_id>")
+    @_answer
+    def drop(upload_id: str) -> dict[str, Any]:
+        """Remove an upload."""
+        uploads.remove(upload_id)
+        return {}
+
+    @routes.post("/uploads/<upload_id>/add")
+    @_answer
+    def add(upload_id: str) -> dict[str, Any]:
+        """Start to add what was uploaded, ``{"kind", "name", "options"}``; answers with the job's key."""
+        record = _body()
+        kind, name, options = record.get("kind"), record.get("name", ""), record.get("options", {})
+        if kind not in KINDS or not isinstance(name, str) or not isinstance(options, dict):
+            raise ParameterError("The request can't be read", "Reload the page.")
+        uploads.source(upload_id)
+        uploads.touch(upload_id)
+        parameters = {"upload": upload_id, "name": plain_text(name)[:_LONGEST_NAME], "options": options}
+        return {"job": services.engine.submit(Request(KINDS[kind], parameters))}
+
+    @routes.get("/jobs/<key>")
+    @_answer
+    def job(key: str) -> dict[str, Any]:
+        """How a job stands, and what it came to."""
+        row = services.engine.row(key)
+        if row is None:
+            raise NotFound("There is no such job", "Start it again.")
+        result = None
+        if row.state == "done" and services.workspace.artifacts.has(key):
+            result = services.workspace.artifacts.load(key).card
+        return {
+            "state": row.state,
+            "done": row.done,
+            "total": row.total,
+            "message": row.message,
+            "problem": row.reason or ("Cancelled." if row.state == "cancelled" else ""),
+            "result": result,
+        }
+
+    @routes.delete("/jobs/<key>")
+    @_answer
+    def cancel(key: str) -> dict[str, Any]:
+        """Cancel a job for everyone who waits for it."""
+        services.engine.cancel(key)
+        return {}
+
+    @routes.get("/workspace")
+    @_answer
+    def workspace() -> dict[str, Any]:
+        """What is in the workspace, with a version that changes when that does."""
+        datasets = services.workspace.datasets()
+        models = services.workspace.models()
+        names = [(card.fingerprint, card.name) for card in (*datasets, *models)]
+        version = hashlib.sha256(repr(names).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+        if flask.request.args.get("known") == version:
+            return {"version": version}
+        return {
+            "version": version,
+            "datasets": [
+                {
+                    "fingerprint": card.fingerprint,
+                    "name": card.name,
+                    "n_samples": card.n_samples,
+                    "labelled": card.labelled,
+                    "n_classes": len(card.class_names),
+                    "notes": card.notes,
+                }
+                for card in datasets
+            ],
+            "models": [
+                {
+                    "fingerprint": card.fingerprint,
+                    "name": card.name,
+                    "n_classes": card.n_classes,
+                    "input_shape": card.input_shape,
+                    "output": card.output,
+                    "parameters": card.parameters,
+                    "preprocessing": card.preprocessing.name,
+                    "notes": card.notes,
+                }
+                for card in models
+            ],
+        }
+
+    @routes.post("/doctor")
+    @_answer
+    def doctor() -> dict[str, Any]:
+        """Start the doctor for ``{"model", "dataset"}``; answers with the job's key."""
+        record = _body()
+        model = services.workspace.model(str(record.get("model")))
+        dataset = services.workspace.dataset(str(record.get("dataset"))).card
+        parameters = {"model": model.fingerprint, "dataset": dataset.fingerprint}
+        return {"job": services.engine.submit(Request("doctor", parameters))}
+
+    @routes.post("/models/<fingerprint>")
+    @_answer
+    def change(fingerprint: str) -> dict[str, Any]:
+        """Keep what a diagnosis proposed: ``{"job", "candidate", "class_order"}``; answers with the new fingerprint.
+
+        Only what the doctor found is taken, by its number, so that a card never holds what nobody measured.
+        """
+        record = _body()
+        artifact = services.workspace.artifacts.load(str(record.get("job")))
+        diagnosis = Diagnosis.from_json(artifact.card["diagnosis"])
+        number = record.get("candidate")
+        if diagnosis.model != fingerprint or not isinstance(number, int) or not 0 <= number < len(diagnosis.candidates):
+            raise ParameterError("That choice isn't the doctor's of this classifier", "Run the doctor again.")
+        chosen = diagnosis.candidates[number]
+        names = diagnosis.class_order.class_names if record.get("class_order") and diagnosis.class_order else None
+        note = f"chosen with the doctor on {diagnosis.dataset_name}"
+        card = with_preprocessing(
+            services.workspace.model(fingerprint), chosen.preprocessing, chosen.resize, names, note=note
+        )
+        return {"fingerprint": services.workspace.replace_model(fingerprint, card).fingerprint}
+
+    return routes

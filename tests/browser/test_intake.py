@@ -1,0 +1,140 @@
+"""A person adds images and classifiers in the browser: chosen, dropped, refused, cancelled, and seen by others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.browser import steps
+from tests.browser.conftest import Pages, Server
+from tests.security.crafted import layer, sequential, write_keras
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Serve a workspace that begins empty."""
+    server = Server(tmp_path_factory.mktemp("intake"))
+    yield server
+    server.stop()
+
+
+def picture(path: Path, value: int, side: int = 4) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.full((side, side), value, np.uint8)).save(path)
+
+
+def open_dialog(page: Any) -> None:
+    page.locator('[data-open="intake"]').first.click()
+    page.wait_for_selector("#intake-zone:visible")
+
+
+def choose(page: Any, button: str, paths: Any) -> None:
+    """Choose files or a folder in the dialog."""
+    with page.expect_file_chooser() as chooser:
+        page.click(f"#intake-choose-{button}")
+    chooser.value.set_files(paths)
+
+
+def add(page: Any) -> None:
+    """Press Add and wait for what came of it."""
+    page.click("#intake-start")
+    page.wait_for_selector("#intake-open:visible, #intake-problem:visible", timeout=120_000)
+
+
+def drop(page: Any, name: str, data: bytes) -> None:
+    """Drop a file onto the page."""
+    page.evaluate(
+        """([name, data]) => {
+            const transfer = new DataTransfer();
+            transfer.items.add(new File([new Uint8Array(data)], name));
+            const bench = document.querySelector(".bench");
+            for (const type of ["dragover", "drop"])
+                bench.dispatchEvent(new DragEvent(type, {dataTransfer: transfer, bubbles: true, cancelable: true}));
+        }""",
+        [name, list(data)],
+    )
+
+
+def listed(page: Any) -> list[str]:
+    return [text.split(" · ")[0] for text in page.locator("#rail-dataset-select option").all_text_contents()]
+
+
+def test_an_empty_workspace_is_filled_and_others_see_it(pages: Pages, server: Server, tmp_path: Path) -> None:
+    for number in range(6):
+        picture(tmp_path / "pets" / ("cat" if number % 2 else "dog") / f"{number}.png", 40 * number)
+    page, other = pages.open(server.address), pages.open(server.address)
+    open_dialog(page)
+    choose(page, "folder", str(tmp_path / "pets"))
+    page.wait_for_selector("#intake-form:visible")
+    assert page.input_value("#intake-name") == "pets"
+    assert "6 files" in page.inner_text("#intake-files")
+    add(page)
+    assert "6 images, 2 classes" in page.inner_text("#intake-result")
+    page.click("#intake-open")
+    steps.wait_for_map(page)
+    assert steps.points(page) == 6
+    other.wait_for_selector("#rail-dataset-select option", state="attached", timeout=20_000)
+    assert listed(other) == ["pets"]
+
+    open_dialog(page)
+    choose(page, "files", str(write_keras(tmp_path / "small.keras")))
+    add(page)
+    assert "small is in the workspace: input 4 × 4 × 1, 2 classes" in page.inner_text("#intake-result")
+    page.wait_for_selector(".doctor-table", timeout=120_000)
+    assert page.locator(".doctor-table tbody tr").count() >= 3
+    page.click("#intake-open")
+    page.wait_for_function("() => document.querySelectorAll('.classifier').length === 1")
+    steps.wait_for_map(page)
+
+
+def test_a_hostile_file_is_refused_and_the_server_goes_on(pages: Pages, server: Server, tmp_path: Path) -> None:
+    page = pages.open(server.address)
+    page.wait_for_selector('[data-open="intake"]')
+    bad = write_keras(tmp_path / "evil.keras", sequential(layer("Lambda", function="x")))
+    drop(page, "evil.keras", bad.read_bytes())
+    page.wait_for_selector("#intake-form:visible")
+    add(page)
+    assert "is a Lambda and would run code" in page.inner_text("#intake-problem")
+    drop(page, "<img src=x onerror=alert(1)>.zip", b"no zip at all")
+    page.wait_for_selector("#intake-form:visible")
+    add(page)
+    assert "damaged" in page.inner_text("#intake-problem")
+    page.click("#intake-close")
+    assert not page.locator("#intake").is_visible()
+    assert page.locator("img[src='x']").count() == 0
+    assert "pets" in listed(page)
+
+
+def test_a_single_image_is_tested_at_once(pages: Pages, server: Server, tmp_path: Path) -> None:
+    page = pages.open(server.address)
+    page.wait_for_selector(".classifier")
+    picture(tmp_path / "one.png", 200, 9)
+    drop(page, "one.png", (tmp_path / "one.png").read_bytes())
+    page.wait_for_selector("#testing-bars .answer")
+    assert page.inner_text("#page-title").startswith("one")
+
+
+def test_an_upload_is_cancelled_and_nothing_stays(pages: Pages, server: Server, tmp_path: Path) -> None:
+    page = pages.open(server.address)
+    page.wait_for_selector('[data-open="intake"]')
+    (tmp_path / "large.npz").write_bytes(bytes(30 << 20))
+    page.route("**/uploads/*?offset=*", lambda route: (page.wait_for_timeout(700), route.continue_()))
+    open_dialog(page)
+    choose(page, "files", str(tmp_path / "large.npz"))
+    page.click("#intake-start")
+    page.wait_for_selector("#intake-stop")
+    page.wait_for_function("() => document.querySelector('#intake-steps').innerText.includes(' of ')")
+    page.click("#intake-stop")
+    page.wait_for_selector("#intake-problem:visible")
+    assert page.inner_text("#intake-problem") == "Cancelled."
+    page.unroute_all(behavior="wait")
+    for _ in range(50):
+        if not list((server.workspace / "cache" / "uploads").iterdir()):
+            break
+        page.wait_for_timeout(100)
+    assert list((server.workspace / "cache" / "uploads").iterdir()) == []
