@@ -28,6 +28,7 @@ _UNSEEN_CHANNELS = 16  # at full size, where there are no layers to look at: 64 
 _UNSEEN_POSITIONS = 400  # pixels of the input for one use of a parameter: ResNet50 has 310, VGG16 450
 _CHUNK_OPERATIONS = 25e9  # multiplications of a chunk: about half a second on two cores
 
+_SILENT = "the model does not say how its pixels were scaled"
 # What starts a model that scales its pixels itself. keras.applications' preprocess_input leaves operations.
 _SCALES = frozenset({"Rescaling", "Normalization", "TrueDivide", "Divide", "Multiply", "Subtract", "Add", "GetItem"})
 _SKIPPED = frozenset(
@@ -197,7 +198,12 @@ def guess_preprocessing(graph: Graph) -> tuple[Preprocessing, str]:
                 if start == "resnet" and "v2" in name:
                     scheme = "symmetric"
                 return Preprocessing.named(scheme), f"as keras.applications does for {name}"
-    return Preprocessing.named("unit"), "the model does not say how its pixels were scaled"
+    return Preprocessing.named("unit"), _SILENT
+
+
+def is_blind_guess(card: ModelCard) -> bool:
+    """Whether the card's preprocessing was guessed from nothing."""
+    return card.notes.get("preprocessing", "").endswith(_SILENT)
 
 
 def feature_point(graph: Graph) -> tuple[Step, bool]:
@@ -281,7 +287,7 @@ def _input_shape(graph: Graph, size: tuple[int, int] | None, notes: dict[str, st
     shape = graph.input_shape
     if len(shape) != 3 or shape[2] not in (1, 3):
         raise ModelError(
-            f"The model {graph.model.name!r} takes inputs of shape {shape}",
+            f"The model {graph.model.name!r} takes inputs of shape {shape}{_why_not_images(shape)}",
             "Give a classifier of images: (height, width, 1) or (height, width, 3), channels last.",
         )
     if size is None and None in shape[:2]:
@@ -298,14 +304,45 @@ def _input_shape(graph: Graph, size: tuple[int, int] | None, notes: dict[str, st
     return int(height), int(width), int(shape[2])
 
 
+def _why_not_images(shape: tuple[int | None, ...]) -> str:
+    """Say what an input that isn't one grey or RGB image seems to be."""
+    if len(shape) == 3 and shape[0] in (1, 3):
+        return ": its channels come first"
+    if len(shape) == 3:
+        return f": {shape[2]} channels, and images have 1 (grey) or 3 (RGB)"
+    if len(shape) == 4:
+        return ": several images or a volume at once"
+    return ": that is no image with channels"
+
+
 def _n_outputs(graph: Graph) -> int:
     shape = graph.output_shape
     if len(shape) != 1 or not shape[0]:
         raise ModelError(
-            f"The model {graph.model.name!r} puts out {shape} for an image, not one row of class scores",
-            "End it with a layer that gives one number a class, for example Flatten and Dense.",
+            f"The model {graph.model.name!r} puts out {shape} for an image, not one row of class scores"
+            f"{_why_no_scores(graph)}",
+            "End it with a layer that gives one number a class, such as GlobalAveragePooling2D and Dense.",
+        )
+    if graph.steps and graph.steps[-1].kind == "UnitNormalization":
+        raise ModelError(
+            f"The model {graph.model.name!r} puts out {shape[0]} numbers of length 1: an embedding, not class scores",
+            "Give a classifier, or put a Dense layer with one output a class behind it.",
         )
     return int(shape[0])
+
+
+def _why_no_scores(graph: Graph) -> str:
+    """Say what a model with another output than class scores seems to be for."""
+    shape = graph.output_shape
+    if len(shape) == 3 and graph.ending is not None:
+        return ": it labels every pixel (a segmentation network)"
+    if len(shape) == 3 and shape[:2] == graph.input_shape[:2]:
+        return ": it labels every pixel, or makes an image"
+    if len(shape) == 3:
+        return ": a map of features, so the model's head is missing (include_top=False)"
+    if len(shape) == 2:
+        return ": a list, as detectors give boxes"
+    return ""
 
 
 def _output_kind(graph: Graph, n_outputs: int, given: OutputKind | None, notes: dict[str, str]) -> OutputKind:
@@ -329,7 +366,7 @@ def _preprocessing(
     if given == "auto":
         record, why = guess_preprocessing(graph)
         if max(len(record.mean), len(record.deviation)) > channels:
-            record, why = Preprocessing.named("unit"), "the model does not say how its pixels were scaled"
+            record, why = Preprocessing.named("unit"), _SILENT
         notes["preprocessing"] = f"guessed: {record.name}, {why}"
         return record
     record = Preprocessing.named("raw" if given is None else given)

@@ -23,6 +23,7 @@ from nnvis_dash.types import Floats, Images, ModelCard, OutputKind, Preprocessin
 from nnvis_dash.workspace.pixels import fit_batch
 
 if TYPE_CHECKING:
+    from nnvis_dash.workspace.datasets import Dataset
     from nnvis_dash.workspace.store import Workspace
 
 Value = TypeVar("Value")
@@ -253,8 +254,16 @@ class Classifier:
         bad = ~np.isfinite(values).all(axis=1)
         if not bad.any():
             return
-        import tensorflow as tf
+        layer = self.first_not_finite(images[bad][:1])
+        where = f"the layer {layer!r}" if layer else "its output"
+        raise ModelError(
+            f"The classifier {self.card.name!r} gives NaN or infinity for {int(bad.sum())} of {len(images)} images, "
+            f"first in {where}",
+            "Check that layer's weights, and that the preprocessing is the one that it was trained with.",
+        )
 
+    def first_not_finite(self, images: Images) -> str:
+        """Return the first layer that gives NaN or infinity for prepared images (N, h, w, c); empty where none does."""
         found: list[str] = []
 
         def visit(name: str, tensor: Tensor) -> Tensor:
@@ -262,13 +271,8 @@ class Classifier:
                 found.append(name)
             return tensor
 
-        self.scores(tf.convert_to_tensor(images[bad][:1]), visit)
-        where = f"the layer {found[0]!r}" if found else "its output"
-        raise ModelError(
-            f"The classifier {self.card.name!r} gives NaN or infinity for {int(bad.sum())} of {len(images)} images, "
-            f"first in {where}",
-            "Check that layer's weights, and that the preprocessing is the one that it was trained with.",
-        )
+        self.scores(_tensor(images), visit)
+        return found[0] if found else ""
 
     def _four_axes(self, images: Images) -> Images:
         """Return images as (N, H, W, C); ParameterError for a shape that can't be that."""
@@ -311,6 +315,7 @@ def load_classifier(
     head: str | int | None = None,
     input_size: tuple[int, int] | None = None,
     output: OutputKind | None = None,
+    data: Dataset | str | Path | None = None,
 ) -> Classifier:
     """Load a classifier from a `.keras` or `.h5` file, which is checked in a child process before Keras sees it.
 
@@ -320,13 +325,17 @@ def load_classifier(
         Also a SavedModel's folder, or a zip of it, where `Settings.allow_saved_models` is on.
     preprocessing : str or Preprocessing, optional
         ``"auto"``: ``raw`` where the model itself begins with Rescaling or Normalization, the scheme of a known
-        keras.applications model, ``unit`` (0..1) otherwise; the card's notes say which and why. None is ``"raw"``.
+        keras.applications model, else what the first batch normalisation speaks for, ``unit`` (0..1) otherwise; with
+        `data` what the doctor proposes. The card's notes say which and why. None is ``"raw"``.
     class_names : sequence of str, optional
     name : str, optional
         The file's name without its ending by default.
     resize : {"squash", "crop"}
     architecture, head, input_size, output
         As `intake.add_model` takes them.
+    data : Dataset or path, optional
+        Images that the classifier is meant for, with labels or without: the doctor tries every usual preprocessing
+        where that is ``"auto"``, and notes what doesn't fit.
 
     Raises
     ------
@@ -338,17 +347,24 @@ def load_classifier(
     import tempfile
 
     from nnvis_dash.analysis import saved_model
+    from nnvis_dash.analysis.heads import NOTE, choose_head, content_of
+    from nnvis_dash.analysis.health import check_weights
+    from nnvis_dash.analysis.inspection import fitted_to, with_better_guess
     from nnvis_dash.analysis.intake import checked_copy, frozen_copy
     from nnvis_dash.analysis.loading import load_clean
+    from nnvis_dash.workspace.datasets import load_dataset
 
     path = Path(path)
     with tempfile.TemporaryDirectory(prefix="nnvis-") as folder:
         frozen = frozen_copy(path, folder, head=head, input_size=input_size)
+        chosen = ""
         if frozen:
             model, content = OpaqueGraph.open(Path(folder) / frozen["frozen"]), frozen["content"]
         else:
             checked = checked_copy(path, folder, architecture=architecture)
-            model, content = load_clean(checked), checked.content
+            model, chosen = choose_head(load_clean(checked), head)
+            check_weights(model)
+            content = content_of(checked.content, chosen)
     card = describe(
         model,
         name=name or path.stem,
@@ -359,9 +375,13 @@ def load_classifier(
         input_size=input_size,
         source=path.name,
         content=content,
-        notes=saved_model.notes(frozen) if frozen else None,
+        notes=saved_model.notes(frozen) if frozen else {NOTE: chosen} if chosen else None,
     )
-    return Classifier(model, card)
+    clf = with_better_guess(Classifier(model, card))
+    if data is None:
+        return clf
+    images = load_dataset(data) if isinstance(data, (str, Path)) else data
+    return fitted_to(clf, images, automatic=preprocessing == "auto")
 
 
 def open_classifier(workspace: Workspace, ref: str) -> Classifier:

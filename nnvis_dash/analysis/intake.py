@@ -2,6 +2,7 @@
 
 Invariant: this process never opens a model file with Keras or HDF5; a child process does (`quarantine`), and what the
 workspace stores is a file that Keras wrote there from the clean copy, or a finished graph (`saved_model`).
+With a dataset that file is then run here, as every analysis does later.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from nnvis_dash.settings import Settings
 from nnvis_dash.types import ModelCard, OutputKind, Preprocessing, Resize
 
 if TYPE_CHECKING:
+    from nnvis_dash.workspace.datasets import Dataset
     from nnvis_dash.workspace.store import Workspace
 
 PREFIX = "keras:"
@@ -59,6 +61,7 @@ def add_model(
     head: str | int | None = None,
     input_size: tuple[int, int] | None = None,
     output: OutputKind | None = None,
+    dataset: Dataset | None = None,
     notes: dict[str, str] | None = None,
     on_progress: Callable[[str], None] | None = None,
     on_wait: Callable[[], None] | None = None,
@@ -76,7 +79,7 @@ def add_model(
     name : str, optional
         The file's name without its ending, or NAME, by default.
     preprocessing : str or Preprocessing
-        A name, a record, or ``"auto"``; see `card.describe`.
+        A name, a record, or ``"auto"``; see `card.describe`. With a dataset ``"auto"`` is what the doctor proposes.
     class_names : sequence of str, optional
         One for each class; taken from the dataset where there are none.
     resize : {"squash", "crop"}
@@ -89,6 +92,8 @@ def add_model(
         For a model that takes images of any size; 224 × 224 by default.
     output : {"softmax", "logits", "sigmoid"}, optional
         What the model puts out; read from its last activation by default.
+    dataset : Dataset, optional
+        Images that the model is meant for; what doesn't fit them is noted in the card.
     notes : dict, optional
         Lines for the card.
     on_progress : callable, optional
@@ -154,7 +159,20 @@ def add_model(
         request["folder"] = str(folder)
         online = task == "application"
         result = quarantine.run(task, request, folder, limits, online=online, on_phase=announce, on_wait=on_wait)
-        return workspace.store_model(folder / result["file"], ModelCard.from_json(result["card"]))
+        stored, card = folder / result["file"], ModelCard.from_json(result["card"])
+        if dataset is not None:
+            if on_progress is not None:
+                on_progress(f"Trying {title} on {dataset.card.name}")
+            card = _fitted(stored, card, dataset, automatic=preprocessing == "auto")
+        return workspace.store_model(stored, card)
+
+
+def _fitted(stored: Path, card: ModelCard, dataset: Dataset, *, automatic: bool) -> ModelCard:
+    """Return the card with what the doctor finds; runs the file that is going to be stored, in this process."""
+    from nnvis_dash.analysis.classifier import Classifier, read_model
+    from nnvis_dash.analysis.inspection import fitted_to
+
+    return fitted_to(Classifier(read_model(stored), card), dataset, automatic=automatic).card
 
 
 def checked_copy(

@@ -97,8 +97,13 @@ def _is_allowed_saved_model(request: Mapping[str, Any]) -> bool:
 
 def _describe_and_save(model: Any, request: Mapping[str, Any], content: str | None) -> dict[str, Any]:
     from nnvis_dash.analysis.card import describe
+    from nnvis_dash.analysis.heads import NOTE, choose_head, content_of
+    from nnvis_dash.analysis.health import check_weights
+    from nnvis_dash.analysis.inspection import inspected
 
     given = request["preprocessing"]
+    model, head = choose_head(model, request.get("head"))
+    check_weights(model)
     card = describe(
         model,
         name=request["name"],
@@ -108,10 +113,11 @@ def _describe_and_save(model: Any, request: Mapping[str, Any], content: str | No
         output=request["output"],
         input_size=request["input_size"] and tuple(request["input_size"]),
         source=request["source"],
-        content=content,
-        notes=request["notes"],
+        content=content and content_of(content, head),
+        notes={**request["notes"], NOTE: head} if head else request["notes"],
     )
     _check_sizes(card)
+    card = inspected(model, card)
     model.save(Path(request["folder"]) / STORED, include_optimizer=False)
     return {"card": card.to_json(), "file": STORED}
 

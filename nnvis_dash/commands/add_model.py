@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import Any, get_args
 
 from nnvis_dash.analysis.intake import add_model
-from nnvis_dash.commands.terminal import Progress, add_workspace_options, open_workspace, print_json
+from nnvis_dash.commands.terminal import Progress, add_workspace_options, open_images, open_workspace, print_json
+from nnvis_dash.errors import ParameterError
 from nnvis_dash.settings import Settings
-from nnvis_dash.types import PREPROCESSINGS, ModelCard
+from nnvis_dash.types import PREPROCESSINGS, ModelCard, OutputKind
 from nnvis_dash.workspace.labels import read_class_names
 
 _DESCRIPTION = """\
@@ -50,6 +51,23 @@ def add_parser(subparsers: Any) -> None:
         help="how images of another size are fitted: squash ignores the aspect ratio, crop takes the centre "
         "(default: %(default)s)",
     )
+    parser.add_argument(
+        "--dataset",
+        metavar="DATASET",
+        help="what the model is for: a dataset's name or fingerprint, or the path of images; the preprocessing is "
+        "found by trying (see doctor)",
+    )
+    parser.add_argument("--head", metavar="NAME", help="which output of a model with several, by name or number")
+    parser.add_argument(
+        "--input-size",
+        metavar="SIZE",
+        help="for a model that takes images of any size: 160, or HEIGHTxWIDTH such as 160x192 (default: 224)",
+    )
+    parser.add_argument(
+        "--output",
+        choices=get_args(OutputKind),
+        help="what the model puts out (default: read from its last activation)",
+    )
     add_workspace_options(parser)
 
 
@@ -71,6 +89,10 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             preprocessing=args.preprocessing,
             class_names=names,
             resize=args.resize,
+            dataset=None if args.dataset is None else open_images(workspace, args.dataset),
+            head=args.head,
+            input_size=None if args.input_size is None else _input_size(args.input_size),
+            output=args.output,
             on_progress=progress.say,
         )
     if args.json:
@@ -78,6 +100,14 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     else:
         print(_said(card, new))
     return 0
+
+
+def _input_size(text: str) -> tuple[int, int]:
+    """Read 160 or 160x192."""
+    sides = text.lower().replace("×", "x").split("x")
+    if len(sides) not in (1, 2) or not all(side.strip().isdecimal() and int(side) > 0 for side in sides):
+        raise ParameterError(f"The input size is {text!r}", "Give one number (160), or height x width (160x192).")
+    return int(sides[0]), int(sides[-1])
 
 
 def _said(card: ModelCard, new: bool) -> str:

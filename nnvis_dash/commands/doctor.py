@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nnvis_dash.analysis.doctor import Diagnosis, doctor
-from nnvis_dash.commands.terminal import Progress, add_workspace_options, open_workspace, print_json
+from nnvis_dash.commands.terminal import Progress, add_workspace_options, open_images, open_workspace, print_json
 from nnvis_dash.errors import NotFound, ParameterError
 from nnvis_dash.settings import Settings
-from nnvis_dash.workspace.datasets import Dataset, load_dataset
 from nnvis_dash.workspace.labels import read_class_names
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     """
     workspace = open_workspace(args, settings)
     names = read_class_names(args.class_names) or None
-    data = _dataset(workspace, args.dataset, args.labels)
+    data = open_images(workspace, args.dataset, args.labels)
     clf, stored = _classifier(workspace, args.model, names)
     if (args.apply or args.apply_class_order) and not stored:
         raise ParameterError(
@@ -91,22 +90,12 @@ def _classifier(workspace: Workspace, ref: str, names: tuple[str, ...] | None) -
     return (clf if names is None else clf.with_preprocessing(clf.card.preprocessing, class_names=names)), True
 
 
-def _dataset(workspace: Workspace, ref: str, labels: str | None) -> Dataset:
-    try:
-        return workspace.dataset(ref)
-    except NotFound:
-        path = Path(ref).expanduser()
-        if not path.exists():
-            raise
-        return load_dataset(path, labels=None if labels is None else Path(labels))
-
-
 def _apply(workspace: Workspace, clf: Classifier, found: Diagnosis, preprocessing: bool, order: bool) -> list[str]:
     """Keep what was asked for in the classifier's card; return in words what that was."""
     from nnvis_dash.analysis.card import with_preprocessing
 
     card, applied = clf.card, []
-    if preprocessing and found.proposed is not None:
+    if preprocessing:
         best = found.proposed
         if found.changes:
             applied.append(best.name)

@@ -9,10 +9,13 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from nnvis_dash.errors import NotFound
 from nnvis_dash.settings import Settings
+from nnvis_dash.workspace.datasets import Dataset, load_dataset
 from nnvis_dash.workspace.store import Workspace
 
 _REDRAW_SECONDS = 0.1
@@ -31,6 +34,23 @@ def open_workspace(args: argparse.Namespace, settings: Settings) -> Workspace:
     if args.workspace is not None:
         settings = replace(settings, workspace=args.workspace)
     return Workspace(settings.workspace_path, max_pixels=settings.max_pixels)
+
+
+def open_images(workspace: Workspace, ref: str, labels: str | None = None) -> Dataset:
+    """Open a dataset of the workspace by name or fingerprint, or load one from a path.
+
+    Raises
+    ------
+    NotFound
+        Neither is there; names the datasets.
+    """
+    try:
+        return workspace.dataset(ref)
+    except NotFound:
+        path = Path(ref).expanduser()
+        if not path.exists():
+            raise
+        return load_dataset(path, labels=None if labels is None else Path(labels))
 
 
 def print_json(record: Any) -> None:

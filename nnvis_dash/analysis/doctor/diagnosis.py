@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 from nnvis_dash.types import Preprocessing, Resize
 
-Criterion: TypeAlias = Literal["accuracy", "statistics", "entropy", "none"]
+Criterion: TypeAlias = Literal["accuracy", "statistics", "entropy"]
 _CERTAIN, _LIKELY = 0.95, 0.8
 
 
@@ -111,12 +111,12 @@ class Diagnosis:
         Fingerprints and names.
     n_samples, n_labelled, n_classes, seed : int
         Images looked at, those of them whose label stands for an output, outputs, seed of the sample.
-    criterion : {"accuracy", "statistics", "entropy", "none"}
+    criterion : {"accuracy", "statistics", "entropy"}
         What the proposal rests on.
     candidates : tuple of Trial
         The best first.
-    proposal : int or None
-        Position of the proposal among the candidates; None where nothing can be said.
+    proposal : int
+        Position of the proposal among the candidates; the card's own where nothing speaks for another.
     current : int
         Position of what the classifier's card has.
     sure : float
@@ -140,7 +140,7 @@ class Diagnosis:
     seed: int
     criterion: Criterion
     candidates: tuple[Trial, ...]
-    proposal: int | None
+    proposal: int
     current: int
     sure: float
     reason: str
@@ -149,14 +149,14 @@ class Diagnosis:
     notes: tuple[str, ...] = ()
 
     @property
-    def proposed(self) -> Trial | None:
+    def proposed(self) -> Trial:
         """The candidate that is proposed."""
-        return None if self.proposal is None else self.candidates[self.proposal]
+        return self.candidates[self.proposal]
 
     @property
     def changes(self) -> bool:
         """Whether the proposal isn't what the classifier has."""
-        return self.proposal is not None and self.proposal != self.current
+        return self.proposal != self.current
 
     @property
     def words(self) -> str:
@@ -185,8 +185,6 @@ class Diagnosis:
     def line(self) -> str:
         """Return the finding in one line, for a card's notes."""
         best = self.proposed
-        if best is None:
-            return f"doctor: nothing proposed; {self.reason}"
         measured = f"accuracy {_share(best.accuracy, best.accuracy_low, best.accuracy_high)} on {best.n:,} images"
         if best.accuracy is None:
             measured = f"by {self.criterion}, without labels, on {best.n:,} images"

@@ -10,7 +10,7 @@ import numpy as np
 from nnvis_dash.analysis.doctor.diagnosis import ClassOrder
 from nnvis_dash.analysis.doctor.plan import Plan
 from nnvis_dash.analysis.doctor.statistics import wilson
-from nnvis_dash.analysis.doctor.trials import NOT_FINITE, Rows, bad_layer
+from nnvis_dash.analysis.doctor.trials import NOT_FINITE, Rows
 
 if TYPE_CHECKING:
     from nnvis_dash.analysis.classifier import Classifier
@@ -36,7 +36,7 @@ def found_problems(
     if len(bad):
         tried = clf.with_preprocessing(candidate.preprocessing, candidate.resize)
         image = data.batch(ids[bad[:1]], clf.card.input_shape, candidate.resize)
-        layer = bad_layer(tried, image)
+        layer = tried.first_not_finite(image)
         where = f", first in the layer {layer!r}" if layer else ""
         found.append(f"It gives NaN or infinity for {len(bad):,} of {len(ids):,} images{where}.")
     fine = predicted[predicted >= 0]

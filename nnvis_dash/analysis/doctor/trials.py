@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 NOT_TRIED, NOT_FINITE = -1, -2  # in the place of a prediction
 _LEAST = 1e-6  # probability whose logarithm stands for that of anything smaller
+_PIECE = 16  # images of a pass that only looks at the first layers
 _NEAR = 2  # layers with units that may lie before a batch normalisation that is to tell the scale of the input
 
 Rows = dict[str, npt.NDArray[Any]]
@@ -90,6 +91,24 @@ def try_candidates(
     return rows
 
 
+def try_images(clf: Classifier, images: npt.NDArray[np.uint8], candidates: Sequence[Candidate]) -> Rows:
+    """Run a classifier on prepared images (n, h, w, c) under the candidates; rows as `try_candidates` gives them.
+
+    Only what the first batch normalisation gets is computed; there are no predictions but zeros.
+    """
+    function, _ = clf.compiled(("noise",), lambda: _build(clf, only_moments=True))
+    none = np.full(len(images), -1, np.int32)
+    columns = []
+    for candidate in candidates:
+        parts = [
+            function(images[start : start + _PIECE], none[start : start + _PIECE], candidate)
+            for start in range(0, len(images), _PIECE)
+        ]
+        columns.append(joined(parts))
+    rows = {name: np.stack([column[name] for column in columns], axis=1) for name in columns[0]}
+    return {**rows, "predicted": np.where(np.isfinite(rows["mean"]).all(axis=2), 0, NOT_FINITE)}
+
+
 def first_normalisation(graph: Graph) -> Step | None:
     """Return the first batch normalisation, if it is near the input and remembers what it saw in training."""
     n_before = 0
@@ -109,7 +128,7 @@ def moments(step: Step) -> tuple[Floats, Floats]:
     return step.operation.moving_mean.numpy(), step.operation.moving_variance.numpy()
 
 
-def _build(clf: Classifier) -> tuple[Callable[[Any, Ints, Candidate], Rows], int]:
+def _build(clf: Classifier, only_moments: bool = False) -> tuple[Callable[[Any, Ints, Candidate], Rows], int]:
     """Trace raw images and the numbers of a preprocessing -> one row for each image."""
     import tensorflow as tf
 
@@ -117,7 +136,7 @@ def _build(clf: Classifier) -> tuple[Callable[[Any, Ints, Candidate], Rows], int
     from nnvis_dash.analysis.lean import lean
 
     channels = clf.card.input_shape[2]
-    graph = lean(clf.graph)
+    graph = lean(clf.graph) if clf.graph.steps else clf.graph  # a graph without layers stays as it is
     step = first_normalisation(clf.graph)
     before = "" if step is None else getattr(clf.graph.before(step), "name", "")  # "": the model's input
     centre, variance = (np.zeros(0, np.float32),) * 2 if step is None else moments(step)
@@ -145,6 +164,8 @@ def _build(clf: Classifier) -> tuple[Callable[[Any, Ints, Candidate], Rows], int
             z = (tf.cast(seen[before], tf.float32) - centre) / spread
             axes = tuple(range(1, len(z.shape) - 1))
             first, second = tf.reduce_mean(z, axis=axes), tf.reduce_mean(z * z, axis=axes)
+        if only_moments:  # what nothing depends on is left out of the graph
+            return {"mean": first, "square": second}
         return {
             "predicted": predicted,
             "confidence": tf.reduce_max(safe, axis=1),
@@ -183,18 +204,3 @@ def _build(clf: Classifier) -> tuple[Callable[[Any, Ints, Candidate], Rows], int
 def joined(parts: Sequence[Rows]) -> Rows:
     """Put rows one under the other."""
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-
-def bad_layer(clf: Classifier, image: npt.NDArray[np.uint8]) -> str:
-    """Return the first layer that gives NaN or infinity for an image (1, h, w, c); empty where none does."""
-    import tensorflow as tf
-
-    found: list[str] = []
-
-    def visit(name: str, tensor: Tensor) -> Tensor:
-        if not found and tensor.dtype.is_floating and not np.isfinite(tensor.numpy()).all():
-            found.append(name)
-        return tensor
-
-    clf.scores(tf.constant(image), visit)
-    return found[0] if found else ""

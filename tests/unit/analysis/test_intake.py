@@ -134,7 +134,7 @@ def test_an_application_becomes_a_card_with_imagenet_names(tmp_path: Path, monke
     monkeypatch.setattr(keras.utils, "get_file", lambda *args, **kwargs: str(index))
     request = {
         "application": "VGG16", "name": "VGG16", "source": "keras:VGG16", "preprocessing": "auto", "class_names": None,
-        "resize": "crop", "notes": {}, "folder": str(tmp_path),
+        "resize": "crop", "notes": {}, "folder": str(tmp_path), "head": None, "input_size": None, "output": None,
     }  # fmt: skip
     card = ModelCard.from_json(quarantined.add_application(request, lambda phase: None)["card"])
     assert card.class_names == ("tench", "goldfish")

@@ -180,15 +180,21 @@ def test_add_model_passes_everything_on(run: Run, tmp_path: Path, monkeypatch: p
 
     monkeypatch.setattr("nnvis_dash.commands.add_model.add_model", add_model)
     status, out, err = run(
-        "add-model", "net.keras", "--name", "n", "--preprocessing", "caffe", "--class-names", "a,b", "--resize", "crop"
-    )
+        "add-model", "net.keras", "--name", "n", "--preprocessing", "caffe", "--class-names", "a,b", "--resize", "crop",
+        "--head", "classes", "--input-size", "160x192", "--output", "logits",
+    )  # fmt: skip
     assert (status, err) == (0, "")
     assert out.startswith("Added the model net (abababab): input 28 × 28 × 1, 10 classes (softmax), preprocessing unit")
     seen.pop("on_progress")
     assert seen == {
         "source": "net.keras", "workspace": tmp_path / "workspace", "name": "n", "preprocessing": "caffe",
-        "class_names": ("a", "b"), "resize": "crop",
+        "class_names": ("a", "b"), "resize": "crop", "head": "classes", "input_size": (160, 192), "output": "logits",
+        "dataset": None,
     }  # fmt: skip
+    assert run("add-model", "net.keras", "--input-size", "96")[0] == 0 and seen["input_size"] == (96, 96)
+    for wrong in ("0", "a", "1x2x3", "-5"):
+        status, _, err = run("add-model", "net.keras", f"--input-size={wrong}")
+        assert status == 1 and repr(wrong) in err and "160x192" in err
     assert json.loads(run("add-model", "net.keras", "--json")[1])["model"]["n_classes"] == 10
     assert seen["class_names"] is None and seen["preprocessing"] == "auto" and seen["resize"] == "squash"
 
