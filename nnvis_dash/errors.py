@@ -12,11 +12,15 @@
 
 A message says *what* is wrong, *the value* that was given, and *the mend*, in one or two sentences that can be read in
 the page and on a terminal. `str(error)` is that message, never a path of the server and never a traceback.
+
+Invariant: a message is one line of printable characters of bounded length, whatever names it repeats.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+
+_LONGEST = 2_000
 
 
 class NNVisError(Exception):
@@ -31,9 +35,9 @@ class NNVisError(Exception):
     """
 
     def __init__(self, what: str, mend: str = "") -> None:
-        super().__init__(what, mend)
-        self.what = what
-        self.mend = mend
+        self.what = _printable(what)
+        self.mend = _printable(mend)
+        super().__init__(self.what, self.mend)
 
     def __str__(self) -> str:
         what = self.what.rstrip()
@@ -81,3 +85,9 @@ class EngineError(NNVisError):
 
 class Cancelled(EngineError):
     """A person cancelled the job."""
+
+
+def _printable(text: str) -> str:
+    """Return text as it can be shown anywhere: spaces for white space, question marks for what can't be printed."""
+    text = "".join(character if character.isprintable() else " " if character.isspace() else "?" for character in text)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

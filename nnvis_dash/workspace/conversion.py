@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnvis_dash.errors import DatasetError
+from nnvis_dash.workspace.pixels import MAX_PIXELS
 
 Blocks = Callable[[], Iterator[npt.NDArray[Any]]]
 
@@ -18,7 +19,7 @@ _RANGE_MEND = "Save pixels as uint8 from 0 to 255, or floats from 0 to 1 or 0 to
 
 
 def to_uint8(
-    blocks: Blocks, shape: tuple[int, ...], dtype: np.dtype[Any], name: str
+    blocks: Blocks, shape: tuple[int, ...], dtype: np.dtype[Any], name: str, max_pixels: int = MAX_PIXELS
 ) -> tuple[Blocks, tuple[int, int, int], dict[str, str]]:
     """Plan the conversion of an array of images; values are looked through once where the type isn't uint8.
 
@@ -32,6 +33,8 @@ def to_uint8(
         uint8; floats in 0..1 or 0..255; other integers in 0..255; bool.
     name : str
         The source's own name, for messages.
+    max_pixels : int
+        Largest height × width; a row of the array is held in memory.
 
     Returns
     -------
@@ -44,9 +47,15 @@ def to_uint8(
     Raises
     ------
     DatasetError
-        Another shape, or values outside those ranges.
+        Another shape, values outside those ranges, or images too large.
     """
     arrange, image_shape, layout = _layout(shape, name)
+    height, width, _ = image_shape
+    if height * width > max_pixels:
+        raise DatasetError(
+            f"The images of {name!r} have {height} × {width} pixels; at most {max_pixels:,} are read",
+            "Make them smaller, or raise the setting NNVIS_MAX_PIXELS.",
+        )
     scale, values = _values(blocks, dtype, name)
     notes = {key: note for key, note in (("layout", layout), ("values", values)) if note}
 

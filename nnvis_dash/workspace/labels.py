@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -27,6 +28,7 @@ NamesGiven: TypeAlias = str | Path | Iterable[str] | None
 MAX_CLASSES = 100_000
 MAX_TEXT_BYTES = 512 * 2**20
 _LONGEST_NAME = 1_000
+_NUMBER = re.compile(r"([+-]?[0-9]{1,18})?")  # what `int` takes besides, "1_0", is rather a name
 _HEADERS = ("label", "labels", "class", "class_name", "category", "target", "y")
 
 
@@ -60,14 +62,16 @@ def read_class_names(given: NamesGiven) -> tuple[str, ...]:
     if isinstance(given, (str, Path)):
         path = Path(given)
         text = str(given)
-        if "\n" not in text and "\x00" not in text and len(text) < 4096 and path.is_file():
+        if _is_file(path):
             return distinct(_names_in_file(path))
         if (
             isinstance(given, Path)
             or path.suffix.lower() in (".txt", ".csv", ".json")
             or ("/" in text and "," not in text)
         ):
-            raise NotFound(f"There is no file {path.name!r} with class names", "Give a file or names with commas.")
+            raise NotFound(
+                f"There is no file {path.name[:200]!r} with class names", "Give a file or names with commas."
+            )
         return distinct(name.strip() for name in text.split(","))
     return distinct(str(name) for name in given)
 
@@ -98,6 +102,14 @@ def distinct(names: Iterable[str]) -> tuple[str, ...]:
         seen.add(unique)
         result.append(unique)
     return tuple(result)
+
+
+def _is_file(path: Path) -> bool:
+    """Say whether a text is a file's path; it may be far too long for one, or hold a zero byte."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def _names_in_file(path: Path) -> list[str]:
@@ -182,8 +194,8 @@ def read_labels(given: LabelsGiven, file_names: Sequence[str] | None = None) -> 
         except ValueError:
             raise DatasetError("The labels are lists of different lengths", "Give one label for each image.") from None
     path = Path(given)
-    if not path.is_file():
-        raise NotFound(f"There is no file {path.name!r} with labels", "Give a .npy, .csv or .txt file.")
+    if not _is_file(path):
+        raise NotFound(f"There is no file {path.name[:200]!r} with labels", "Give a .npy, .csv or .txt file.")
     suffix = path.suffix.lower()
     if suffix == ".npy":
         return read_npy(path)
@@ -254,10 +266,15 @@ def _by_base_name(file_names: Sequence[str]) -> dict[str, int]:
 def _numbers_or_text(labels: list[str]) -> npt.NDArray[Any]:
     """Return the labels as integers where all are (an empty one as -1), else as text."""
     labels = [label.strip() for label in labels]
-    try:
+    longest = max(labels, key=len, default="")
+    if len(longest) > _LONGEST_NAME:  # an array of text gives every entry the room of the longest
+        raise DatasetError(
+            f"The label {longest[:40] + '...'!r} has {len(longest):,} characters",
+            "Check that the file is the right one.",
+        )
+    if all(_NUMBER.fullmatch(label) for label in labels):
         return np.array([int(label) if label else -1 for label in labels], dtype=np.int64)
-    except (ValueError, OverflowError):
-        return np.array(labels)
+    return np.array(labels)
 
 
 def resolve(
@@ -318,31 +335,40 @@ def _from_one_hot(labels: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def _from_texts(texts: list[str], class_names: tuple[str, ...]) -> tuple[Ints | None, tuple[str, ...]]:
-    names = class_names or tuple(sorted({text for text in texts if text}))
+    names = class_names or distinct(sorted({text for text in texts if text}))
     numbers = {name: number for number, name in enumerate(names)}
     unknown = next((text for text in texts if text and text not in numbers), None)
     if unknown is not None:
-        shown = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
-        raise DatasetError(f"The label {unknown!r} is not a class", f"The class names given are: {shown}.")
+        shown = ", ".join(name[:40] for name in names[:12]) + (f" and {len(names) - 12} more" if names[12:] else "")
+        raise DatasetError(f"The label {unknown[:80]!r} is not a class", f"The class names given are: {shown}.")
     return _known(np.array([numbers.get(text, -1) for text in texts], dtype=np.int32)), names
 
 
 def _from_numbers(labels: npt.NDArray[Any], class_names: tuple[str, ...]) -> tuple[Ints | None, tuple[str, ...]]:
-    if labels.dtype.kind not in "biuf" or (labels.dtype.kind == "f" and not bool((labels == np.rint(labels)).all())):
+    whole = labels.dtype.kind in "biu" or (
+        labels.dtype.kind == "f" and bool((np.isfinite(labels) & (labels == np.rint(labels))).all())
+    )
+    if not whole:
         raise DatasetError("The labels are not whole numbers", "Give class numbers from 0, or class names.")
     if not labels.size:
         return None, class_names
     low, high = int(labels.min()), int(labels.max())
     if low < -1:
-        raise DatasetError(f"The label {low} is not a class", "Give class numbers from 0; -1 stands for no label.")
+        raise DatasetError(
+            f"The label {_number(low)} is not a class", "Give class numbers from 0; -1 stands for no label."
+        )
     if class_names and high >= len(class_names):
         raise DatasetError(
-            f"The label {high} is not a class: there are {len(class_names)} class names",
+            f"The label {_number(high)} is not a class: there are {len(class_names)} class names",
             f"Give labels from 0 to {len(class_names) - 1}, or name every class.",
         )
     if high >= MAX_CLASSES:
-        raise DatasetError(f"The label {high:,} is too large to be a class", "Give class numbers from 0.")
+        raise DatasetError(f"The label {_number(high)} is too large to be a class", "Give class numbers from 0.")
     return _known(labels.astype(np.int32)), class_names or tuple(str(number) for number in range(high + 1))
+
+
+def _number(value: int) -> str:
+    return f"{value:,}" if abs(value) < 10**12 else f"{value:.3g}"
 
 
 def _known(labels: Ints) -> Ints | None:

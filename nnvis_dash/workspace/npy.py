@@ -6,6 +6,7 @@ parsed and held against what the file really has before a single value is read.
 
 from __future__ import annotations
 
+import io
 import lzma
 import math
 import tokenize
@@ -26,10 +27,24 @@ Opener: TypeAlias = Callable[[], AbstractContextManager[IO[bytes]]]  # opens a f
 
 BLOCK_BYTES = 4 * 2**20  # of pixels held at a time
 MAX_BYTES = 64 * 2**30  # of one array
+MAX_RATIO = 200  # arrays of more than `FREE_BYTES` that expand by more are bombs
+FREE_BYTES = 2**30
 _MAX_READ_WHOLE = 2 * 2**30  # labels, and Fortran order inside an archive
+_MAX_HEADER_BYTES = 10_000
+_MAX_LENGTH = 2**48  # of one axis
+_LAST_CHARACTER = 0x10FFFF
 
 # What files, gzip streams and zip members raise on damaged content.
-_DAMAGED = (OSError, EOFError, ValueError, NotImplementedError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
+DAMAGED = (
+    OSError,
+    EOFError,
+    ValueError,
+    NotImplementedError,
+    MemoryError,  # a dictionary for LZMA of a size that the file chooses
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+)
 
 
 @dataclass(frozen=True)
@@ -66,24 +81,34 @@ def read_header(stream: IO[bytes], name: str, size: int) -> NpyHeader:
     try:
         version = np.lib.format.read_magic(stream)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, fortran, dtype = read(stream, max_header_size=10_000)
-    except (*_DAMAGED, SyntaxError, TypeError, LookupError, MemoryError, RecursionError, tokenize.TokenError):
+        header = _header_bytes(stream, 2 if version == (1, 0) else 4, name)
+        shape, fortran, dtype = read(io.BytesIO(header), max_header_size=_MAX_HEADER_BYTES)
+    except (*DAMAGED, DatasetError, SyntaxError, TypeError, LookupError, RecursionError, tokenize.TokenError):
         raise DatasetError(f"The file {name!r} is not a NumPy array, or is damaged", "Save it with np.save.") from None
     if dtype.hasobject:
         raise DatasetError(
             f"The array {name!r} holds Python objects, which could run code", "Save it as numbers (uint8)."
         )
-    if dtype.kind not in "biufSU":
-        raise DatasetError(f"The array {name!r} has the type {dtype}", "Save it as numbers (uint8).")
-    if any(length < 0 for length in shape):
-        raise DatasetError(f"The array {name!r} has the shape {shape}", "Save it with np.save.")
-    header = NpyHeader(shape, dtype, fortran, stream.tell())
-    if header.n_bytes > min(size - header.offset, MAX_BYTES):
+    if dtype.kind not in "biufSU" or dtype.itemsize == 0:
+        raise DatasetError(f"The array {name!r} has the type {str(dtype)[:60]}", "Save it as numbers (uint8).")
+    if len(shape) > 8 or any(isinstance(length, bool) or not 0 <= length <= _MAX_LENGTH for length in shape):
+        raise DatasetError(f"The array {name!r} has the shape {str(shape)[:60]}", "Save it with np.save.")
+    found = NpyHeader(shape, dtype, fortran, 8 + len(header))
+    if found.n_bytes > min(size - found.offset, MAX_BYTES):
         raise DatasetError(
-            f"The header of {name!r} promises {header.n_bytes:,} bytes, the file has {max(size - header.offset, 0):,}",
+            f"The header of {name!r} promises {found.n_bytes:,} bytes, the file has {max(size - found.offset, 0):,}",
             "The file is incomplete or damaged; save or copy it again.",
         )
-    return header
+    return found
+
+
+def _header_bytes(stream: IO[bytes], width: int, name: str) -> bytes:
+    """Read a header with its length before it, which may be any number of 2 or 4 bytes."""
+    length = bytes(read_exactly(stream, width, name))
+    n_bytes = int.from_bytes(length, "little")
+    if n_bytes > _MAX_HEADER_BYTES:
+        raise damaged(name)
+    return length + bytes(read_exactly(stream, n_bytes, name))
 
 
 def blocks(open_stream: Opener, header: NpyHeader, name: str) -> Iterator[npt.NDArray[Any]]:
@@ -138,7 +163,7 @@ def read_exactly(stream: IO[bytes], n_bytes: int, name: str) -> bytearray:
     while len(data) < n_bytes:
         try:
             piece = stream.read(min(n_bytes - len(data), BLOCK_BYTES))
-        except _DAMAGED:
+        except DAMAGED:
             raise damaged(name) from None
         if not piece:
             raise damaged(name)
@@ -171,4 +196,6 @@ def read_whole(open_stream: Opener, header: NpyHeader, name: str) -> npt.NDArray
     with open_stream() as stream:
         read_exactly(stream, header.offset, name)
         values = np.frombuffer(read_exactly(stream, header.n_bytes, name), header.dtype)
+    if header.dtype.kind == "U" and int(values.view(f"{header.dtype.byteorder}u4").max(initial=0)) > _LAST_CHARACTER:
+        raise damaged(name)
     return values.reshape(header.shape, order="F" if header.fortran else "C")

@@ -26,10 +26,12 @@ Pixels = npt.NDArray[np.uint8]
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".dib", ".gif", ".tif", ".tiff"})
 MAX_PIXELS = 50_000_000
+MAX_SCANS = 200  # of a progressive JPEG, which needs about ten: each costs a pass over all pixels, in a few bytes
 
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # our own limit stands before it
 
 _FORMATS_MEND = "Use PNG, JPEG, WebP, BMP, GIF or TIFF."
+_SCAN = b"\xff\xda"
 _ORIENTATION = 0x0112  # the EXIF tag
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -89,6 +91,11 @@ def decode_noted(data: bytes, max_pixels: int = MAX_PIXELS, name: str = "image")
             width, height = image.size
             if width * height > max_pixels:
                 raise _too_large(name, f"{width} × {height} pixels", max_pixels)
+            if image.format in ("JPEG", "MPO") and data.count(_SCAN) > MAX_SCANS:
+                raise DatasetError(
+                    f"The image {name!r} is a JPEG of {data.count(_SCAN):,} scans; at most {MAX_SCANS} are read",
+                    "Save it again as an ordinary JPEG.",
+                )
             notes = ["first frame of several"] if getattr(image, "is_animated", False) else []
             image.load()
             turn = _TURNS.get(_orientation(image))

@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from nnvis_dash.errors import DatasetError
 from nnvis_dash.types import DatasetCard, Ints
+from nnvis_dash.workspace.archive import short
 from nnvis_dash.workspace.labels import LabelsGiven, NamesGiven, plain_text, read_class_names, read_labels, resolve
 from nnvis_dash.workspace.pixels import Pixels, decode_noted
 from nnvis_dash.workspace.readers import Reading
@@ -228,11 +229,11 @@ class _Decoder:
         assert self._reading.files is not None
         for position, (name, data) in enumerate(self._reading.files()):
             try:
-                pixels, notes = decode_noted(data, self._max_pixels, name)
+                pixels, notes = decode_noted(data, self._max_pixels, short(name))
             except DatasetError:
                 if not self._skip:
                     raise
-                self._unreadable.append(name)
+                self._unreadable.append(short(name))
                 continue
             self._conversions.update(notes)
             self.positions.append(position)

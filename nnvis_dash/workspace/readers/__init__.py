@@ -92,7 +92,9 @@ def read(source: Given, options: ReadOptions | None = None) -> Reading:
         except OSError:
             there = False
         if not there:
-            raise NotFound(f"There is no file or folder {source.name!r}", "Check the path.")
+            raise NotFound(f"There is no file or folder {source.name[:200]!r}", "Check the path.")
+        if not source.is_dir() and not source.is_file():  # a pipe would be waited for
+            raise DatasetError(f"{source.name!r} is neither a file nor a folder", "Give the path of a dataset.")
     for entry in READERS.values():
         reading = entry.function(source, options)
         if reading is not None:
@@ -123,6 +125,8 @@ def array_reading(
     blocks: Blocks,
     shape: tuple[int, ...],
     dtype: np.dtype[Any],
+    max_pixels: int = MAX_PIXELS,
+    *,
     labels: npt.NDArray[Any] | None = None,
     class_names: tuple[str, ...] = (),
     notes: Mapping[str, str] | None = None,
@@ -132,9 +136,9 @@ def array_reading(
     Raises
     ------
     DatasetError
-        A shape or values that aren't images; see `conversion.to_uint8`.
+        A shape or values that aren't images, see `conversion.to_uint8`; or images of more than `max_pixels`.
     """
-    converted, image_shape, conversions = to_uint8(blocks, shape, dtype, source)
+    converted, image_shape, conversions = to_uint8(blocks, shape, dtype, source, max_pixels)
     return Reading(
         source=source,
         n_images=shape[0],

@@ -17,7 +17,7 @@ def read_array(source: Given, options: ReadOptions) -> Reading | None:
     """Images in memory; a list of images of different sizes is kept as PNG files."""
     if isinstance(source, np.ndarray):
         array = source
-        return array_reading("array", lambda: in_blocks(array), array.shape, array.dtype)
+        return array_reading("array", lambda: in_blocks(array), array.shape, array.dtype, options.max_pixels)
     if not isinstance(source, (list, tuple)):
         return None
     images = [np.asarray(image) for image in source]
@@ -25,7 +25,7 @@ def read_array(source: Given, options: ReadOptions) -> Reading | None:
         raise DatasetError("The list of images is empty", "Give one image or more.")
     if len({image.shape for image in images}) == 1 and len({image.dtype for image in images}) == 1:
         stacked = np.stack(images)
-        return array_reading("array", lambda: in_blocks(stacked), stacked.shape, stacked.dtype)
+        return array_reading("array", lambda: in_blocks(stacked), stacked.shape, stacked.dtype, options.max_pixels)
     for position, image in enumerate(images):
         plain = image.ndim == 2 or (image.ndim == 3 and image.shape[2] in (1, 3))
         if not plain or image.dtype != np.uint8 or 0 in image.shape:

@@ -59,7 +59,13 @@ def read_cifar(source: Given, options: ReadOptions) -> Reading | None:
                 yield block[:, n_label_bytes:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
 
     return array_reading(
-        source.name, images, (len(labels), 32, 32, 3), np.dtype(np.uint8), labels=labels, class_names=names, notes=notes
+        source.name,
+        images,
+        (len(labels), 32, 32, 3),
+        np.dtype(np.uint8),
+        labels=labels,
+        class_names=names,
+        notes=notes,
     )
 
 

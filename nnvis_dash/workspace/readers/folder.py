@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from nnvis_dash.errors import DatasetError
-from nnvis_dash.workspace.archive import MAX_IMAGE_BYTES
+from nnvis_dash.workspace.archive import MAX_IMAGE_BYTES, short
 from nnvis_dash.workspace.class_folders import class_folders
 from nnvis_dash.workspace.pixels import SUFFIXES
 from nnvis_dash.workspace.readers import READERS, Given, Reading, ReadOptions
@@ -46,13 +47,17 @@ def read_folder(source: Given, options: ReadOptions) -> Reading | None:
 
 
 def _read(path: Path, shown: str) -> bytes:
+    shown = short(shown)
     try:
-        with path.open("rb") as stream:
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as stream:  # a pipe must not be waited for
+            status = os.fstat(stream.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise DatasetError(f"{shown!r} is not a file", "Remove it from the folder.")
             data = stream.read(MAX_IMAGE_BYTES + 1)
     except OSError as error:
         raise DatasetError(f"The file {shown!r} can't be read: {error.strerror}", "Check its permissions.") from None
     if len(data) > MAX_IMAGE_BYTES:
-        raise DatasetError(f"The file {shown!r} is too large", f"At most {MAX_IMAGE_BYTES:,} bytes are read.")
+        raise DatasetError(f"The file {shown!r} has {status.st_size:,} bytes", f"At most {MAX_IMAGE_BYTES:,} are read.")
     return data
 
 
@@ -69,7 +74,7 @@ def _walk(root: Path) -> tuple[list[str], list[str]]:
             entries = sorted(os.scandir(root / folder), key=lambda entry: entry.name)
         except OSError as error:
             raise DatasetError(
-                f"The folder {folder or root.name!r} can't be read: {error.strerror}", "Check its permissions."
+                f"The folder {short(folder or root.name)!r} can't be read: {error.strerror}", "Check its permissions."
             ) from None
         if (status.st_dev, status.st_ino) in seen:
             continue

@@ -14,11 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from nnvis_dash.errors import DatasetError
-from nnvis_dash.workspace.npy import MAX_BYTES, damaged, read_exactly, rows_per_block
+from nnvis_dash.workspace.npy import DAMAGED, FREE_BYTES, MAX_BYTES, MAX_RATIO, damaged, read_exactly, rows_per_block
 from nnvis_dash.workspace.readers import READERS, Given, Reading, ReadOptions, array_reading, choose_split
 
 _GZIP = b"\x1f\x8b"
-_MAX_RATIO = 1_032  # deflate can't do more
+_DEFLATE_RATIO = 1_032  # deflate can't do more
+_MAX_LABELS = 100_000_000
 
 
 @READERS.register("idx", title="idx files (.gz too)", reference="https://yann.lecun.org/exdb/mnist/")
@@ -66,6 +67,7 @@ def read_idx(source: Given, options: ReadOptions) -> Reading | None:
         lambda: chain.from_iterable(_blocks(path, shape) for path, shape in zip(chosen, shapes, strict=True)),
         (sum(shape[0] for shape in shapes), *shapes[0][1:]),
         np.dtype(np.uint8),
+        max_pixels=options.max_pixels,
         labels=np.concatenate(known) if known and len(known) == len(labels) else None,
         notes=notes,
     )
@@ -82,6 +84,8 @@ def read_idx_labels(path: Path) -> npt.NDArray[Any]:
     shape = _read_shape(path)
     if len(shape) != 1:
         raise DatasetError(f"The file {path.name!r} has {len(shape)} dimensions", "Labels have one.")
+    if shape[0] > _MAX_LABELS:
+        raise DatasetError(f"The file {path.name!r} has {shape[0]:,} labels", f"At most {_MAX_LABELS:,} are read.")
     blocks = list(_blocks(path, shape))
     return np.concatenate(blocks).astype(np.int32) if blocks else np.zeros(0, dtype=np.int32)
 
@@ -91,7 +95,7 @@ def _looks_like_idx(path: Path) -> bool:
     try:
         with _open(path) as stream:
             start = stream.read(4)
-    except (OSError, EOFError):
+    except DAMAGED:
         return False
     return len(start) == 4 and start[:3] == b"\x00\x00\x08" and 1 <= start[3] <= 4
 
@@ -117,11 +121,15 @@ def _read_shape(path: Path) -> tuple[int, ...]:
         shape = struct.unpack(f">{start[3]}I", read_exactly(stream, 4 * start[3], name))
     promised = math.prod(shape)
     size = path.stat().st_size
-    there = size * _MAX_RATIO if zipped else size - 4 - 4 * len(shape)
+    there = size * _DEFLATE_RATIO if zipped else size - 4 - 4 * len(shape)
     if promised > min(there, MAX_BYTES) or (not zipped and promised != there):
         raise DatasetError(
             f"The header of {name!r} promises {promised:,} bytes, the file has {'at most ' if zipped else ''}{there:,}",
             "The file is incomplete or damaged; download or copy it again.",
+        )
+    if zipped and promised > FREE_BYTES + MAX_RATIO * size:
+        raise DatasetError(
+            f"The file {name!r} would expand from {size:,} to {promised:,} bytes", "Unpack it and give the file inside."
         )
     return tuple(int(length) for length in shape)
 
@@ -136,7 +144,7 @@ def _blocks(path: Path, shape: tuple[int, ...]) -> Iterator[npt.NDArray[np.uint8
             yield np.frombuffer(read_exactly(stream, n * row, path.name), np.uint8).reshape(n, *shape[1:])
         try:
             more = stream.read(1)
-        except (OSError, EOFError):
+        except DAMAGED:
             raise damaged(path.name) from None
         if more:
             raise DatasetError(

@@ -24,5 +24,9 @@ def read_npy_images(source: Given, options: ReadOptions) -> Reading | None:
         stream.seek(0)
         header = read_header(stream, path.name, path.stat().st_size)
     return array_reading(
-        path.name, lambda: blocks(lambda: path.open("rb"), header, path.name), header.shape, header.dtype
+        path.name,
+        lambda: blocks(lambda: path.open("rb"), header, path.name),
+        header.shape,
+        header.dtype,
+        max_pixels=options.max_pixels,
     )

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from nnvis_dash.errors import DatasetError
 from nnvis_dash.workspace.archive import open_archive, open_member
 from nnvis_dash.workspace.labels import distinct
-from nnvis_dash.workspace.npy import NpyHeader, blocks, read_header, read_whole
+from nnvis_dash.workspace.npy import FREE_BYTES, NpyHeader, blocks, read_header, read_whole
 from nnvis_dash.workspace.readers import READERS, Given, Reading, ReadOptions, array_reading, choose_split
 
 _IMAGES = ("x", "images", "image", "data", "imgs", "pixels", "arr_0", "arr")
@@ -53,6 +53,7 @@ def read_npz(source: Given, options: ReadOptions) -> Reading | None:
         lambda: chain.from_iterable(file.blocks(images) for images, _ in chosen),
         (sum(header.shape[0] for header in headers if header.shape), *headers[0].shape[1:]),
         headers[0].dtype,
+        max_pixels=options.max_pixels,
         labels=_joined(labels),
         class_names=names,
         notes=notes,
@@ -61,7 +62,7 @@ def read_npz(source: Given, options: ReadOptions) -> Reading | None:
 
 def _members(path: Path) -> dict[str, zipfile.ZipInfo]:
     """Return the arrays' entries by key, or nothing where the archive isn't one of arrays only."""
-    with open_archive(path, max_ratio=None) as archive:
+    with open_archive(path, FREE_BYTES) as archive:
         entries = archive.infolist()
     if not all(entry.filename.endswith(".npy") for entry in entries):
         return {}
@@ -119,5 +120,5 @@ class _Npz:
 
     @contextmanager
     def _open(self, key: str) -> Iterator[IO[bytes]]:
-        with open_archive(self._path, max_ratio=None) as archive, open_member(archive, self._members[key]) as stream:
+        with open_archive(self._path, FREE_BYTES) as archive, open_member(archive, self._members[key]) as stream:
             yield stream
