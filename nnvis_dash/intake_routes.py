@@ -19,6 +19,7 @@ from nnvis_dash.analysis.doctor import Diagnosis
 from nnvis_dash.engine.jobs import Request
 from nnvis_dash.errors import NNVisError, NotFound, ParameterError
 from nnvis_dash.services import Services
+from nnvis_dash.types import DatasetCard, ModelCard
 from nnvis_dash.workspace.labels import plain_text
 from nnvis_dash.workspace.uploads import PIECE, Uploads, WrongPosition
 
@@ -138,7 +139,8 @@ def intake_blueprint(services: Services) -> flask.Blueprint:
         """What is in the workspace, with a version that changes when that does."""
         datasets = services.workspace.datasets()
         models = services.workspace.models()
-        names = [(card.fingerprint, card.name) for card in (*datasets, *models)]
+        cards: list[DatasetCard | ModelCard] = [*datasets, *models]
+        names = [(card.fingerprint, card.name) for card in cards]
         version = hashlib.sha256(repr(names).encode("utf-8", "surrogatepass")).hexdigest()[:16]
         if flask.request.args.get("known") == version:
             return {"version": version}

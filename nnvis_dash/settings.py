@@ -66,7 +66,11 @@ class Settings:
 
     def environment(self) -> dict[str, str]:
         """Return the settings as the environment of another process, which `from_environment` reads there."""
-        return {f"NNVIS_{entry.name.upper()}": str(getattr(self, entry.name)) for entry in fields(self)}
+        values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        return {
+            f"NNVIS_{name.upper()}": str(int(value) if isinstance(value, bool) else value)
+            for name, value in values.items()
+        }
 
     @property
     def workspace_path(self) -> Path:

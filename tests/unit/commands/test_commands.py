@@ -15,6 +15,7 @@ import pytest
 
 from nnvis_dash.commands import main
 from nnvis_dash.errors import DatasetError, RefusedModel
+from nnvis_dash.settings import Settings
 from nnvis_dash.types import ModelCard, Preprocessing
 from nnvis_dash.workspace.store import Workspace
 from tests.unit.workspace.files import encoded, listing, pixels, write_tree
@@ -292,3 +293,9 @@ def test_a_real_model(run: Run, shared_data: Path, tmp_path: Path) -> None:
     assert (status, err) == (0, "")
     assert json.loads(out)["model"]["input_shape"] == [28, 28, 1]
     assert Workspace(tmp_path / "workspace").model("lenet1").n_classes == 10
+
+
+def test_settings_pass_through_the_environment_of_another_process() -> None:
+    changed = Settings(port=1, workspace="w", max_upload_mb=7, allow_saved_models=True)
+    for settings in (Settings(), changed):
+        assert Settings.from_environment(settings.environment()) == settings
