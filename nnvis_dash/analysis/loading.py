@@ -5,12 +5,15 @@ Invariant: no layer allocates weights beyond those that the checked file holds, 
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from nnvis_dash.analysis.application import application_model, built
+from nnvis_dash.analysis.assignment import assign
 from nnvis_dash.analysis.preflight import Checked
 from nnvis_dash.analysis.preflight.wording import refused, shown
 from nnvis_dash.errors import ModelError, RefusedModel
@@ -43,11 +46,13 @@ def load_clean(checked: Checked) -> Any:
     import keras
 
     try:
+        application = built(checked.application) if checked.application else None
         with _parameters_limited(checked.n_parameters + _SLACK):
-            model = keras.models.load_model(checked.clean, compile=False, safe_mode=True)
-    except RefusedModel:
-        raise
-    except MemoryError:
+            if checked.clean.suffix == ".keras":
+                model = keras.models.load_model(checked.clean, compile=False, safe_mode=True)
+            else:
+                model = _load_h5(checked, application)
+    except (ModelError, MemoryError):
         raise
     except Exception as error:  # Keras raises whatever its layers raise
         if type(error).__name__ == "ResourceExhaustedError":  # TensorFlow's
@@ -55,6 +60,25 @@ def load_clean(checked: Checked) -> Any:
         raise _unloadable(error, checked.written_by, keras.__version__) from error
     if not isinstance(model, keras.Model):
         raise ModelError("The file doesn't hold a Keras model", "Save the model with model.save('model.keras').")
+    return model
+
+
+def _load_h5(checked: Checked, application: Any) -> Any:
+    """Build the model that a clean .h5 describes, or one of keras.applications, and put its weights into it."""
+    import h5py
+    import keras
+
+    with h5py.File(checked.clean, "r", locking=False) as file:
+        if application is not None:
+            return application_model(checked.application, application, file)
+        model = keras.saving.deserialize_keras_object(json.loads(file.attrs["model_config"]), safe_mode=True)
+        if isinstance(model, keras.Model):
+            if not model.built:
+                raise ModelError(
+                    "The file doesn't say what size of images the model takes",
+                    "Build it with keras.Input in front and save it again.",
+                )
+            assign(model, file)
     return model
 
 

@@ -31,7 +31,11 @@ def check_file(request: Mapping[str, Any], begin: Begin) -> dict[str, Any]:
     path, folder = Path(request["path"]), Path(request["folder"])
     try:
         checked = preflight.check(
-            path, folder, max_parameters=request["max_parameters"], max_bytes=request["max_bytes"]
+            path,
+            folder,
+            architecture=request.get("architecture"),
+            max_parameters=request["max_parameters"],
+            max_bytes=request["max_bytes"],
         )
     except OSError as error:
         raise ModelError(

@@ -43,17 +43,35 @@ MODEL_MODULES = frozenset(
         "keras.src.models.model",
     }
 )
-# Keras 2 wrote these beside Sequential and Functional; Keras 3 doesn't look at them in an .h5 file.
+# Keras 2 wrote these beside Sequential and Functional; the repairs put today's in their place.
 LEGACY_MODEL_MODULES = frozenset(
-    {
-        "keras.engine.functional",
-        "keras.engine.sequential",
-        "keras.engine.training",
-        "keras.src.engine.functional",
-        "keras.src.engine.sequential",
-        "keras.src.engine.training",
-    }
+    f"{package}.{part}"
+    for package in ("keras.engine", "keras.src.engine", "tf_keras.src.engine")
+    for part in ("functional", "sequential", "training")
 )
+# Layers of earlier versions that a repair turns into today's, or refuses with the reason; Keras 3 gets none of them.
+LEGACY_LAYERS = frozenset(
+    """
+    Convolution1D Convolution2D Convolution3D AtrousConvolution1D AtrousConvolution2D Deconvolution2D
+    SeparableConvolution2D Merge BatchNormalizationV1 BatchNormalizationV2 ThresholdedReLU RandomHeight RandomWidth
+    """.split()
+)
+OPERATION_LAYERS = frozenset({"TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer"})
+OPERATION_MODULES = frozenset(
+    f"{package}.layers.core.tf_op_layer" for package in ("keras", "keras.src", "tf_keras.src")
+) | {"keras.layers"}
+# Functions of TensorFlow that tf.keras kept as layers: each has a counterpart among the operations below.
+TENSORFLOW_FUNCTIONS = frozenset(
+    """
+    __operators__.add __operators__.getitem math.add math.subtract math.multiply math.truediv math.divide math.negative
+    math.maximum math.minimum math.pow math.abs math.exp math.sqrt math.square math.reduce_mean math.reduce_max
+    math.reduce_min math.reduce_sum math.sigmoid math.tanh nn.bias_add nn.relu nn.relu6 nn.sigmoid nn.tanh nn.softmax
+    nn.log_softmax nn.elu nn.selu nn.leaky_relu nn.silu nn.softplus clip_by_value reshape expand_dims squeeze concat
+    transpose cast identity stop_gradient
+    """.split()
+)
+LEGACY_POLICIES = frozenset({"Policy", "PolicyV1"})
+LEGACY_POLICY_MODULES = frozenset({"keras.mixed_precision", "keras.src.mixed_precision.policy"})
 INITIALIZERS = frozenset(
     """
     Zeros Ones Constant RandomNormal RandomUniform TruncatedNormal VarianceScaling GlorotNormal GlorotUniform
@@ -80,6 +98,8 @@ ACTIVATIONS = frozenset(
     exponential linear mish glu squareplus sparse_plus sparsemax threshold
     """.split()
 )
+
+LEGACY_ACTIVATIONS = ACTIVATIONS | {"softmax_v2"}
 
 # Operations on tensors that a functional model may contain: arithmetic, reductions, shapes. None takes a function.
 OPS = {
@@ -129,11 +149,15 @@ _BY_MODULE: dict[str, frozenset[str]] = {
     "keras.dtype_policies": POLICIES,
     **OPS,
 }
-_WITHOUT_MODULE = LAYERS | MODELS | INITIALIZERS | REGULARIZERS | CONSTRAINTS | {"Policy"}
+_WITHOUT_MODULE = LAYERS | LEGACY_LAYERS | OPERATION_LAYERS | MODELS | INITIALIZERS | REGULARIZERS | CONSTRAINTS
 
 
 def is_allowed(module: str | None, name: str, *, legacy: bool) -> bool:
-    """Say whether the class may be built; an .h5 file (`legacy`) may leave the module out."""
+    """Say whether the class may be built.
+
+    A description of an earlier Keras (`legacy`), which is still to be repaired, may leave the module out and use the
+    names of its time.
+    """
     if module in MODEL_MODULES and name in MODELS:
         return True
     if module == "keras" and name in POLICIES:
@@ -144,4 +168,11 @@ def is_allowed(module: str | None, name: str, *, legacy: bool) -> bool:
         return True
     if not legacy:
         return False
-    return (not module and name in _WITHOUT_MODULE) or (module in LEGACY_MODEL_MODULES and name in MODELS)
+    if not module:
+        return name in _WITHOUT_MODULE or name in LEGACY_POLICIES
+    return (
+        (module in LEGACY_MODEL_MODULES and name in MODELS)
+        or (module in OPERATION_MODULES and name in OPERATION_LAYERS)
+        or (module == "keras.layers" and name in LEGACY_LAYERS)
+        or (module in LEGACY_POLICY_MODULES and name in LEGACY_POLICIES)
+    )

@@ -70,7 +70,7 @@ def clean_config(config: Any, *, legacy: bool, max_parameters: int, extents: fro
     config
         The parsed description.
     legacy
-        From an .h5 file, whose classes may lack a module.
+        Of an earlier Keras and still to be repaired: classes may lack a module and bear the names of their time.
     max_parameters
         Most parameters that a model may have.
     extents
@@ -97,10 +97,12 @@ class _Walk:
 
     def __init__(self, legacy: bool, max_parameters: int, extents: frozenset[int]) -> None:
         self.legacy = legacy
+        self.activations = allowed.LEGACY_ACTIVATIONS if legacy else allowed.ACTIVATIONS
         self.max_parameters = max_parameters
         self.extents = extents
         self.n_values = 0
         self.n_layers = 0
+        self._operation: Any = None  # the config of a layer that is one of TensorFlow's known functions
 
     def visit(self, value: Any, depth: int, where: str, field: str) -> Any:
         """Return a checked copy of `value`, which stands in `field` of `where` (a layer in words)."""
@@ -129,7 +131,7 @@ class _Walk:
                 continue
             if len(key) > MAX_TEXT:
                 raise refused(f"In {where}, the name of a field has {len(key):,} characters")
-            if key in REFERENCES and entry not in (None, "", [], {}):
+            if key in REFERENCES and entry not in (None, "", [], {}) and value is not self._operation:
                 _refuse(where, f"fills the field {key!r}, which refers to a file, an address or code")
             cleaned[key] = self.visit(entry, depth + 1, where, key)
         return cleaned
@@ -141,7 +143,7 @@ class _Walk:
             _refuse(where, "names a class that isn't a text")
         if name == "function":
             function = value.get("config")
-            plain = isinstance(function, str) and function in allowed.ACTIVATIONS
+            plain = isinstance(function, str) and function in self.activations
             if not plain or module not in ("builtins", "keras.activations") or registered not in (None, name, function):
                 _refuse(where, f"refers to the function {shown(module)}.{shown(function)}")
             return where
@@ -151,7 +153,7 @@ class _Walk:
             return where
         config = value.get("config")
         own = config.get("name") if isinstance(config, dict) else None
-        if isinstance(own, str) and name not in allowed.POLICIES:
+        if isinstance(own, str) and name not in allowed.POLICIES | allowed.LEGACY_POLICIES:
             where = f"the layer {shown(own)} ({shown(name)})"
         if name == "Lambda":
             _refuse(where, "is a Lambda and would run code from the file")
@@ -159,13 +161,26 @@ class _Walk:
             _refuse(where, f"uses {shown(module)}.{shown(name)}" if module else f"uses the class {shown(name)}")
         if registered not in (None, name):
             _refuse(where, f"is a custom class registered as {shown(registered)}")
-        if name in allowed.LAYERS:
+        if name in allowed.OPERATION_LAYERS:
+            self.check_operation(name, config, where)
+        if name in allowed.LAYERS or name in allowed.LEGACY_LAYERS:
             self.n_layers += 1
             if self.n_layers > MAX_LAYERS:
                 raise refused(f"The model has more than {MAX_LAYERS:,} layers")
         if isinstance(config, dict):
             self.check_sizes(name, config, where)
         return where
+
+    def check_operation(self, name: str, config: Any, where: str) -> None:
+        """Let the one field pass that names a function of TensorFlow, if it is a known one."""
+        if name == "TensorFlowOpLayer" or not isinstance(config, dict):
+            return  # its fields are held against the list like all others
+        function = config.get("function")
+        if not isinstance(function, str) or function not in allowed.TENSORFLOW_FUNCTIONS:
+            _refuse(where, f"uses TensorFlow's function {shown(function)}")
+        if set(config) - {"name", "trainable", "dtype", "function", "arguments"}:
+            _refuse(where, "has fields that such a layer doesn't have")
+        self._operation = config
 
     def check_sizes(self, name: str, config: dict[str, Any], where: str) -> None:
         """Refuse a layer whose declared size the weights in the file don't bear out."""
@@ -193,7 +208,7 @@ class _Walk:
         if "://" in value:
             _refuse(where, f"names an address in the field {shown(field)}")
         for fits, texts in (
-            (field in ("activation", "recurrent_activation"), allowed.ACTIVATIONS),
+            (field in ("activation", "recurrent_activation"), self.activations),
             (field.endswith("initializer"), allowed.INITIALIZER_TEXTS),
             (field.endswith("regularizer"), allowed.REGULARIZER_TEXTS),
             (field.endswith("constraint"), allowed.CONSTRAINT_TEXTS),

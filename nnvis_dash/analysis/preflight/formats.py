@@ -11,6 +11,7 @@ from nnvis_dash.errors import ModelError
 
 Kind = Literal["keras", "h5"]
 _HEAD = 4096
+_BLANK = b"\xef\xbb\xbf \t\r\n"
 
 
 def sniff(path: Path) -> Kind:
@@ -38,6 +39,12 @@ def sniff(path: Path) -> Kind:
     )
 
 
+def is_json(path: Path) -> bool:
+    """Whether a file begins as a JSON object."""
+    with path.open("rb") as file:
+        return file.read(_HEAD).lstrip(_BLANK).startswith(b"{")
+
+
 def refuse_by_members(names: list[str]) -> None:
     """Name an archive that another library wrote.
 
@@ -52,7 +59,7 @@ def refuse_by_members(names: list[str]) -> None:
 
 
 def _refuse_by_content(path: Path, head: bytes) -> None:
-    text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    text = head.lstrip(_BLANK).lower()
     if head.startswith(b"version https://git-lfs"):
         raise ModelError(
             "The file is a Git LFS pointer, not the model itself", "Fetch the model with 'git lfs pull' first."
@@ -67,7 +74,7 @@ def _refuse_by_content(path: Path, head: bytes) -> None:
     if text.startswith(b"{"):
         raise ModelError(
             "The file is JSON: the architecture of a model without its weights",
-            "Load both in Keras (model_from_json, load_weights) and save them with model.save('model.keras').",
+            "Give the file of its weights as the model, and this one with --architecture (in Python architecture=).",
         )
     if head[:6] == b"\x93NUMPY":
         raise ModelError("The file is a numpy array, not a model", "To add it as images, use add-dataset.")

@@ -168,17 +168,22 @@ def copy_weights(file: h5py.File, weights: Weights, target: Path, attributes: di
         for path in ("/", *weights.groups):
             group = copy if path == "/" else copy.create_group(path)
             _copy_attributes(file[path], group)
-        for path, shape in weights.arrays.items():
-            source = file[path]
-            array = copy.create_dataset(path, shape, dtype=source.dtype)
-            _copy_attributes(source, array)
-            if not shape:
-                array[()] = source[()]
-                continue
-            row = math.prod(shape[1:]) * source.dtype.itemsize
-            step = max(1, COPY_BYTES // max(row, 1))
-            for start in range(0, shape[0], step):
-                array[start : start + step] = source[start : start + step]
+        for path in weights.arrays:
+            copy_array(file[path], copy, path)
+
+
+def copy_array(source: h5py.Dataset, target: h5py.Group, path: str) -> None:
+    """Write an inspected array under `path`, piece by piece."""
+    shape = source.shape
+    array = target.create_dataset(path, shape, dtype=source.dtype)
+    _copy_attributes(source, array)
+    if not shape:
+        array[()] = source[()]
+        return
+    row = math.prod(shape[1:]) * source.dtype.itemsize
+    step = max(1, COPY_BYTES // max(row, 1))
+    for start in range(0, shape[0], step):
+        array[start : start + step] = source[start : start + step]
 
 
 def read_text(entry: Any, name: str, limit: int) -> bytes | None:
@@ -211,20 +216,30 @@ def _copy_attributes(source: Any, target: Any) -> None:
         if text is not None:
             target.attrs[name] = text.decode("utf-8", "replace") if name in ("name", "dtype") else text
     for name in _NAMES:
-        texts = _read_names(source, name)
-        if texts is None:
-            continue
-        array = np.asarray(texts, dtype="S") if texts else np.asarray([], dtype="S1")
-        if array.nbytes <= ATTRIBUTE_PART_BYTES:
-            target.attrs[name] = array
-            continue
-        rows = max(1, ATTRIBUTE_PART_BYTES // array.itemsize)
-        for number, start in enumerate(range(0, len(array), rows)):
-            target.attrs[f"{name}{number}"] = array[start : start + rows]
+        texts = read_names(source, name)
+        if texts is not None:
+            write_names(target, name, texts)
 
 
-def _read_names(entry: Any, name: str) -> list[bytes] | None:
-    """Read a list of names, which Keras may have cut into name0, name1, ..."""
+def write_names(target: Any, name: str, texts: list[bytes]) -> None:
+    """Write a list of names as Keras does, in parts where it is long."""
+    array = np.asarray(texts, dtype="S") if texts else np.asarray([], dtype="S1")
+    if array.nbytes <= ATTRIBUTE_PART_BYTES:
+        target.attrs[name] = array
+        return
+    rows = max(1, ATTRIBUTE_PART_BYTES // array.itemsize)
+    for number, start in enumerate(range(0, len(array), rows)):
+        target.attrs[f"{name}{number}"] = array[start : start + rows]
+
+
+def read_names(entry: Any, name: str) -> list[bytes] | None:
+    """Read a list of names, which Keras may have cut into name0, name1, ...; None where there is none.
+
+    Raises
+    ------
+    RefusedModel
+        It isn't a list of names.
+    """
     if name in entry.attrs:
         parts = [name]
     else:

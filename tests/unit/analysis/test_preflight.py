@@ -75,7 +75,7 @@ def test_the_kind_is_told_from_the_content_not_the_name(tmp_path: Path, folder: 
         ("m.onnx", b"\x08\x07\x12\x07pytorch\x1a\x052.1.0", "ONNX", "Keras model"),
         ("m.pkl", pickle.dumps({"a": 1}), "pickle", "model.save"),
         ("m.pt", pickle.dumps({"a": 1}), "PyTorch", "copy the weights"),
-        ("m.json", b'{"class_name": "Sequential"}', "without its weights", "load_weights"),
+        ("m.json", b'{"class_name": "Sequential"}', "without its weights", "--architecture"),
         ("m.npy", b"\x93NUMPY\x01\x00", "numpy array", "add-dataset"),
         ("m.h5.gz", gzip.compress(b"x"), "gzip", "Unpack"),
         ("m.safetensors", b"\x10\x00\x00\x00\x00\x00\x00\x00{\"a\":{}}", "safetensors", "model.save"),
@@ -123,7 +123,7 @@ def test_weights_without_an_architecture_are_named(tmp_path: Path, folder: Path)
     other.write_bytes(h5_bytes({"images": np.zeros(3)}))
     for path in (old, new):
         found = error(path, folder)
-        assert "only the weights" in found.what and "load_weights" in found.mend
+        assert "only the weights" in found.what and "--architecture" in found.mend
     assert "no Keras model" in error(other, folder).what
 
 
