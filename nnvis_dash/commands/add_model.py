@@ -15,7 +15,8 @@ from nnvis_dash.workspace.labels import read_class_names
 _DESCRIPTION = """\
 Check a Keras model and add it to the workspace. SOURCE is one of
 
-  a .keras file, or a .h5/.hdf5 file with architecture and weights
+  a .keras file, or a .h5/.hdf5 file with architecture and weights, of any version of Keras
+  a file of weights alone (.h5, .weights.h5), with --architecture
   keras:VGG16, keras:ResNet50, keras:MobileNetV2, ... with ImageNet weights (needs internet)
 
 The file is checked before Keras reads it: whatever could run code or read files is refused, with the reason.
@@ -31,6 +32,11 @@ def add_parser(subparsers: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("source", metavar="SOURCE", help="model file, or keras:NAME")
+    parser.add_argument(
+        "--architecture",
+        metavar="MODEL",
+        help="for a file of weights alone: the model's JSON (model.to_json()), or keras:NAME such as keras:VGG16",
+    )
     parser.add_argument("--name", help="the model's name (default: the file's own)")
     parser.add_argument(
         "--preprocessing",
@@ -85,6 +91,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         card, new = add_model(
             workspace,
             args.source,
+            architecture=args.architecture,
             name=args.name,
             preprocessing=args.preprocessing,
             class_names=names,
