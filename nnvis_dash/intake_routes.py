@@ -17,6 +17,7 @@ import flask
 from nnvis_dash.analysis.card import with_preprocessing
 from nnvis_dash.analysis.doctor import Diagnosis
 from nnvis_dash.engine.jobs import Request
+from nnvis_dash.engine.kinds.doctor import request as doctor_request
 from nnvis_dash.errors import NNVisError, NotFound, ParameterError
 from nnvis_dash.services import Services
 from nnvis_dash.types import DatasetCard, ModelCard
@@ -151,6 +152,7 @@ def intake_blueprint(services: Services) -> flask.Blueprint:
                     "fingerprint": card.fingerprint,
                     "name": card.name,
                     "n_samples": card.n_samples,
+                    "image_shape": card.image_shape,
                     "labelled": card.labelled,
                     "n_classes": len(card.class_names),
                     "notes": card.notes,
@@ -179,8 +181,7 @@ def intake_blueprint(services: Services) -> flask.Blueprint:
         record = _body()
         model = services.workspace.model(str(record.get("model")))
         dataset = services.workspace.dataset(str(record.get("dataset"))).card
-        parameters = {"model": model.fingerprint, "dataset": dataset.fingerprint}
-        return {"job": services.engine.submit(Request("doctor", parameters))}
+        return {"job": services.engine.submit(doctor_request(model, dataset.fingerprint))}
 
     @routes.post("/models/<fingerprint>")
     @_answer

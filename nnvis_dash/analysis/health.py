@@ -45,7 +45,8 @@ def check_weights(model: Any) -> None:
     if not bad:
         return
     layer, (count, total) = next(iter(bad.items()))
-    more = f", and those of {len(bad) - 1} more layers" if len(bad) > 1 else ""
+    n_more = len(bad) - 1
+    more = f", and those of {n_more} more layer{'s' * (n_more > 1)}" if n_more else ""
     raise ModelError(
         f"The weights of the layer {layer!r} hold NaN or infinity ({count:,} of {total:,} values){more}: the model's "
         f"training failed, and it can't classify",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import gzip
 import json
@@ -277,6 +278,36 @@ def test_models(workspace: Workspace, tmp_path: Path) -> None:
     assert workspace.models() == []
     with pytest.raises(NotFound, match="There is no model 'net'"):
         workspace.model_path("net")
+
+
+def keep_model(workspace: Workspace, tmp_path: Path, name: str, fingerprint: str) -> ModelCard:
+    (tmp_path / "model.keras").write_bytes(name.encode())
+    return workspace.store_model(tmp_path / "model.keras", model_card(name, fingerprint))[0]
+
+
+def test_a_model_gets_another_card(workspace: Workspace, tmp_path: Path) -> None:
+    first = keep_model(workspace, tmp_path, name="first", fingerprint="a" * 32)
+    before = workspace.model_path("first").read_bytes()
+    other = dataclasses.replace(first, name="ignored", fingerprint="b" * 32, class_names=("x", "y"))
+    kept = workspace.replace_model("first", other)
+    assert kept.name == "first" and workspace.models() == [kept]
+    assert workspace.model_path("first").read_bytes() == before
+    assert not (workspace.path / "models" / ("a" * 32)).exists()
+    assert not list((workspace.path / "cache" / "incoming").iterdir())
+
+    renamed = workspace.replace_model("b" * 32, dataclasses.replace(kept, class_names=("y", "x")))
+    assert workspace.model("first") == renamed and renamed.class_names == ("y", "x")
+
+
+def test_a_card_that_another_model_has_is_refused_and_nothing_changes(workspace: Workspace, tmp_path: Path) -> None:
+    first = keep_model(workspace, tmp_path, name="first", fingerprint="a" * 32)
+    second = keep_model(workspace, tmp_path, name="second", fingerprint="b" * 32)
+    with pytest.raises(ModelError, match="already: 'second'"):
+        workspace.replace_model("first", dataclasses.replace(first, fingerprint="b" * 32))
+    with pytest.raises(NotFound):
+        workspace.replace_model("third", first)
+    assert workspace.models() == [first, second]
+    assert not list((workspace.path / "cache" / "incoming").iterdir())
 
 
 def test_texts(workspace: Workspace) -> None:
