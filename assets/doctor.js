@@ -5,25 +5,27 @@
 
   const nnvis = (window.nnvis = window.nnvis || {});
   const WORDS = {
-    raw: "0 … 255, as they are",
+    raw: "0 … 255",
     unit: "0 … 1",
     symmetric: "−1 … 1",
     imagenet: "ImageNet mean and deviation",
-    caffe: "BGR, ImageNet mean (Caffe)",
+    caffe: "BGR, ImageNet mean",
   };
   const percent = (share) => (share === null || share === undefined ? "" : (100 * share).toFixed(1));
   const place = () => document.getElementById("intake-doctor");
 
-  function words(record) {
+  function pixels(record) {
     const [name, swapped] = record.name.endsWith("_bgr") ? [record.name.slice(0, -4), ", BGR"] : [record.name, ""];
-    return (WORDS[name] || name) + swapped;
+    const words = WORDS[name] ? nnvis.h("span", { class: "label" }, " " + WORDS[name] + swapped) : null;
+    return [record.name, words];
   }
 
-  /* Datasets that can say most first: labelled ones of as many classes, then those without labels. */
+  /* Datasets that can say most first: labelled ones of as many classes, of the same size, the one on the page. */
   function suited(card) {
     const rank = (d) => (d.labelled && d.n_classes === card.n_classes ? 0 : !d.labelled ? 1 : 2);
-    const here = nnvis.session && nnvis.session.dataset;
-    const order = (a, b) => rank(a) - rank(b) || (b.fingerprint === here) - (a.fingerprint === here);
+    const size = (d) => Number(JSON.stringify(d.image_shape) !== JSON.stringify(card.input_shape));
+    const here = (d) => Number(!nnvis.session || nnvis.session.dataset !== d.fingerprint);
+    const order = (a, b) => rank(a) - rank(b) || size(a) - size(b) || here(a) - here(b);
     return [...nnvis.workspace.datasets].sort(order);
   }
 
@@ -108,7 +110,7 @@
       return h(
         "tr",
         { class: proposed ? "proposed" : "" },
-        h("td", {}, words(candidate.preprocessing)),
+        h("td", {}, pixels(candidate.preprocessing)),
         h("td", {}, candidate.resize),
         h("td", { class: "number" }, percent(value)),
         h("td", { class: "doctor-track", title: labelled ? `95 %: ${percent(candidate.accuracy_low)} to ${percent(candidate.accuracy_high)}, ${candidate.n} images` : `${candidate.n} images` },

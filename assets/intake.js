@@ -127,10 +127,10 @@
 
   /* --- sending and adding --------------------------------------------------------------------------------------- */
 
-  const STEPS = { upload: "Upload", add: "Check and add", doctor: "Doctor" };
+  const STEPS = { upload: "Upload", add: "Check and add" };
 
   function steps(now, done, total, words) {
-    const names = kind === "model" ? ["upload", "add", "doctor"] : ["upload", "add"];
+    const names = Object.keys(STEPS);
     const at = names.indexOf(now);
     by("intake-steps").replaceChildren(
       h("div", { class: "label strong" }, name),

@@ -115,6 +115,8 @@ def intake_blueprint(services: Services) -> flask.Blueprint:
         row = services.engine.row(key)
         if row is None:
             raise NotFound("There is no such job", "Start it again.")
+        if row.stale:  # its worker is gone, or the whole engine: another takes it up
+            services.engine.submit(row.request)
         result = None
         if row.state == "done" and services.workspace.artifacts.has(key):
             result = services.workspace.artifacts.load(key).card

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -138,3 +139,54 @@ def test_an_upload_is_cancelled_and_nothing_stays(pages: Pages, server: Server, 
             break
         page.wait_for_timeout(100)
     assert list((server.workspace / "cache" / "uploads").iterdir()) == []
+
+
+def added(page: Any, share: str = ".classifier.primary .share") -> float:
+    """Open what was added; return the accuracy that the rail then shows, in percent."""
+    page.wait_for_function(f"() => (document.querySelector('{share}') || {{}}).textContent > ''", timeout=120_000)
+    steps.wait_for_map(page)
+    return float(page.inner_text(share))
+
+
+@pytest.mark.shared_data
+def test_a_mobilenet_of_an_old_keras_and_a_folder_of_photographs(
+    pages: Pages, server: Server, shared_data: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(shared_data / "imagenet", tmp_path / "photographs"))
+    names = sorted(path.name for path in folder.glob("*.JPEG"))
+    (tmp_path / "truth.csv").write_text("".join(f"{name},{5 * place}\n" for place, name in enumerate(names)))
+    page = pages.open(server.address)
+    page.wait_for_selector('[data-open="intake"]')
+    open_dialog(page)
+    choose(page, "folder", str(folder))
+    with page.expect_file_chooser() as chooser:
+        page.click("#intake-labels")
+    chooser.value.set_files(str(tmp_path / "truth.csv"))
+    add(page)
+    assert "200 images, 1000 classes" in page.inner_text("#intake-result")
+    page.get_by_text("Add more").click()
+    choose(page, "files", str(shared_data / "models/imagenet/mobilenet_v1_025_224_keras280.h5"))
+    add(page)
+    assert "DepthwiseConv2D: groups left out" in page.inner_text("#intake-result")
+    page.wait_for_selector(".doctor-table tr.proposed", timeout=120_000)
+    assert page.inner_text(".doctor-table tr.proposed td").startswith("symmetric")
+    page.click(".doctor-table tr.proposed button, #intake-open")
+    assert 54 <= added(page) <= 65
+    assert steps.points(page) == 200
+
+
+@pytest.mark.shared_data
+def test_a_list_of_layers_from_keras_2_1_6_and_the_mnist_files(pages: Pages, server: Server, shared_data: Path) -> None:
+    page = pages.open(server.address)
+    page.wait_for_selector('[data-open="intake"]')
+    open_dialog(page)
+    choose(page, "files", [str(path) for path in sorted((shared_data / "mnist").iterdir())])
+    add(page)
+    assert "10,000 images, 10 classes" in page.inner_text("#intake-result")
+    page.get_by_text("Add more").click()
+    choose(page, "files", str(shared_data / "models/mnist/tensorspace_keras216.h5"))
+    add(page)
+    page.wait_for_selector(".doctor-table tr.proposed", timeout=120_000)
+    assert page.inner_text(".doctor-table tr.proposed td").startswith("unit")
+    page.click("#intake-open")
+    assert abs(added(page) - 98.7) <= 0.5
