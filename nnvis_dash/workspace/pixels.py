@@ -101,7 +101,7 @@ def decode_noted(data: bytes, max_pixels: int = MAX_PIXELS, name: str = "image")
             turn = _TURNS.get(_orientation(image))
             converted, conversion = _to_8_bit(image, name)
     except Image.DecompressionBombError:
-        raise _too_large(name, "far more pixels than that", max_pixels) from None
+        raise _too_large(name, "far too many pixels", max_pixels) from None
     except UnidentifiedImageError:
         raise DatasetError(
             f"The file {name!r} is not an image that can be read",

@@ -50,16 +50,31 @@ Reader: TypeAlias = Callable[[Given, ReadOptions], Reading | None]
 
 READERS: Registry[Reader] = Registry("reader", "nnvis_dash.workspace.readers")
 
-_FOREIGN = {
-    b"\x89HDF": ("an HDF5 file", "Save its images with np.savez(file, x=images, y=labels)."),
-    b"\x80\x02": ("a pickle, which could run code", "Save its images with np.savez(file, x=images, y=labels)."),
-    b"\x80\x03": ("a pickle, which could run code", "Save its images with np.savez(file, x=images, y=labels)."),
-    b"\x80\x04": ("a pickle, which could run code", "Save its images with np.savez(file, x=images, y=labels)."),
-    b"\x80\x05": ("a pickle, which could run code", "Save its images with np.savez(file, x=images, y=labels)."),
+_AS_ARRAYS = "Save its images with np.savez(file, x=images, y=labels)."
+_AS_FOLDER = "Unpack it and give the folder."
+_AS_FILE = "Unpack it and give what is inside."
+_PICKLE = "a pickle, which could run code"
+_TAR = "a tar archive"
+_TAR_MARK = (257, b"ustar")
+_BY_START = {
+    b"\x89HDF": ("an HDF5 file", _AS_ARRAYS),
+    b"MATLAB 5.0": ("a MATLAB file", _AS_ARRAYS),
+    **dict.fromkeys((b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"), (_PICKLE, _AS_ARRAYS)),
     b"PAR1": ("a Parquet file", "Save its images as files in one folder a class."),
     b"version https://git-lfs": ("a Git LFS pointer, not the file itself", "Fetch it with `git lfs pull`."),
-    b"Rar!": ("a RAR archive", "Unpack it and give the folder."),
-    b"7z\xbc\xaf": ("a 7z archive", "Unpack it and give the folder."),
+    b"Rar!": ("a RAR archive", _AS_FOLDER),
+    b"7z\xbc\xaf": ("a 7z archive", _AS_FOLDER),
+}
+_BY_SUFFIX = {
+    **dict.fromkeys((".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst"), (_TAR, _AS_FOLDER)),
+    **dict.fromkeys((".pkl", ".pickle"), (_PICKLE, _AS_ARRAYS)),
+    ".tfrecord": ("a TFRecord file", "Save its images as files in one folder a class."),
+}
+_PACKED = {
+    b"\x1f\x8b": ("compressed with gzip", _AS_FILE),
+    b"\xfd7zXZ": ("compressed with xz", _AS_FILE),
+    b"BZh": ("compressed with bzip2", _AS_FILE),
+    b"\x28\xb5\x2f\xfd": ("compressed with zstd", _AS_FILE),
 }
 
 
@@ -109,14 +124,19 @@ def _unknown(source: Given) -> DatasetError:
     if source.is_dir():
         return DatasetError(f"There are no images in the folder {source.name!r}", f"Give one of: {known}.")
     with source.open("rb") as stream:
-        start = stream.read(32)
+        start = stream.read(512)
     if not start:
         return DatasetError(f"The file {source.name!r} is empty", "Download or copy it again.")
-    for magic, (kind, mend) in _FOREIGN.items():
-        if start.startswith(magic):
-            return DatasetError(f"The file {source.name!r} is {kind}", mend)
-    if source.name.lower().endswith((".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")):
-        return DatasetError(f"The file {source.name!r} is a tar archive", "Unpack it and give the folder.")
+    place, mark = _TAR_MARK
+    lower = source.name.lower()
+    kinds = (
+        *(_BY_START[magic] for magic in _BY_START if start.startswith(magic)),
+        *([(_TAR, _AS_FOLDER)] if start[place:].startswith(mark) else []),
+        *(_BY_SUFFIX[suffix] for suffix in _BY_SUFFIX if lower.endswith(suffix)),
+        *(_PACKED[magic] for magic in _PACKED if start.startswith(magic)),
+    )
+    for kind, mend in kinds:
+        return DatasetError(f"The file {source.name!r} is {kind}", mend)
     return DatasetError(f"The file {source.name!r} is not a dataset that can be read", f"Give one of: {known}.")
 
 

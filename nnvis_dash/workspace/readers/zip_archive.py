@@ -29,6 +29,8 @@ def read_zip(source: Given, options: ReadOptions) -> Reading | None:
         (name for name in members if name.endswith("/")),
         path.name,
     )
+    if not found.paths and {"config.json", "model.weights.h5"} <= members.keys():
+        raise DatasetError(f"The file {path.name!r} is a Keras model, not a dataset", "Add it with add-model.")
     if not found.paths:
         raise DatasetError(f"There are no images in the archive {path.name!r}", "Zip a folder of class folders.")
 
