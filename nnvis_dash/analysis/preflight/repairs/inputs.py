@@ -75,7 +75,7 @@ def _reshape(draft: Draft, layer: Entry, outer: list[Any], inner: list[Any]) -> 
     layer["config"]["batch_shape"] = [None, *outer]
     following = layers_of(model)[1] if is_sequential(model) and len(layers_of(model)) > 1 else None
     if following is None or following["class_name"] != "Reshape":  # which takes an image as well
-        put_behind(model, layer, made("Reshape", fresh_name(model, "without_channel"), target_shape=list(inner)))
+        put_behind(model, layer, made("Reshape", fresh_name(model, "input_reshaped"), target_shape=list(inner)))
     for entry in (model, *layers_of(model)):
         entry.pop("build_config", None)
     if isinstance(model["config"], dict):
