@@ -111,6 +111,19 @@ def slider(
     )
 
 
+def panel(name: str, title: str, beside: Component, *body: Component) -> Component:
+    """A panel of the bench: its head with the title, what stands `beside` it and the button to full size; its body."""
+    expand = html.Button(
+        "⤢",
+        type="button",
+        className="act expand",
+        title="Full size",
+        **{"data-expand": f"{name}-panel", "aria-label": "full size"},
+    )
+    head = html.Div([html.H2(title, className="panel-title"), beside, expand], className="panel-head")
+    return html.Section([head, *body], className="panel card", id=f"{name}-panel", **{"aria-label": title})
+
+
 def swatch(colour: str) -> Component:
     """A class's colour."""
     return html.Span(className="swatch", style={"background": colour}, **{"aria-hidden": "true"})

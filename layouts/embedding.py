@@ -25,56 +25,36 @@ SAMPLE_SIZES = (300, 600, 1000, 0)
 
 def panel() -> Any:
     """Return the view's static frame."""
-    return html.Section(
-        [
-            html.Div(
-                [
-                    html.H2("Embedding", className="panel-title"),
-                    html.Div(id=ids.EMBEDDING_CONTROLS, className="controls"),
-                    html.Button(
-                        "⤢",
-                        type="button",
-                        className="act expand",
-                        title="Full size",
-                        **{"data-expand": "embedding-panel", "aria-label": "full size"},
-                    ),
-                ],
-                className="panel-head",
-            ),
-            html.Div(
-                [
-                    dcc.Graph(
-                        id=ids.EMBEDDING_GRAPH,
-                        figure=embedding_map(),
-                        config={"displayModeBar": False, "scrollZoom": True, "doubleClick": False, "responsive": True},
-                        responsive=True,
-                        className="map",
-                    ),
-                    html.Div(
-                        [
-                            html.Button(label, type="button", className="act", title=title, **{"data-tool": tool})
-                            for tool, label, title in (
-                                ("lasso", "Lasso", "Draw around samples to select them"),
-                                ("select", "Box", "Drag a box to select samples"),
-                                ("pan", "Pan", "Drag the map; the wheel zooms in every mode"),
-                                ("fit", "Fit", "Show the whole map"),
-                                ("clear", "Clear", "Clear the selection"),
-                                ("replay", "Replay", "Replay how the map was computed"),
-                            )
-                        ],
-                        className="tools",
-                        role="toolbar",
-                    ),
-                    html.Div(id="embedding-legend", className="legend"),
-                    html.Div("", id="embedding-message", className="map-message"),
-                ],
-                className="map-box",
-            ),
-            html.Div(id=ids.EMBEDDING_STRIP, className="strip"),
-        ],
-        className="panel card",
-        id="embedding-panel",
-        **{"aria-label": "Embedding"},
+    graph = dcc.Graph(
+        id=ids.EMBEDDING_GRAPH,
+        figure=embedding_map(),
+        config={"displayModeBar": False, "scrollZoom": True, "doubleClick": False, "responsive": True},
+        responsive=True,
+        className="map",
+    )
+    tools = [
+        html.Button(label, type="button", className="act", title=title, **{"data-tool": tool})
+        for tool, label, title in (
+            ("lasso", "Lasso", "Draw around samples to select them"),
+            ("select", "Box", "Drag a box to select samples"),
+            ("pan", "Pan", "Drag the map; the wheel zooms in every mode"),
+            ("fit", "Fit", "Show the whole map"),
+            ("clear", "Clear", "Clear the selection"),
+            ("replay", "Replay", "Replay how the map was computed"),
+        )
+    ]
+    box = [
+        graph,
+        html.Div(tools, className="tools", role="toolbar"),
+        html.Div(id="embedding-legend", className="legend"),
+        html.Div("", id="embedding-message", className="map-message"),
+    ]
+    return controls.panel(
+        "embedding",
+        "Embedding",
+        html.Div(id=ids.EMBEDDING_CONTROLS, className="controls"),
+        html.Div(box, className="map-box"),
+        html.Div(id=ids.EMBEDDING_STRIP, className="strip"),
     )
 
 

@@ -14,43 +14,19 @@ from nnvis_dash.types import ModelCard
 
 def panel() -> Any:
     """Return the view's static frame; `assets/testing.js` draws the pictures into it."""
-    return html.Section(
-        [
-            html.Div(
-                [
-                    html.H2("Testing", className="panel-title"),
-                    html.Div(id=ids.TESTING_SAMPLE, className="sample-title"),
-                    html.Button(
-                        "⤢",
-                        type="button",
-                        className="act expand",
-                        title="Full size",
-                        **{"data-expand": "testing-panel", "aria-label": "full size"},
-                    ),
-                ],
-                className="panel-head",
-            ),
-            html.Div(
-                [
-                    html.Div(
-                        [
-                            _figure("testing-original", "original"),
-                            _figure("testing-raw", "Grad-CAM"),
-                            _figure("testing-overlay", "overlay", overlay=True),
-                        ],
-                        className="pictures",
-                    ),
-                    html.Div(id="testing-message", className="message"),
-                    html.Div(id=ids.TESTING_CONTROLS, className="controls wide"),
-                    html.Div(id=ids.TESTING_BARS, className="bars"),
-                ],
-                className="testing-body",
-            ),
-        ],
-        className="panel card",
-        id="testing-panel",
-        **{"aria-label": "Testing"},
-    )
+    pictures = [
+        _figure("testing-original", "original"),
+        _figure("testing-raw", "Grad-CAM"),
+        _figure("testing-overlay", "overlay", overlay=True),
+    ]
+    body = [
+        html.Div(pictures, className="pictures"),
+        html.Div(id="testing-message", className="message"),
+        html.Div(id=ids.TESTING_CONTROLS, className="controls wide"),
+        html.Div(id=ids.TESTING_BARS, className="bars"),
+    ]
+    title = html.Div(id=ids.TESTING_SAMPLE, className="sample-title")
+    return controls.panel("testing", "Testing", title, html.Div(body, className="testing-body"))
 
 
 def _figure(name: str, caption: str, overlay: bool = False) -> Any:
