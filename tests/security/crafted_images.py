@@ -52,7 +52,7 @@ def tiff(*entries: tuple[int, int, int, int], pixels: bytes = bytes(16), followi
 
 
 def grey_tiff(width: int = 4, height: int = 4, **more: Any) -> bytes:
-    """Return a TIFF of grey pixels; `more` are entries by tag (`t273=(type, count, value)`) instead of the true ones."""
+    """Return a TIFF of grey pixels; `more` are entries by tag (`t273=(type, count, value)`)."""
     entries = {
         256: (4, 1, width), 257: (4, 1, height), 258: (3, 1, 8), 259: (3, 1, 1), 262: (3, 1, 1), 273: (4, 1, 8),
         277: (3, 1, 1), 278: (4, 1, height), 279: (4, 1, width * height),

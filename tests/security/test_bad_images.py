@@ -1,4 +1,4 @@
-"""Images that lie, break off, or are none: each is refused in words, before it is unpacked where that would be large."""
+"""Images that lie, break off, or are none: each is refused in words, a large one before it is unpacked."""
 
 from __future__ import annotations
 

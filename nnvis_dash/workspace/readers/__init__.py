@@ -62,6 +62,7 @@ _BY_START = {
     **dict.fromkeys((b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"), (_PICKLE, _AS_ARRAYS)),
     b"PAR1": ("a Parquet file", "Save its images as files in one folder a class."),
     b"version https://git-lfs": ("a Git LFS pointer, not the file itself", "Fetch it with `git lfs pull`."),
+    b"PK\x03\x04": ("a zip archive that is damaged or incomplete", "Download or copy it again."),
     b"Rar!": ("a RAR archive", _AS_FOLDER),
     b"7z\xbc\xaf": ("a 7z archive", _AS_FOLDER),
 }
