@@ -75,16 +75,12 @@ class OpaqueGraph(Graph):
         ModelError
             Damaged, or a graph that does more than calculate.
         """
-        from google.protobuf.message import DecodeError
-        from tensorflow.core.framework import graph_pb2
+        import tensorflow as tf  # first of all: where another thread is importing it, its parts would be imported twice
 
+        definition = tf.compat.v1.GraphDef()
+        _parse(definition, path.read_bytes())
         from nnvis_dash.analysis.saved_model import operations
 
-        definition = graph_pb2.GraphDef()
-        try:
-            definition.ParseFromString(path.read_bytes())
-        except DecodeError:
-            raise ModelError("The stored graph is damaged", "Add the model again.") from None
         operations.check((node.op for node in definition.node), operations.PURE)
         operations.check_types(definition.node)
         if definition.library.function:
@@ -116,7 +112,8 @@ class OpaqueGraph(Graph):
         import tensorflow as tf
 
         def compute(x: Tensor) -> Tensor:
-            inputs = {f"{name}:0": value for name, value in self._values.items()}
+            capture = tf.compat.v1.get_default_graph().capture
+            inputs = {f"{name}:0": capture(value) for name, value in self._values.items()}
             (result,) = tf.graph_util.import_graph_def(
                 self._definition, {f"{IMAGES}:0": x, **inputs}, [output], name="graph"
             )
@@ -124,6 +121,15 @@ class OpaqueGraph(Graph):
 
         signature = tf.TensorSpec((None, *self.input_shape), self.input_dtype)
         return tf.function(compute, autograph=False).get_concrete_function(signature)
+
+
+def _parse(definition: Any, data: bytes) -> None:
+    from google.protobuf.message import DecodeError
+
+    try:
+        definition.ParseFromString(data)
+    except DecodeError:
+        raise ModelError("The stored graph is damaged", "Add the model again.") from None
 
 
 def graph_of(model: Any) -> Graph:

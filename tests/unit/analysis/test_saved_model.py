@@ -15,6 +15,7 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
+from nnvis_dash.analysis import opaque
 from nnvis_dash.analysis.attribution import attribute
 from nnvis_dash.analysis.card import batch_size, chunk_size, describe
 from nnvis_dash.analysis.classifier import Classifier
@@ -130,6 +131,22 @@ def test_nan_is_told_without_a_layer(tmp_path: Path):
     clf = Classifier(graph, describe(graph, preprocessing="raw", content="c"))
     with pytest.raises(ModelError, match="first in its output"):
         clf.predict(np.zeros((1, *SHAPE), np.uint8))
+
+
+def test_large_values_are_held_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    saved = save_function(tmp_path / "s", lambda module, images: tf.nn.softmax(linear(module, images / 255.0)))
+    found = freeze(saved, tmp_path / "out")
+    x = tf.constant(pixels().astype("float32"))
+    expected = OpaqueGraph.open(tmp_path / "out" / found["frozen"]).run(x)
+    monkeypatch.setattr(opaque, "_SMALL", 200)  # the kernel has 768 numbers
+    graph = OpaqueGraph.open(tmp_path / "out" / found["frozen"])
+    np.testing.assert_allclose(graph.run(x), expected, rtol=1e-5)
+    np.testing.assert_allclose(tf.nn.softmax(tf.function(graph.run)(x, logits=True)), expected, rtol=1e-5)
+    traced = [graph._function(logits).graph for logits in (False, True)]
+    constants = [op for one in traced for op in one.get_operations() if op.type == "Const"]
+    assert max(op.outputs[0].shape.num_elements() for op in constants) < 200
+    held = [{id(value) for value, _ in one.captures} for one in traced]
+    assert held[0] == held[1] and len(held[0]) == 1
 
 
 def test_a_zip_and_a_folder_give_the_same(saved: dict[str, Path], tmp_path: Path):
