@@ -133,16 +133,20 @@ def _age(value: Any) -> None:
         for which in ("input_layers", "output_layers"):
             if isinstance(config.get(which), list) and isinstance(config[which][0], str):
                 config[which] = [config[which]]
-        for layer in config.get("layers", []):
+        own = config.get("layers", [])
+        models = {layer["config"]["name"] for layer in own if layer["class_name"] in ("Sequential", "Functional")}
+        for layer in own:
             if layer.get("inbound_nodes"):
-                layer["inbound_nodes"] = [_old_call(call) for call in layer["inbound_nodes"]]
+                layer["inbound_nodes"] = [_old_call(call, models) for call in layer["inbound_nodes"]]
     for part in value.values():
         _age(part)
 
 
-def _old_call(call: dict[str, Any]) -> list[Any]:
+def _old_call(call: dict[str, Any], models: set[str]) -> list[Any]:
+    """Write a call as a list; the calls of models were counted from 1."""
     tensors = call["args"][0] if isinstance(call["args"][0], list) else call["args"][:1]
-    return [[*tensor["config"]["keras_history"], dict(call["kwargs"])] for tensor in tensors]
+    histories = [tensor["config"]["keras_history"] for tensor in tensors]
+    return [[name, number + (name in models), which, dict(call["kwargs"])] for name, number, which in histories]
 
 
 def write_tf_keras(path: Path, model: Any, *, slash: str = "/", word: str = "_layer_checkpoint_dependencies") -> Path:

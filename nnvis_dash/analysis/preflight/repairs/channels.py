@@ -224,9 +224,11 @@ def _are_numbers(config: dict[str, Any]) -> bool:
 
 
 def _start(layer: Entry) -> int:
-    """Say whether an input is an image with its channels first."""
+    """Say whether an input is an image with its channels first; there are 1 or 3 of them."""
     shape = layer["config"].get("batch_shape")
-    return 4 if isinstance(shape, list) and len(shape) == 4 and shape[1] in (1, 3) else _PLAIN
+    if not isinstance(shape, list) or len(shape) != 4:
+        return _PLAIN
+    return 4 if shape[1] in (1, 3) or shape[3] not in (1, 3) else _PLAIN
 
 
 def _input_names(model: Entry) -> list[str]:

@@ -237,7 +237,7 @@ def _stretch(model: Entry, layer: Entry) -> None:
     layer["config"]["activation"] = "linear"
     ending = made("Activation", fresh_name(model, f"{stem}_hard_sigmoid"), activation="hard_sigmoid")
     put_behind(model, layer, ending)
-    put_behind(model, layer, made("Rescaling", fresh_name(model, f"{stem}_slope"), scale=1.2))
+    put_behind(model, layer, made("Rescaling", fresh_name(model, f"{stem}_slope"), scale=1.2, offset=0.0))
 
 
 def _refuse_hard_sigmoid(layer: Entry, fields: Iterable[str]) -> None:

@@ -165,17 +165,17 @@ def nested_calls(draft: Draft) -> str:
         if is_sequential(model):
             continue
         kinds = {name_of(layer): layer["class_name"] for layer in layers_of(model) if is_model(layer)}
-        old = False
-        for layer in layers_of(model):
-            for call in calls(layer):
-                counted = isinstance(call, list) or bool(call.pop("legacy", False))
-                old = old or counted
-                for reference in references(call) if counted else ():
-                    if reference[0] in kinds and reference[1] > 0:
-                        reference[1] -= 1
-                        changed = True
-        for reference in ends(model, "output_layers") if old else ():
-            if kinds.get(reference[0]) == "Sequential" and reference[1] > 0:
+        old = []
+        for call in (call for layer in layers_of(model) for call in calls(layer)):
+            if isinstance(call, list) or call.pop("legacy", False):
+                old += [reference for reference in references(call) if reference[0] in kinds]
+        outputs = [reference for reference in ends(model, "output_layers") if reference[0] in kinds]
+        for name in {reference[0] for reference in old + outputs}:
+            inside = [reference for reference in old if reference[0] == name]
+            outside = [reference for reference in outputs if reference[0] == name and kinds[name] == "Sequential"]
+            if draft.major >= 3 or min(reference[1] for reference in inside + outside or [[name, 0]]) < 1:
+                continue
+            for reference in inside + outside:
                 reference[1] -= 1
                 changed = True
     return "models inside the model: their calls counted as today" if changed else ""
