@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from nnvis_dash.analysis.card import describe
-from nnvis_dash.analysis.classifier import Classifier
+from nnvis_dash.analysis.classifier import Classifier, load_classifier, open_classifier
 from nnvis_dash.analysis.heads import choose_head, content_of, output_names
+from nnvis_dash.analysis.intake import add_model
 from nnvis_dash.errors import ModelError, NotFound, ParameterError
+from nnvis_dash.workspace.store import Workspace
 from tests.networks import images
 
 
@@ -138,3 +140,24 @@ def test_grey_images_go_into_colour_models_and_the_other_way_round(channels):
         expected = np.rint(given @ np.array([0.299, 0.587, 0.114]))[..., None].astype(np.uint8)
     np.testing.assert_allclose(clf.predict(given), clf.predict(expected), atol=0.02)
     assert clf.prepare(given).shape == (4, 6, 6, channels)
+
+
+def test_a_file_with_two_heads_is_added_by_head_and_of_any_size_by_size(tmp_path):
+    import keras
+    from keras import layers
+
+    inputs = keras.Input((None, None, 3))
+    x = layers.GlobalAveragePooling2D()(layers.Conv2D(4, 3, name="conv")(inputs))
+    heads = [layers.Dense(4, name="boxes")(x), layers.Dense(5, activation="softmax", name="classes")(x)]
+    keras.Model(inputs, heads, name="both").save(tmp_path / "both.keras")
+    workspace = Workspace(tmp_path / "workspace")
+    with pytest.raises(ModelError, match=r"2 outputs: boxes \(4\), classes \(5\)"):
+        add_model(workspace, tmp_path / "both.keras")
+    assert workspace.models() == []
+    card, _ = add_model(workspace, tmp_path / "both.keras", head="classes", input_size=(20, 30))
+    assert (card.n_classes, card.output, card.input_shape) == (5, "softmax", (20, 30, 3))
+    assert card.notes["head"] == "classes" and "input size" not in card.notes
+    stored = open_classifier(workspace, card.fingerprint)
+    assert len(stored.model.outputs) == 1 and stored.predict(images(2, (40, 30, 3))).shape == (2, 5)
+    loaded = load_classifier(tmp_path / "both.keras", head=1, input_size=(20, 30))
+    assert loaded.card.fingerprint == card.fingerprint
