@@ -6,11 +6,14 @@ Invariant: nothing else in the project reads `os.environ` for its own settings.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from nnvis_dash.errors import ParameterError
+
+_NUMBER = re.compile(r"[0-9]{1,18}")
 
 
 def _setting(default: object, help: str) -> object:
@@ -57,8 +60,8 @@ class Settings:
                     raise ParameterError(f"The setting {name} is {text!r}", "Give 1 for yes or 0 for no.")
                 given[entry.name] = text.strip() == "1"
             elif isinstance(entry.default, int):
-                if not text.strip().isdigit():
-                    raise ParameterError(f"The setting {name} is {text!r}", "Give a whole number of 0 or more.")
+                if not _NUMBER.fullmatch(text.strip()):
+                    raise ParameterError(f"The setting {name} is {text[:40]!r}", "Give a whole number of 0 or more.")
                 given[entry.name] = int(text)
             else:
                 given[entry.name] = text

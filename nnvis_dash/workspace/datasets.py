@@ -25,7 +25,7 @@ from nnvis_dash.workspace.artifacts import open_array
 from nnvis_dash.workspace.labels import LabelsGiven, NamesGiven, plain_text, read_class_names, read_labels, resolve
 from nnvis_dash.workspace.npy import in_blocks
 from nnvis_dash.workspace.pixels import MAX_PIXELS, Pixels, decode, fit, fit_batch
-from nnvis_dash.workspace.readers import Given, ReadOptions, Split, read
+from nnvis_dash.workspace.readers import Given, ReadOptions, Split, located, read
 from nnvis_dash.workspace.sidecars import with_sidecars
 from nnvis_dash.workspace.writing import Progress, array_digest, fingerprint, write_dataset
 
@@ -291,6 +291,7 @@ def load_dataset(
     DatasetError, NotFound
         What is wrong, the value, and the mend.
     """
+    source = located(source)
     reading = read(source, ReadOptions(split, max_pixels))
     labels, class_names, found = with_sidecars(source, labels, class_names)
     chosen = plain_text(name or default_name(source, split))

@@ -37,7 +37,7 @@ from nnvis_dash.workspace.disk import disk_errors
 from nnvis_dash.workspace.labels import LabelsGiven, NamesGiven, plain_text
 from nnvis_dash.workspace.lock import locked
 from nnvis_dash.workspace.pixels import MAX_PIXELS
-from nnvis_dash.workspace.readers import Given, ReadOptions, Split, read
+from nnvis_dash.workspace.readers import Given, ReadOptions, Split, located, read
 from nnvis_dash.workspace.sidecars import with_sidecars
 from nnvis_dash.workspace.writing import Progress, write_dataset
 
@@ -219,6 +219,7 @@ class Workspace:
         DatasetError, NotFound
             What is wrong, the value, and the mend; the workspace is as it was.
         """
+        source = located(source)
         chosen = _checked_name(default_name(source, split) if name is None else name, DatasetError)
         with disk_errors(DatasetError), self._incoming() as folder:
             reading = read(source, ReadOptions(split, self._max_pixels))

@@ -50,11 +50,22 @@ def changed(member: Member = GOOD, **facts: object) -> Member:
 PATHS = [
     Row(f"path {name!r}", zipped(GOOD, Member(name, IMAGE)), OUTSIDE)
     for name in (
-        b"../evil.png", b"cat/../../evil.png", b"cat/..", b"..", b"/etc/evil.png", b"//evil/share.png", b"\\evil.png",
-        b"..\\evil.png", b"cat\\..\\..\\evil.png", b"C:/evil.png", b"c:evil.png", b"\\\\?\\C:\\evil.png",
-        b"cat/a\x00.png", b"cat/a.png\x00../evil",
+        b"../evil.png",
+        b"cat/../../evil.png",
+        b"cat/..",
+        b"..",
+        b"/etc/evil.png",
+        b"//evil/share.png",
+        b"\\evil.png",
+        b"..\\evil.png",
+        b"cat\\..\\..\\evil.png",
+        b"C:/evil.png",
+        b"c:evil.png",
+        b"\\\\?\\C:\\evil.png",
+        b"cat/a\x00.png",
+        b"cat/a.png\x00../evil",
     )
-]  # fmt: skip
+]
 
 MEMBERS = [
     Row("a link", zipped(GOOD, replace(OTHER, data=b"/etc/passwd", mode=LINK)), "'dog/b.png' is a link or a special"),
@@ -140,7 +151,7 @@ PACKING = [
     Row("deflate64", zipped(replace(GOOD, method=DEFLATE64)), DAMAGED),
     Row("an unknown method", zipped(replace(GOOD, method=UNKNOWN)), DAMAGED),
     Row("a member of 300 MB", zipped(changed(size=300 << 20, packed=2 << 20), tail=bytes(3 << 20)), DAMAGED),
-]  # fmt: skip
+]
 
 
 def tar_bytes(mode: str) -> bytes:

@@ -100,13 +100,19 @@ HEADERS = [
     Row("a header of 4 GB", file("x.npy", npy_header("{}", (2, 0), 2**32 - 1)), NOT_NUMPY),
     Row("a header that is missing", file("x.npy", b"\x93NUMPY\x01\x00"), NOT_NUMPY),
     Row("a header without its keys", file("x.npy", npy_header("{'descr': '|u1'}\n")), NOT_NUMPY),
-    Row("a header with one key more", file("x.npy", npy_header(
-        "{'descr': '|u1', 'fortran_order': False, 'shape': (1,), 'x': 1}\n")), NOT_NUMPY),
-    Row("an order that is no bool", file("x.npy", npy_header(
-        "{'descr': '|u1', 'fortran_order': 'yes', 'shape': (1,)}\n")), NOT_NUMPY),
+    Row(
+        "a header with one key more",
+        file("x.npy", npy_header("{'descr': '|u1', 'fortran_order': False, 'shape': (1,), 'x': 1}\n")),
+        NOT_NUMPY,
+    ),
+    Row(
+        "an order that is no bool",
+        file("x.npy", npy_header("{'descr': '|u1', 'fortran_order': 'yes', 'shape': (1,)}\n")),
+        NOT_NUMPY,
+    ),
     Row("an empty npy", file("x.npy", b""), NOT_NUMPY),
     Row("a web page named npy", file("x.npy", b"<!DOCTYPE html>"), NOT_NUMPY),
-]  # fmt: skip
+]
 
 VALUES = [
     Row("NaN", values(np.full((2, 4, 4), np.nan, np.float32)), RANGE),
@@ -122,7 +128,9 @@ VALUES = [
     Row("five axes", values(np.zeros((2, 2, 2, 2, 3), np.uint8)), "has the shape (2, 2, 2, 2, 3)"),
     Row("seven channels", values(np.zeros((2, 7, 7, 7), np.uint8)), "has the shape (2, 7, 7, 7)"),
     Row("a single number", values(np.uint8(5)), "There are no images in 'x.npy'"),
-    Row("images larger than the limit", npy_file("|u1", (1, 7_072, 7_072), bytes(7_072**2)), "7072 × 7072 pixels; at m"),
+    Row(
+        "images larger than the limit", npy_file("|u1", (1, 7_072, 7_072), bytes(7_072**2)), "7072 × 7072 pixels; at m"
+    ),
 ]
 
 ARCHIVES = [
@@ -130,33 +138,73 @@ ARCHIVES = [
     Row("npz of labels only", file("x.npz", lambda: npz({"y": np.arange(4)})), "It isn't clear which array"),
     Row("npz of two sets of images", file("x.npz", lambda: npz({"a": X, "b": X})), "It isn't clear which array"),
     Row("npz with too few labels", file("x.npz", lambda: npz({"x": X, "y": [0, 1]})), "2 labels for 4 images"),
-    Row("npz with labels of images", file("x.npz", lambda: npz({"x": X, "y": X})), "labels have the shape (4, 6, 5, 3)"),
+    Row(
+        "npz with labels of images",
+        file("x.npz", lambda: npz({"x": X, "y": X})),
+        "labels have the shape (4, 6, 5, 3)",
+    ),
     Row("npz with labels of NaN", file("x.npz", lambda: npz({"x": X, "y": [np.nan] * 4})), "are not whole numbers"),
     Row("npz with infinite labels", file("x.npz", lambda: npz({"x": X, "y": [np.inf] * 4})), "are not whole numbers"),
-    Row("npz with huge labels", file("x.npz", lambda: npz({"x": X, "y": [1e300] * 4})), "The label 1e+300 is too large"),
+    Row(
+        "npz with huge labels",
+        file("x.npz", lambda: npz({"x": X, "y": [1e300] * 4})),
+        "The label 1e+300 is too large",
+    ),
     Row("npz with labels of 2^64 - 1", file("x.npz", lambda: npz({"x": X, "y": np.full(4, 2**64 - 1, "u8")})), "too l"),
-    Row("npz with broken text", file("x.npz", lambda: npz({"x": X, "y": npy("<U1", (4,), b"\xff" * 16)})), "is damaged"),
-    Row("npz with names that are broken", file("x.npz", lambda: npz(
-        {"x": X, "class_names": npy("<U1", (1,), b"\xff" * 4)})), "is damaged"),
-    Row("npz with names of no size", file("x.npz", lambda: npz({"x": X, "class_names": npy("|S0", (1,))})), "has the typ"),
-    Row("npz with too few names", file("x.npz", lambda: npz(
-        {"x": X, "y": [0, 1, 2, 3], "class_names": np.array(["a", "b"])})), "The label 3 is not a class"),
-    Row("npz with an empty name", file("x.npz", lambda: npz(
-        {"x": X, "class_names": np.array(["a", ""])})), "The name of class 1 is empty"),
-    Row("npz with a lying header", file("x.npz", lambda: npz({"x": npy("|u1", (9, 9, 9), b"x")})), "promises 729 bytes"),
-    Row("npz with a lying header of an array that isn't read", file("x.npz", lambda: npz(
-        {"x": X, "other": npy("<f8", (2**40,))})), "'x.npz: other' promises"),
-    Row("npz of unequal splits", file("x.npz", lambda: npz(
-        {"x_train": X, "x_test": GREY})), "images of different shapes", options={"split": "all"}),
+    Row(
+        "npz with broken text",
+        file("x.npz", lambda: npz({"x": X, "y": npy("<U1", (4,), b"\xff" * 16)})),
+        "is damaged",
+    ),
+    Row(
+        "npz with names that are broken",
+        file("x.npz", lambda: npz({"x": X, "class_names": npy("<U1", (1,), b"\xff" * 4)})),
+        "is damaged",
+    ),
+    Row(
+        "npz with names of no size",
+        file("x.npz", lambda: npz({"x": X, "class_names": npy("|S0", (1,))})),
+        "has the typ",
+    ),
+    Row(
+        "npz with too few names",
+        file("x.npz", lambda: npz({"x": X, "y": [0, 1, 2, 3], "class_names": np.array(["a", "b"])})),
+        "The label 3 is not a class",
+    ),
+    Row(
+        "npz with an empty name",
+        file("x.npz", lambda: npz({"x": X, "class_names": np.array(["a", ""])})),
+        "The name of class 1 is empty",
+    ),
+    Row(
+        "npz with a lying header",
+        file("x.npz", lambda: npz({"x": npy("|u1", (9, 9, 9), b"x")})),
+        "promises 729 bytes",
+    ),
+    Row(
+        "npz with a lying header of an array that isn't read",
+        file("x.npz", lambda: npz({"x": X, "other": npy("<f8", (2**40,))})),
+        "'x.npz: other' promises",
+    ),
+    Row(
+        "npz of unequal splits",
+        file("x.npz", lambda: npz({"x_train": X, "x_test": GREY})),
+        "images of different shapes",
+        options={"split": "all"},
+    ),
     Row("npz without that split", file("x.npz", lambda: npz({"x": X})), "no split 'train'", options={"split": "train"}),
     Row("npz cut off", file("x.npz", lambda: npz({"x": X})[:-30]), "is damaged or incomplete"),
     Row("npz that is no archive", file("x.npz", b"PK\x03\x04 not really"), "is a zip archive that is damaged"),
-    Row("npz with a damaged stream", file("x.npz", lambda: flipped(npz({"x": X}, zipfile.ZIP_DEFLATED), 90)), "damaged"),
+    Row(
+        "npz with a damaged stream",
+        file("x.npz", lambda: flipped(npz({"x": X}, zipfile.ZIP_DEFLATED), 90)),
+        "damaged",
+    ),
     Row("npz with a path", file("x.npz", lambda: npz({"../x": X})), "has a path that leads outside"),
     Row("npz with the name of a folder", file("x.npz", lambda: npz({"a\\..\\b": X})), "has a path that leads outside"),
     Row("npz with markup in a key", file("x.npz", lambda: npz({"<script>\u202e": npy("|O", (1,))})), "<script>"),
     Row("npz that expands 1,000 times", file("x.npz", lambda: growing()), "expands from"),
-]  # fmt: skip
+]
 
 
 def flipped(data: bytes, place: int) -> bytes:
@@ -169,7 +217,10 @@ def growing() -> bytes:
     """Return an archive of 1.4 GB of zeros in 1.4 MB."""
     stream = io.BytesIO()
     block = bytes(1 << 20)
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive, archive.open("x.npy", "w") as x:
+    with (
+        zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+        archive.open("x.npy", "w") as x,
+    ):
         x.write(npy("|u1", (5, 1 << 14, 1 << 14)))
         for _ in range(3):
             x.write(block)
@@ -191,13 +242,23 @@ def pair(images: bytes, labels: bytes) -> Callable[[Path], Path]:
     return make
 
 
+def twins(folder: Path) -> Path:
+    for name in ("a-idx3", "b-idx3"):
+        idx_file(idx(GREY), name)(folder)
+    return folder
+
+
 IDX = [
     Row("idx that begins otherwise", idx_file(b"\x01" + idx(GREY)[1:]), "doesn't begin as an idx file does"),
     Row("idx of floats", idx_file(idx_header(4, 6, 5, kind=13) + bytes(480)), "values of type 0x0d"),
     Row("idx of 5 dimensions", idx_file(idx_header(1, 1, 1, 1, 1) + b"x"), "doesn't begin as an idx file does"),
     Row("idx of labels given as images", idx_file(idx(np.arange(9, dtype=np.uint8))), "holds 1-dimensional values"),
     Row("idx of 2 dimensions", idx_file(idx(pixels(0, 4, 4))), "holds 2-dimensional values"),
-    Row("idx of 2^32 - 1 images", idx_file(idx_header(2**32 - 1, 28, 28)), "promises 3,367,254,359,280 bytes, the file"),
+    Row(
+        "idx of 2^32 - 1 images",
+        idx_file(idx_header(2**32 - 1, 28, 28)),
+        "promises 3,367,254,359,280 bytes, the file",
+    ),
     Row("idx of 2^96 bytes", idx_file(idx_header(*[2**32 - 1] * 3)), "promises 79,228,162,458,924,105,385,300,197,375"),
     Row("idx of no images", idx_file(idx_header(0, 28, 28)), "There are no images"),
     Row("idx of images of no pixels", idx_file(idx_header(9, 0, 28)), "has the shape (9, 0, 28)"),
@@ -207,24 +268,58 @@ IDX = [
     Row("idx cut in the header", idx_file(idx(GREY)[:9]), "is damaged or incomplete"),
     Row("idx of 3 bytes", idx_file(b"\x00\x00\x08"), "is damaged or incomplete"),
     Row("idx of nothing", idx_file(b""), "is damaged or incomplete"),
-    Row("idx.gz one byte short", idx_file(lambda: gzip.compress(idx(GREY)[:-1]), "a-images-idx3-ubyte.gz"), "is damaged"),
-    Row("idx.gz one byte long", idx_file(lambda: gzip.compress(idx(GREY) + b"x"), "a-images-idx3-ubyte.gz"), "more byte"),
+    Row(
+        "idx.gz one byte short",
+        idx_file(lambda: gzip.compress(idx(GREY)[:-1]), "a-images-idx3-ubyte.gz"),
+        "is damaged",
+    ),
+    Row(
+        "idx.gz one byte long",
+        idx_file(lambda: gzip.compress(idx(GREY) + b"x"), "a-images-idx3-ubyte.gz"),
+        "more byte",
+    ),
     Row("idx.gz cut off", idx_file(lambda: gzip.compress(idx(GREY))[:-12], "a-images-idx3-ubyte.gz"), "is damaged"),
-    Row("idx.gz with another checksum", idx_file(lambda: gzip.compress(idx(GREY))[:-8] + bytes(8), "a-idx3.gz"), "damag"),
+    Row(
+        "idx.gz with another checksum",
+        idx_file(lambda: gzip.compress(idx(GREY))[:-8] + bytes(8), "a-idx3.gz"),
+        "damag",
+    ),
     Row("idx.gz that is no gzip", idx_file(b"\x1f\x8b\x08" + b"\xff" * 40, "a-idx3.gz"), "is damaged or incomplete"),
-    Row("a gzip bomb", idx_file(lambda: gzip_of_zeros(idx(GREY), 64 << 20), "a-images-idx3-ubyte.gz"), "more bytes than"),
-    Row("a gzip bomb with an honest header", idx_file(
-        lambda: gzip_of_zeros(idx_header(2 << 20, 32, 32), 3 << 20) + bytes(3 << 20), "a-idx3.gz"), "would expand from 3"),
-    Row("idx of images of 64 MP", idx_file(
-        lambda: gzip_of_zeros(idx_header(1, 8_000, 8_000), 64 << 20), "a-idx3.gz"), "8000 × 8000 pixels; at most"),
+    Row(
+        "a gzip bomb",
+        idx_file(lambda: gzip_of_zeros(idx(GREY), 64 << 20), "a-images-idx3-ubyte.gz"),
+        "more bytes than",
+    ),
+    Row(
+        "a gzip bomb with an honest header",
+        idx_file(lambda: gzip_of_zeros(idx_header(2 << 20, 32, 32), 3 << 20) + bytes(3 << 20), "a-idx3.gz"),
+        "would expand from 3",
+    ),
+    Row(
+        "idx of images of 64 MP",
+        idx_file(lambda: gzip_of_zeros(idx_header(1, 8_000, 8_000), 64 << 20), "a-idx3.gz"),
+        "8000 × 8000 pixels; at most",
+    ),
     Row("idx with too few labels", pair(idx(GREY), idx(np.zeros(3, np.uint8))), "3 labels for 4 images"),
     Row("idx with labels of 2 dimensions", pair(idx(GREY), idx(pixels(0, 4, 1))), "has 2 dimensions"),
-    Row("idx with labels cut off", pair(idx(GREY), idx(np.zeros(4, np.uint8))[:-1]), "promises 4 bytes, the file has 3"),
+    Row(
+        "idx with labels cut off",
+        pair(idx(GREY), idx(np.zeros(4, np.uint8))[:-1]),
+        "promises 4 bytes, the file has 3",
+    ),
     Row("idx with labels of 2^32 - 1", pair(idx(GREY), idx_header(2**32 - 1)), "promises 4,294,967,295 bytes"),
     Row("idx with labels that are a web page", pair(idx(GREY), b"<html>"), "doesn't begin as an idx file does"),
-    Row("gzip of no stream", file("x.dat", b"\x1f\x8b\x08" + bytes(6) + b"\x03" + b"\xff" * 20), "is compressed with gz"),
-    Row("a folder of idx files twice", lambda f: [idx_file(idx(GREY), f"{n}-idx3")(f) for n in "ab"][0].parent, "several"),
-]  # fmt: skip
+    Row(
+        "gzip of no stream",
+        file("x.dat", b"\x1f\x8b\x08" + bytes(6) + b"\x03" + b"\xff" * 20),
+        "is compressed with gz",
+    ),
+    Row(
+        "a folder of idx files twice",
+        twins,
+        "several",
+    ),
+]
 
 BATCH = cifar(pixels(0, 2, 32, 32, 3), np.array([3, 4]))
 CIFAR = [
@@ -236,7 +331,9 @@ CIFAR = [
     Row("batches of both kinds", lambda f: both(f), "mixes batches of CIFAR-10 and CIFAR-100"),
     Row("names that are too few", lambda f: (named(f, b"a\nb\n"), {})[0], "The label 4 is not a class"),
     Row("names that are no text", lambda f: named(f, b"\xff\xfe\x00a"), "is not UTF-8 text"),
-    Row("PyTorch weights named bin", file("pytorch_model.bin", b"PK\x03\x04" + bytes(99)), "no whole number of records"),
+    Row(
+        "PyTorch weights named bin", file("pytorch_model.bin", b"PK\x03\x04" + bytes(99)), "no whole number of records"
+    ),
 ]
 
 

@@ -95,27 +95,41 @@ def read(source: Given, options: ReadOptions | None = None) -> Reading:
         No reader recognises it, or it can't be used.
     """
     options = options or ReadOptions()
-    if isinstance(source, str):
-        if not source or "\x00" in source:
-            raise NotFound(f"There is no file or folder {source!r}", "Give the path of a dataset.")
-        source = Path(source)
-    if isinstance(source, Path):
-        source = source.expanduser()
-        if source.name in ("", ".."):  # "." has no name to show
-            source = source.resolve()
-        try:
-            there = source.exists()
-        except OSError:
-            there = False
-        if not there:
-            raise NotFound(f"There is no file or folder {source.name[:200]!r}", "Check the path.")
-        if not source.is_dir() and not source.is_file():  # a pipe would be waited for
-            raise DatasetError(f"{source.name!r} is neither a file nor a folder", "Give the path of a dataset.")
+    source = located(source)
     for entry in READERS.values():
         reading = entry.function(source, options)
         if reading is not None:
             return reading
     raise _unknown(source)
+
+
+def located(source: Given) -> Given:
+    """Return a path as one that is there, with a name to show; anything else as it is.
+
+    Raises
+    ------
+    NotFound
+        There is no such file or folder.
+    DatasetError
+        It is a pipe or a device, which would be waited for.
+    """
+    if not isinstance(source, (str, Path)):
+        return source
+    if not str(source):
+        raise NotFound("There is no file or folder ''", "Give the path of a dataset.")
+    path = Path(source)
+    try:
+        path = path.expanduser()
+        if path.name in ("", ".."):
+            path = path.resolve()
+        there = path.exists()
+    except (OSError, ValueError, RuntimeError):  # far too long; a zero byte; nobody's home
+        there = False
+    if not there:
+        raise NotFound(f"There is no file or folder {path.name[:200]!r}", "Check the path.")
+    if not path.is_dir() and not path.is_file():
+        raise DatasetError(f"{path.name!r} is neither a file nor a folder", "Give the path of a dataset.")
+    return path
 
 
 def _unknown(source: Given) -> DatasetError:

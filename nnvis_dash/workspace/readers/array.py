@@ -20,7 +20,14 @@ def read_array(source: Given, options: ReadOptions) -> Reading | None:
         return array_reading("array", lambda: in_blocks(array), array.shape, array.dtype, options.max_pixels)
     if not isinstance(source, (list, tuple)):
         return None
-    images = [np.asarray(image) for image in source]
+    images = []
+    for position, given in enumerate(source):
+        try:
+            images.append(np.asarray(given))
+        except ValueError:
+            raise DatasetError(
+                f"Image {position} is not an array", "Give (height, width) or (height, width, 1 or 3) uint8."
+            ) from None
     if not images:
         raise DatasetError("The list of images is empty", "Give one image or more.")
     if len({image.shape for image in images}) == 1 and len({image.dtype for image in images}) == 1:
