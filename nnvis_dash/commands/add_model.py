@@ -17,6 +17,7 @@ Check a Keras model and add it to the workspace. SOURCE is one of
 
   a .keras file, or a .h5/.hdf5 file with architecture and weights, of any version of Keras
   a file of weights alone (.h5, .weights.h5), with --architecture
+  a TensorFlow SavedModel, its folder or a zip of it, where NNVIS_ALLOW_SAVED_MODELS=1
   keras:VGG16, keras:ResNet50, keras:MobileNetV2, ... with ImageNet weights (needs internet)
 
 The file is checked before Keras reads it: whatever could run code or read files is refused, with the reason.

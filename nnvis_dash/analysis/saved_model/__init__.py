@@ -65,11 +65,13 @@ def add(request: Mapping[str, Any], begin: Callable[[str], None]) -> dict[str, A
     """Freeze a SavedModel and write its card."""
     found = freeze_file(request, begin)
     from nnvis_dash.analysis.card import describe
+    from nnvis_dash.analysis.inspection import inspected
     from nnvis_dash.analysis.opaque import OpaqueGraph
 
     given = request["preprocessing"]
+    graph = OpaqueGraph.open(Path(request["folder"]) / found["frozen"])
     card = describe(
-        OpaqueGraph.open(Path(request["folder"]) / found["frozen"]),
+        graph,
         name=request["name"],
         preprocessing=Preprocessing.from_json(given) if isinstance(given, dict) else given,
         class_names=request["class_names"],
@@ -80,7 +82,7 @@ def add(request: Mapping[str, Any], begin: Callable[[str], None]) -> dict[str, A
         content=found["content"],
         notes=notes(found) | request["notes"],
     )
-    return {"card": card.to_json(), "file": found["frozen"]}
+    return {"card": inspected(graph, card).to_json(), "file": found["frozen"]}
 
 
 def notes(found: Mapping[str, str]) -> dict[str, str]:

@@ -18,7 +18,8 @@ from nnvis_dash.analysis.saved_model import operations
 from nnvis_dash.analysis.saved_model.flatten import DAMAGED, Flat, Node, called, flatten, reachable
 from nnvis_dash.analysis.saved_model.signature import Signature
 from nnvis_dash.analysis.saved_model.variables import Checkpoint, names_in_checkpoint
-from nnvis_dash.errors import ModelError, NNVisError
+from nnvis_dash.errors import ModelError, NNVisError, ParameterError
+from nnvis_dash.settings import Settings
 
 MAX_ACTIVATION = 1 << 28  # numbers that one operation may put out for one image: 1 GB
 _TOLERANCE = 1e-3
@@ -164,6 +165,10 @@ def check_answers(graph: OpaqueGraph, shape: tuple[int, int, int]) -> None:
 def concrete_shape(shape: tuple[int | None, ...], size: tuple[int, int] | None) -> tuple[int, int, int]:
     """Return the input's shape, with `size` (or the usual one) for what the graph leaves open."""
     height, width = (given or wanted for given, wanted in zip(shape[:2], size or (DEFAULT_SIZE,) * 2, strict=True))
+    if height < 1 or width < 1:
+        raise ParameterError(f"The input size is {height} × {width}", "Give two positive numbers.")
+    if height * width > Settings().max_pixels:
+        raise refused(f"the model takes images of {height:,} × {width:,} pixels", "Use a model for smaller images.")
     return int(height), int(width), int(shape[2] or 0)
 
 
@@ -200,6 +205,13 @@ def _set_value(record: Any, node: Node, stored: dict[str, str], checkpoint: Chec
     kind = node.attributes["dtype"].type
     if tf.as_dtype(value.dtype).as_datatype_enum != kind:
         raise DAMAGED
+    n_bad = value.size - int(np.isfinite(value.astype(np.float32)).sum()) if tf.as_dtype(kind).is_floating else 0
+    if n_bad:
+        raise ModelError(
+            f"The SavedModel's variable {shown(node.origin)} holds NaN or infinity ({n_bad:,} of {value.size:,} values), "
+            "so its training failed, and it can't classify",
+            "Use the weights from before the loss became NaN, or train it again with a lower learning rate.",
+        )
     record.op = "Const"
     record.attr["dtype"].type = kind
     record.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(value))

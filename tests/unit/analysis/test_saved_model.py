@@ -289,6 +289,23 @@ def test_limits_on_size(saved: dict[str, Path], original: Any, tmp_path: Path):
     assert "NNVIS_MAX_MODEL_MB" in caught.value.mend
 
 
+def test_sizes_that_no_one_has_and_weights_that_are_no_numbers(tmp_path: Path):
+    def compute(module: Any, images: Any) -> Any:
+        return tf.reduce_mean(images, (1, 2)) @ module.kernel[:3]
+
+    saved = save_function(tmp_path / "s", compute, (None, None, None, 3))
+    with pytest.raises(RefusedModel, match="10,000 × 10,000 pixels"):
+        freeze(saved, tmp_path / "a", input_size=[10_000, 10_000])
+    with pytest.raises(ParameterError, match="positive"):
+        freeze(saved, tmp_path / "b", input_size=[-1, 5])
+
+    def spoil(module: Any) -> None:
+        module.bias[1].assign(float("nan"))
+
+    with pytest.raises(ModelError, match=r"NaN or infinity \(1 of 4 values\)"):
+        freeze(save_function(tmp_path / "t", linear, keep=spoil), tmp_path / "c")
+
+
 def test_links_strange_archives_and_damage(saved: dict[str, Path], tmp_path: Path):
     linked = tmp_path / "linked"
     shutil.copytree(saved["export"], linked)
