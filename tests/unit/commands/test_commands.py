@@ -190,7 +190,7 @@ def test_add_model_passes_everything_on(run: Run, tmp_path: Path, monkeypatch: p
     assert seen == {
         "source": "net.keras", "workspace": tmp_path / "workspace", "name": "n", "preprocessing": "caffe",
         "class_names": ("a", "b"), "resize": "crop", "head": "classes", "input_size": (160, 192), "output": "logits",
-        "dataset": None,
+        "dataset": None, "architecture": None,
     }  # fmt: skip
     assert run("add-model", "net.keras", "--input-size", "96")[0] == 0 and seen["input_size"] == (96, 96)
     for wrong in ("0", "a", "1x2x3", "-5"):
