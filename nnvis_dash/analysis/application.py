@@ -52,7 +52,11 @@ def application_model(name: str, model: Any, file: h5py.File) -> Any:
     stem = next(layer for layer in weighted if len(layer.weights[0].shape) == 4)
     head = weighted[-1]
     if head.name not in shapes:
-        raise ModelError(f"The weights are those of a {name} without its classes (include_top=False)", _MEND)
+        raise ModelError(
+            f"The file has no weights for the last layer of a {name}, {head.name!r}: it was saved without the classes "
+            "(include_top=False), or from another model",
+            _MEND,
+        )
     if stem.name not in shapes:
         raise ModelError(f"The weights aren't those of a {name}: there are none for its layer {stem.name!r}", _MEND)
     options: dict[str, Any] = {"classes": shapes[head.name][0][-1]}

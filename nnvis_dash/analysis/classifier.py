@@ -360,11 +360,13 @@ def load_classifier(
         chosen = ""
         if frozen:
             model, content = OpaqueGraph.open(Path(folder) / frozen["frozen"]), frozen["content"]
+            notes = saved_model.notes(frozen)
         else:
             checked = checked_copy(path, folder, architecture=architecture)
             model, chosen = choose_head(load_clean(checked), head)
             check_weights(model)
             content = content_of(checked.content, chosen)
+            notes = checked.notes | ({NOTE: chosen} if chosen else {})
     card = describe(
         model,
         name=name or path.stem,
@@ -375,7 +377,7 @@ def load_classifier(
         input_size=input_size,
         source=path.name,
         content=content,
-        notes=saved_model.notes(frozen) if frozen else {NOTE: chosen} if chosen else None,
+        notes=notes,
     )
     clf = with_better_guess(Classifier(model, card))
     if data is None:

@@ -59,11 +59,7 @@ def add_file(request: Mapping[str, Any], begin: Begin) -> dict[str, Any]:
     clean = Path(request["folder"]) / found["clean"]
     checked = Checked(**{**found, "clean": clean, "repaired": tuple(found["repaired"])})
     model = load_clean(checked)
-    notes = dict(request["notes"])
-    if checked.written_by:
-        notes.setdefault("written by", checked.written_by)
-    if checked.repaired:
-        notes.setdefault("repaired", "; ".join(checked.repaired))
+    notes = checked.notes | request["notes"]
     return _describe_and_save(model, {**request, "notes": notes}, checked.content)
 
 

@@ -52,6 +52,12 @@ class Checked:
     repaired: tuple[str, ...] = ()  # what was changed so that today's Keras reads it, one line of words each
     application: str = ""  # the model of keras.applications that the weights are for; empty: the copy says it
 
+    @property
+    def notes(self) -> dict[str, str]:
+        """The lines for the model's card."""
+        notes = {"written by": self.written_by, "repaired": "; ".join(self.repaired)}
+        return {key: text for key, text in notes.items() if text}
+
 
 def check(
     path: Path,
