@@ -205,9 +205,10 @@ def test_weights_of_another_application_are_refused_by_what_does_not_fit(tmp_pat
     for path in (numbered, layered):
         assert "without the classes (include_top=False)" in error(path, folder, "keras:MobileNet").what
     assert "from another model" in error(numbered, folder, "keras:MobileNetV2").what
-    whole = tmp_path / "whole.weights.h5"
-    mobilenet(classes=4, input_shape=(32, 32, 3)).save_weights(whole)
-    assert "As keras:MobileNetV2" in error(whole, folder, "keras:MobileNetV2").what
+    weights = weights_of(mobilenet(classes=4))
+    weights["conv_pw_3_bn"][1] = np.zeros(7, np.float32)
+    found = error(write_old_h5(tmp_path / "other.h5", None, weights), folder, "keras:MobileNet")
+    assert "As keras:MobileNet: the weights don't fit" in found.what and "conv_pw_3_bn" in found.what
     assert "aren't those of keras:mobilenetv2" in error(layered, folder, "keras:MobileNetV2").what
 
 
