@@ -118,6 +118,8 @@ def check_shapes(definition: Any, shape: tuple[int, int, int]) -> int:
             if operation.type == "Placeholder" and operation is not placeholder.op:
                 continue
             if not tensor.shape.is_fully_defined():
+                if not tensor.consumers() and tensor.op.outputs[0] is not tensor:
+                    continue  # what a batch normalisation keeps for training
                 raise refused(
                     f"what the graph's operation {operation.type} puts out has a size that isn't known beforehand",
                     operations.MEND,
@@ -208,8 +210,8 @@ def _set_value(record: Any, node: Node, stored: dict[str, str], checkpoint: Chec
     n_bad = value.size - int(np.isfinite(value.astype(np.float32)).sum()) if tf.as_dtype(kind).is_floating else 0
     if n_bad:
         raise ModelError(
-            f"The SavedModel's variable {shown(node.origin)} holds NaN or infinity ({n_bad:,} of {value.size:,} values), "
-            "so its training failed, and it can't classify",
+            f"The variable {shown(node.origin)} holds NaN or infinity ({n_bad:,} of {value.size:,} values): "
+            "its training failed",
             "Use the weights from before the loss became NaN, or train it again with a lower learning rate.",
         )
     record.op = "Const"

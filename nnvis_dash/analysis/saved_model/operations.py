@@ -23,20 +23,20 @@ PURE = _names(
     """
     Abs Acos Acosh Add AddN AddV2 AdjustContrastv2 AdjustHue AdjustSaturation All Any ApproximateEqual ArgMax ArgMin
     Asin Asinh Atan Atan2 Atanh AvgPool BatchMatMul BatchMatMulV2 BatchMatMulV3 BatchToSpace BatchToSpaceND BiasAdd
-    BiasAddV1 BroadcastArgs BroadcastGradientArgs BroadcastTo Cast Ceil ClipByValue Concat ConcatV2 Const Conv Conv2D
-    Conv2DBackpropInput Cos Cosh CropAndResize Cross Cumprod Cumsum DepthToSpace DepthwiseConv2dNative Div DivNoNan
-    Einsum Elu EnsureShape Equal Erf Erfc Erfinv Exp ExpandDims Expm1 ExtractImagePatches FakeQuantWithMinMaxArgs
-    FakeQuantWithMinMaxVars FakeQuantWithMinMaxVarsPerChannel Fill Floor FloorDiv FloorMod FusedBatchNorm
-    FusedBatchNormV2 FusedBatchNormV3 Gather GatherNd GatherV2 Greater GreaterEqual HSVToRGB Identity IdentityN
-    ImageProjectiveTransformV2 ImageProjectiveTransformV3 Inv InvertPermutation IsFinite IsInf IsNan L2Loss LRN
-    LeakyRelu Less LessEqual LinSpace Log Log1p LogSoftmax LogicalAnd LogicalNot LogicalOr MatMul MatrixBandPart
-    MatrixDiag MatrixDiagPart MatrixDiagPartV2 MatrixDiagPartV3 MatrixDiagV2 MatrixDiagV3 Max MaxPool MaxPoolV2 Maximum
-    Mean Min Minimum MirrorPad Mod Mul MulNoNan Neg NotEqual OneHot OnesLike Pack Pad PadV2 Placeholder Pow Prod
-    RGBToHSV Range Rank RealDiv Reciprocal Relu Relu6 Reshape ResizeArea ResizeBicubic ResizeBilinear
-    ResizeNearestNeighbor Reverse ReverseV2 Rint Roll Round Rsqrt ScaleAndTranslate ScatterNd Select SelectV2 Selu
-    Shape ShapeN Sigmoid Sign Sin Sinh Size Slice Softmax Softplus Softsign SpaceToBatch SpaceToBatchND SpaceToDepth
-    Split SplitV Sqrt Square SquaredDifference Squeeze StopGradient StridedSlice Sub Sum Tan Tanh TensorScatterUpdate
-    Tile TopK TopKV2 Transpose TruncateDiv TruncateMod Unpack Xdivy Xlogy ZerosLike
+    BiasAddV1 Bitcast BroadcastArgs BroadcastGradientArgs BroadcastTo Cast Ceil ClipByValue Concat ConcatV2 Const Conv
+    Conv2D Conv2DBackpropInput Cos Cosh CropAndResize Cross Cumprod Cumsum DepthToSpace DepthwiseConv2dNative Div
+    DivNoNan Einsum Elu EnsureShape Equal Erf Erfc Erfinv Exp ExpandDims Expm1 ExtractImagePatches
+    FakeQuantWithMinMaxArgs FakeQuantWithMinMaxVars FakeQuantWithMinMaxVarsPerChannel Fill Floor FloorDiv FloorMod
+    FusedBatchNorm FusedBatchNormV2 FusedBatchNormV3 Gather GatherNd GatherV2 Greater GreaterEqual HSVToRGB Identity
+    IdentityN ImageProjectiveTransformV2 ImageProjectiveTransformV3 Inv InvertPermutation IsFinite IsInf IsNan L2Loss
+    LeakyRelu Less LessEqual LinSpace Log Log1p LogicalAnd LogicalNot LogicalOr LogSoftmax LRN MatMul MatrixBandPart
+    MatrixDiag MatrixDiagPart MatrixDiagPartV2 MatrixDiagPartV3 MatrixDiagV2 MatrixDiagV3 Max Maximum MaxPool MaxPoolV2
+    Mean Min Minimum MirrorPad Mod Mul MulNoNan Neg NotEqual OneHot OnesLike Pack Pad PadV2 Placeholder Pow Prod Range
+    Rank RealDiv Reciprocal Relu Relu6 Reshape ResizeArea ResizeBicubic ResizeBilinear ResizeNearestNeighbor Reverse
+    ReverseV2 RGBToHSV Rint Roll Round Rsqrt ScaleAndTranslate ScatterNd Select SelectV2 Selu Shape ShapeN Sigmoid Sign
+    Sin Sinh Size Slice Softmax Softplus Softsign SpaceToBatch SpaceToBatchND SpaceToDepth Split SplitV Sqrt Square
+    SquaredDifference Squeeze StopGradient StridedSlice Sub Sum Tan Tanh TensorScatterUpdate Tile TopK TopKV2 Transpose
+    TruncateDiv TruncateMod Unpack Xdivy Xlogy ZerosLike
     """
 )
 CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
@@ -48,10 +48,11 @@ UNUSED = ASSIGNING | _names(
     """
     AssignAdd AssignAddVariableOp AssignSub AssignSubVariableOp DisableCopyOnRead IsVariableInitialized
     MergeV2Checkpoints Multinomial RandomStandardNormal RandomUniform RandomUniformInt RestoreV2 RngReadAndSkip RngSkip
-    SaveV2 ShardedFilename StatefulStandardNormalV2 StatefulUniform StatelessRandomGetAlg StatelessRandomGetKeyCounter
-    StatelessRandomGetKeyCounterAlg StatelessRandomNormalV2 StatelessRandomUniform StatelessRandomUniformIntV2
-    StatelessRandomUniformV2 StatelessTruncatedNormalV2 StaticRegexFullMatch StringJoin TruncatedNormal
-    VarIsInitializedOp VariableShape
+    SaveV2 ShardedFilename StatefulStandardNormalV2 StatefulUniform StatelessMultinomial StatelessRandomBinomial
+    StatelessRandomGetAlg StatelessRandomGetKeyCounter StatelessRandomGetKeyCounterAlg StatelessRandomNormalV2
+    StatelessRandomUniform StatelessRandomUniformFullInt StatelessRandomUniformFullIntV2 StatelessRandomUniformInt
+    StatelessRandomUniformIntV2 StatelessRandomUniformV2 StatelessShuffle StatelessTruncatedNormalV2
+    StaticRegexFullMatch StringJoin TruncatedNormal VariableShape VarIsInitializedOp
     """
 )
 MEND = (

@@ -133,6 +133,29 @@ def test_nan_is_told_without_a_layer(tmp_path: Path):
         clf.predict(np.zeros((1, *SHAPE), np.uint8))
 
 
+def test_what_training_needs_may_stand_beside_but_is_left_out(tmp_path: Path):
+    def normalised(module: Any, images: Any) -> Any:
+        ones = tf.ones((3,))
+        y = tf.raw_ops.FusedBatchNormV3(
+            x=images, scale=ones, offset=ones, mean=2.0 * ones, variance=3.0 * ones, is_training=False, epsilon=0.0
+        ).y
+        return linear(module, y)
+
+    def train(module: Any) -> None:
+        def run(images: Any) -> Any:
+            module.bias.assign_sub(tf.random.stateless_uniform((N_CLASSES,), (1, 2)))
+            return tf.nn.dropout(linear(module, images), 0.5)
+
+        module.train = tf.function(run)
+        module.train.get_concrete_function(tf.TensorSpec((None, *SHAPE)))
+
+    saved = save_function(tmp_path / "s", normalised, keep=train)
+    x = np.random.default_rng(0).normal(0, 1, (2, *SHAPE)).astype("float32")
+    module = tf.saved_model.load(saved)
+    expected = ((x - 2) / np.sqrt(3) + 1).reshape(2, -1) @ module.kernel.numpy() + module.bias.numpy()
+    np.testing.assert_allclose(opened(saved, tmp_path / "out").run(tf.constant(x)), expected, rtol=1e-4, atol=1e-4)
+
+
 def test_large_values_are_held_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     saved = save_function(tmp_path / "s", lambda module, images: tf.nn.softmax(linear(module, images / 255.0)))
     found = freeze(saved, tmp_path / "out")
