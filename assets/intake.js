@@ -115,7 +115,7 @@
     }
     const value = (id) => by("intake-" + id).value.trim();
     const given = { preprocessing: value("preprocessing"), resize: value("resize") };
-    if (value("output")) given.output = value("output");
+    if (value("output") !== "-") given.output = value("output");
     if (value("architecture")) given.architecture = value("architecture");
     if (value("head")) given.head = /^\d+$/.test(value("head")) ? Number(value("head")) : value("head");
     if (value("size")) {

@@ -33,7 +33,7 @@ def register(app: Dash, services: Services) -> None:
         accuracies = {fingerprint: value for fingerprint, value in known.items() if value is not None}
         title: Any = []
         if card is not None:
-            words = [f"{card.n_samples:,} images"]
+            words = [f"{card.n_samples:,} {'image' if card.n_samples == 1 else 'images'}"]
             if card.image_shape:
                 words.append("×".join(str(side) for side in card.image_shape))
             if card.class_names:

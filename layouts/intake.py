@@ -22,7 +22,7 @@ PREPROCESSING_WORDS = {
     "imagenet": "ImageNet mean and deviation",
     "caffe": "BGR, ImageNet mean (Caffe)",
 }
-OUTPUTS = (("", "read from the model"), ("softmax", "softmax"), ("logits", "logits"), ("sigmoid", "sigmoid"))
+OUTPUTS = (("-", "read from the model"), ("softmax", "softmax"), ("logits", "logits"), ("sigmoid", "sigmoid"))
 
 
 def dialog() -> Any:
@@ -125,21 +125,26 @@ def _form() -> Any:
                     html.Details(
                         [
                             html.Summary("More", className="act quiet"),
-                            _field("Output", _select("intake-output", OUTPUTS), "What the model puts out"),
-                            _field(
-                                "Head",
-                                dbc.Input(id="intake-head", size="sm", placeholder="name or number"),
-                                "Which output, where the model has several",
-                            ),
-                            _field(
-                                "Input size",
-                                dbc.Input(id="intake-size", size="sm", placeholder="224 or 160×192"),
-                                "For a model that takes images of any size",
-                            ),
-                            _field(
-                                "Architecture",
-                                dbc.Input(id="intake-architecture", size="sm", placeholder="keras:VGG16"),
-                                "For a file that holds weights alone; a .json is simply dropped with it",
+                            html.Div(
+                                [
+                                    _field("Output", _select("intake-output", OUTPUTS), "What the model puts out"),
+                                    _field(
+                                        "Head",
+                                        dbc.Input(id="intake-head", size="sm", placeholder="name or number"),
+                                        "Which output, where the model has several",
+                                    ),
+                                    _field(
+                                        "Input size",
+                                        dbc.Input(id="intake-size", size="sm", placeholder="224 or 160×192"),
+                                        "For a model that takes images of any size",
+                                    ),
+                                    _field(
+                                        "Architecture",
+                                        dbc.Input(id="intake-architecture", size="sm", placeholder="keras:VGG16"),
+                                        "For a file that holds weights alone; a .json is simply dropped with it",
+                                    ),
+                                ],
+                                className="intake-fields",
                             ),
                         ],
                         className="intake-more",

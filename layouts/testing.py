@@ -44,7 +44,8 @@ def sample_title(sample: int | None, label: str | None, prediction: str | None, 
     if label is not None:
         words.append(html.Span(["label ", html.B(label)]))
     if prediction is not None:
-        words.append(html.Span(["prediction ", html.B(prediction)], className="bad" if mistake else "good"))
+        judged = "" if mistake is None else "bad" if mistake else "good"
+        words.append(html.Span(["prediction ", html.B(prediction)], className=judged))
     return words
 
 
@@ -85,8 +86,8 @@ def attribution_controls(
 def without_layers(model: ModelCard) -> str:
     """Say why nothing of a classifier can be explained through a layer."""
     return (
-        f"{model.name} is a TensorFlow graph without layers, so Grad-CAM can't explain it. Its predictions, the map and "
-        "the suggested samples work; add the Keras model itself to look into it."
+        f"{model.name} is a TensorFlow graph without layers, so Grad-CAM can't explain it. Its predictions, the map "
+        "and the suggested samples work; add the Keras model itself to look into it."
     )
 
 
