@@ -231,6 +231,8 @@ def _set_node(record: Any, node: Node, flat: Flat, images: Node, kinds: dict[str
     if node.op == "PlaceholderWithDefault":
         kind = node.attributes["dtype"].type
     elif node.op in ("ReadVariableOp", "Identity"):
+        if not node.inputs:
+            raise DAMAGED
         variable = flat.source(node.inputs[0])[0]
         if variable.name not in kinds:
             if node.op == "Identity":

@@ -143,7 +143,7 @@ class Checkpoint:
                 self._shapes = self._reader.get_variable_to_shape_map()
                 self._types = self._reader.get_variable_to_dtype_map()
             yield
-        except (tf.errors.OpError, ValueError, RuntimeError, TypeError) as error:
+        except (tf.errors.OpError, ValueError, RuntimeError, TypeError, LookupError) as error:
             raise ModelError(
                 f"The SavedModel's variables can't be read ({type(error).__name__})", "Copy the whole folder again."
             ) from error
