@@ -70,6 +70,8 @@ TENSORFLOW_FUNCTIONS = frozenset(
     transpose cast identity stop_gradient
     """.split()
 )
+# What tf.keras wrote for some initializers: TensorFlow's own, which are the same.
+LEGACY_INITIALIZER_MODULES = frozenset({"tensorflow.python.ops.init_ops_v2"})
 LEGACY_POLICIES = frozenset({"Policy", "PolicyV1"})
 LEGACY_POLICY_MODULES = frozenset({"keras.mixed_precision", "keras.src.mixed_precision.policy"})
 INITIALIZERS = frozenset(
@@ -149,6 +151,7 @@ _BY_MODULE: dict[str, frozenset[str]] = {
     "keras.dtype_policies": POLICIES,
     **OPS,
 }
+_OF_APPLICATIONS = frozenset(name for _, name in APPLICATION_LAYERS)
 _WITHOUT_MODULE = LAYERS | LEGACY_LAYERS | OPERATION_LAYERS | MODELS | INITIALIZERS | REGULARIZERS | CONSTRAINTS
 
 
@@ -169,10 +172,11 @@ def is_allowed(module: str | None, name: str, *, legacy: bool) -> bool:
     if not legacy:
         return False
     if not module:
-        return name in _WITHOUT_MODULE or name in LEGACY_POLICIES
+        return name in _WITHOUT_MODULE or name in LEGACY_POLICIES or name in _OF_APPLICATIONS
     return (
         (module in LEGACY_MODEL_MODULES and name in MODELS)
         or (module in OPERATION_MODULES and name in OPERATION_LAYERS)
         or (module == "keras.layers" and name in LEGACY_LAYERS)
+        or (module in LEGACY_INITIALIZER_MODULES and name in INITIALIZERS)
         or (module in LEGACY_POLICY_MODULES and name in LEGACY_POLICIES)
     )

@@ -32,7 +32,7 @@ def old_functional(*layers: dict[str, Any], output: str, shape: Sequence[int | N
     """Return a functional model of Keras 2.2; the first layer is the input `x`."""
     start = {**entry("InputLayer", "x", batch_input_shape=[None, *shape], dtype="float32"), "inbound_nodes": []}
     del start["config"]["trainable"]
-    own = [{**layer, "name": layer["config"]["name"]} for layer in (start, *layers)]
+    own = [{"name": layer["config"]["name"], **layer} for layer in (start, *layers)]
     config = {"name": "old", "layers": own, "input_layers": [["x", 0, 0]], "output_layers": [[output, 0, 0]]}
     return {"class_name": "Model", "config": config}
 

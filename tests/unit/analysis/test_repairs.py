@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
-import json
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from nnvis_dash.analysis.preflight.allowed import is_allowed
 from nnvis_dash.analysis.preflight.config import clean_config
@@ -15,7 +16,7 @@ from nnvis_dash.analysis.preflight.repairs import keras1
 from nnvis_dash.analysis.preflight.repairs import repair as registry
 from nnvis_dash.analysis.preflight.repairs.draft import Draft
 from nnvis_dash.errors import ModelError, RefusedModel
-from tests.security.crafted import dense, layer, sequential
+from tests.security.crafted import dense, layer, objects, sequential
 from tests.unit.analysis.old_files import behind, entry, layer_named, old_functional, old_sequential, repaired
 
 FLATTEN, DENSE = entry("Flatten"), entry("Dense", units=2, activation="linear")
@@ -396,6 +397,18 @@ def test_a_gru_without_the_word_resets_first():
     assert "reset_after" not in layer_named(kept, "gru")["config"]
 
 
+def test_layers_and_initializers_of_keras_applications_get_their_modules():
+    start = {"module": "tensorflow.python.ops.init_ops_v2", "class_name": "Constant", "config": {"value": 0}}
+    scale = entry("LayerScale", "s", init_values=1e-6, projection_dim=1)
+    model, _ = repaired(old_sequential(scale, FLATTEN, entry("Dense", "d", units=2, bias_initializer=start)))
+    assert layer_named(model, "s")["module"] == "keras.src.applications.convnext"
+    assert layer_named(model, "d")["config"]["bias_initializer"]["module"] == "keras.initializers"
+    checked(model, legacy=False)
+    scale["config"]["other"] = 1
+    with pytest.raises(RefusedModel, match="LayerScale"):
+        checked(repaired(old_sequential(scale))[0], legacy=False)
+
+
 def test_small_renamings():
     old = [
         entry("ThresholdedReLU", "t", theta=0.5),
@@ -434,7 +447,7 @@ def operation(function: str, *inputs: str, **arguments: Any) -> dict[str, Any]:
     return behind(entry("TFOpLambda", "op", function=function), *inputs, **arguments)
 
 
-def node(definition: str) -> dict[str, Any]:
+def node(definition: Any) -> dict[str, Any]:
     return behind(entry("TensorFlowOpLayer", "op", node_def=definition, constants={}), "x")
 
 
@@ -447,9 +460,11 @@ def node(definition: str) -> dict[str, Any]:
         (operation("nn.softmax", "x", beta=3), "beta"),
         (operation("clip_by_value", "x", clip_value_min=0, clip_value_max=["x", 0, 0]), "bounds"),
         (operation("cast", "x", dtype="string"), "string"),
-        (node(json.dumps({"op": "ReadFile"})), "ReadFile"),
+        (node({"op": "ReadFile"}), "ReadFile"),
+        (node({"op": "BiasAdd", "attr": {"data_format": {"s": "TkNIVw=="}}}), "BiasAdd"),
         (node("name: x"), "None"),
-        (node(json.dumps({"op": "Mul"})), "Mul with 1 inputs"),
+        (node("\n\x01a\x12\x08ReadFile"), "ReadFile"),
+        (node("\n\x01a\x12\x03Mul"), "Mul with 1 inputs"),
     ],
 )
 def test_functions_that_can_not_be_turned_into_operations_are_refused(old: dict[str, Any], says: str):
@@ -589,3 +604,44 @@ def test_what_repairs_make_is_held_against_the_list(monkeypatch: pytest.MonkeyPa
 def test_a_description_that_no_keras_wrote_is_refused_in_words(config: dict[str, Any]):
     text = refusal(config, "1.2.2")
     assert "\n" not in text and len(text) < 300
+
+
+PLACES = [
+    old_functional(behind(FLATTEN, "x"), behind(DENSE, "flatten"), output="dense"),
+    {"class_name": "Sequential", "config": [old for old, _ in KERAS_1]},
+    old_functional(behind(entry("Merge", mode="concat", concat_axis=-1), "x", "x"), output="merge"),
+    old_functional(behind(entry("Conv2D", filters=2, data_format="channels_first"), "x"), output="conv2d"),
+    old_functional(operation("math.add", "x", y=[1.0, 2.0]), output="op"),
+]
+ODD: list[Any] = [
+    None,
+    True,
+    -1,
+    10**9,
+    0.5,
+    "x",
+    "channels_first",
+    [],
+    {},
+    [[]],
+    ["x", 0, 0],
+    [None, 3],
+    entry("Dense"),
+]
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=st.data())
+def test_whatever_stands_in_a_description_ends_in_a_model_or_in_words(data: st.DataObject):
+    config = copy.deepcopy(data.draw(st.sampled_from(PLACES)))
+    for _ in range(data.draw(st.integers(1, 3))):
+        place = data.draw(st.sampled_from(list(objects(config))))
+        place[data.draw(st.sampled_from([*place, "axis", "data_format", "name"]))] = copy.deepcopy(
+            data.draw(st.sampled_from(ODD))
+        )
+    version = data.draw(st.sampled_from(["", "1.2.2", "2.2.4", "3.15.1"]))
+    try:
+        model, _ = repaired(clean_config(config, legacy=True, max_parameters=10**6, extents=frozenset({2, 3})), version)
+        checked(model, legacy=False)
+    except ModelError as error:
+        assert error.mend and "\n" not in error.what

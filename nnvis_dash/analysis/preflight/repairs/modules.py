@@ -16,6 +16,8 @@ _BY_FIELD = (
     ("regularizer", "keras.regularizers", allowed.REGULARIZERS),
     ("constraint", "keras.constraints", allowed.CONSTRAINTS),
 )
+# Of the layers that keras.applications keeps to itself; one with other fields is somebody's own of the same name.
+_APPLICATION_FIELDS = {"name", "trainable", "dtype", "init_values", "projection_dim", "scale"}
 
 
 def today(draft: Draft) -> str:
@@ -30,6 +32,10 @@ def today(draft: Draft) -> str:
         if not entry.get("module") and name in allowed.LAYERS and not is_model(entry):
             entry["module"] = "keras.layers"
             entry.setdefault("registered_name", None)
+        for module, own in allowed.APPLICATION_LAYERS:
+            if not entry.get("module") and name == own and set(entry["config"]) <= _APPLICATION_FIELDS:
+                entry["module"] = module
+                entry["registered_name"] = None
     if draft.major in (1, 2):
         for entry in parts(draft.model):
             entry.pop("build_config", None)  # Keras builds each layer with what comes in
@@ -44,7 +50,7 @@ def _fields(value: Any) -> None:
     if not isinstance(value, dict):
         return
     for field, entry in value.items():
-        if isinstance(entry, dict) and not entry.get("module"):
+        if isinstance(entry, dict) and entry.get("module") in (None, "", *allowed.LEGACY_INITIALIZER_MODULES):
             for ending, module, names in _BY_FIELD:
                 if field.endswith(ending) and entry.get("class_name") in names:
                     entry["module"] = module

@@ -4,7 +4,6 @@ each becomes the operation of today's Keras that computes the same.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -166,6 +165,7 @@ _NODES = {
     "Abs": "math.abs",
     "Identity": "identity",
 }
+_NHWC = "TkhXQw=="  # in base 64
 _BINARY = frozenset({"AddV2", "Add", "Sub", "Mul", "RealDiv", "Maximum", "Minimum", "BiasAdd"})
 
 
@@ -192,12 +192,8 @@ def node_definitions(draft: Draft) -> str:
             if layer["class_name"] != "TensorFlowOpLayer":
                 continue
             config = layer["config"]
-            text = config.get("node_def")
-            try:
-                kind = json.loads(text)["op"] if isinstance(text, str) else None
-            except (ValueError, KeyError, TypeError):
-                kind = None
-            if kind not in _NODES:
+            kind, first = _operation(config.get("node_def"))
+            if kind not in _NODES or (first and kind == "BiasAdd"):
                 unrepairable(layer, f"is TensorFlow's operation {shown(kind)}, which can't be turned into a layer")
             constants = config.get("constants") or {}
             given = []
@@ -211,6 +207,25 @@ def node_definitions(draft: Draft) -> str:
             changed.add(kind)
             _replace(layer, _NODES[kind], given)
     return f"operations of TensorFlow read as Keras operations: {', '.join(sorted(changed))}" if changed else ""
+
+
+def _operation(definition: Any) -> tuple[str | None, bool]:
+    """Return the name of a node's operation, and whether its channels come first.
+
+    TensorFlow 2.2 and later wrote the node as a dictionary, earlier ones as a text of its bytes: the name, then the
+    operation, each behind its tag and its length.
+    """
+    if isinstance(definition, dict):
+        attribute = definition.get("attr", {}).get("data_format", {})
+        kind = definition.get("op")
+        return kind if isinstance(kind, str) else None, attribute.get("s") not in (None, _NHWC)
+    data = definition.encode("utf-8", "surrogateescape") if isinstance(definition, str) else b""
+    if data[:1] != b"\x0a" or len(data) < 4:
+        return None, False
+    start = 2 + data[1]
+    if data[start : start + 1] != b"\x12":
+        return None, False
+    return data[start + 2 : start + 2 + data[start + 1]].decode("ascii", "replace"), b"NCHW" in data
 
 
 def _replace(layer: Entry, function: str, given: list[Arguments]) -> None:

@@ -125,7 +125,7 @@ def connections(draft: Draft) -> str:
             continue
         names = {name_of(layer) for layer in layers_of(model)}
         for layer in layers_of(model):
-            layer.setdefault("name", name_of(layer))
+            layer["config"]["name"] = layer.setdefault("name", name_of(layer))  # the former is what connections name
             nodes = calls(layer)
             for number, node in enumerate(nodes):
                 if not isinstance(node, list):
