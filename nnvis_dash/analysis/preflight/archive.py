@@ -21,6 +21,7 @@ CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 MAX_MEMBERS = 64
 MAX_RATIO = 200
 MAX_SMALL = 1 << 20  # a member below this may expand as it likes
+_NO_MODEL = "Save the model with model.save('model.keras'); a dataset is added with add-dataset."
 _LINK = 0o120000
 _KIND = 0o170000
 
@@ -44,9 +45,11 @@ def opened(path: Path) -> Iterator[zipfile.ZipFile]:
 def _check_members(archive: zipfile.ZipFile) -> None:
     members = archive.infolist()
     names = [member.filename for member in members]
+    refuse_by_members(names)
+    if {CONFIG, METADATA, WEIGHTS}.isdisjoint(names):
+        raise ModelError("The file is a zip, but not a .keras model", _NO_MODEL)
     if len(members) > MAX_MEMBERS:
         raise refused(f"The archive holds {len(members):,} files; a .keras file holds three")
-    refuse_by_members(names)
     for member in members:
         name = repr(shown(member.filename))
         if names.count(member.filename) > 1:
@@ -66,12 +69,7 @@ def _check_members(archive: zipfile.ZipFile) -> None:
             )
     missing = [name for name in (CONFIG, WEIGHTS) if name not in names]
     if missing:
-        raise ModelError(
-            f"The file is a zip, but not a .keras model: {' and '.join(missing)} are missing"
-            if len(missing) > 1
-            else f"The file is a zip, but not a complete .keras model: {missing[0]} is missing",
-            "Save the model with model.save('model.keras'); a dataset is added with add-dataset.",
-        )
+        raise ModelError(f"The file is not a complete .keras model: {missing[0]} is missing", _NO_MODEL)
 
 
 def read_member(archive: zipfile.ZipFile, name: str, limit: int = MAX_CONFIG_BYTES) -> bytes:

@@ -48,7 +48,7 @@ def in_archive(names: list[str]) -> ModelError | None:
         return saved_model()
     if "data.pkl" in last or "constants.pkl" in last:
         return _pytorch()
-    if "config.json" in last:
+    if not last.isdisjoint({"config.json", "model.weights.h5"}):
         return None
     if any(name.endswith(".mlmodel") for name in last):
         return _core_ml()

@@ -103,7 +103,7 @@ def test_folders_and_foreign_archives_are_named(tmp_path: Path, folder: Path):
     for member, says in (
         ("model/saved_model.pb", "SavedModel"),
         ("archive/data.pkl", "PyTorch"),
-        ("cats/1.png", "doesn't belong"),
+        ("cats/1.png", "not a .keras model"),
         ("config.json", "model.weights.h5 is missing"),
         ("inner.keras", "zip that holds a .keras"),
     ):
