@@ -115,6 +115,13 @@ def test_a_classifier_is_added_and_a_hostile_one_refused(client: Client, engine:
     assert client.delete(f"/uploads/{upload_id}").json == {} and left(engine) == []
 
 
+def test_a_folder_of_a_saved_model_is_known_as_one(client: Client):
+    upload_id = upload(client, {"saved_model.pb": b"\x08\x01", "variables/variables.index": b"x"})
+    row = finished(client, upload_id, "model", "program")
+    assert "SavedModel" in row["problem"] and "NNVIS_ALLOW_SAVED_MODELS=1" in row["problem"]
+    client.delete(f"/uploads/{upload_id}")
+
+
 def test_two_files_that_are_no_classifier_together(client: Client, engine: Engine):
     upload_id = upload(client, {"a.h5": b"x", "b.h5": b"y"})
     row = finished(client, upload_id, "model", "two")
