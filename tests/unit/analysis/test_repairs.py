@@ -440,6 +440,19 @@ def test_hard_sigmoid_is_stretched_where_that_is_exact_and_refused_elsewhere():
         assert "1/5 to 1/6" in refusal(old_sequential(old, shape=(4, 3)))
 
 
+@pytest.mark.parametrize(
+    ("version", "refused"),
+    [("2.2.4", True), ("2.3.1", True), ("2.1.6-tf", True), ("2.2.4-tf", False), ("2.4.0", False), ("3.15.1", False)],
+)
+def test_bilinear_enlargement_of_early_versions_is_refused(version: str, refused: bool):
+    for way in ("bilinear", "nearest"):
+        config = old_sequential(entry("UpSampling2D", size=[2, 2], interpolation=way))
+        if refused and way == "bilinear":
+            assert "half a pixel" in refusal(config, version)
+        else:
+            assert repaired(config, version)
+
+
 # TensorFlow's functions
 
 

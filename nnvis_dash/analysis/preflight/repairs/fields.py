@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -85,7 +86,7 @@ _NAMES = (
     ("GaussianNoise", "sigma", "stddev"),
     ("Dropout", "p", "rate"),
 )
-_BRANCHES = {"BatchNormalizationV1", "BatchNormalizationV2"}
+_OLD_NORMALIZATIONS = {"BatchNormalizationV1", "BatchNormalizationV2"}
 _ACTIVATIONS = ("activation", "recurrent_activation")
 
 
@@ -128,7 +129,7 @@ def normalizations(draft: Draft) -> str:
     changed = False
     for layer in layers(draft.model):
         config = layer["config"]
-        if layer["class_name"] in _BRANCHES:
+        if layer["class_name"] in _OLD_NORMALIZATIONS:
             layer["class_name"] = "BatchNormalization"
             changed = True
         if layer["class_name"] == "BatchNormalization" and isinstance(config.get("axis"), list):
@@ -208,6 +209,18 @@ def left_over(draft: Draft) -> str:
     if not changed:
         return ""
     return "; ".join(f"{', '.join(sorted(kinds))}: {field} left out" for field, kinds in sorted(changed.items()))
+
+
+def interpolation(draft: Draft) -> str:
+    """Up to Keras 2.3 (and TensorFlow 1.12), bilinear enlargement measured from the corners of pixels, not their
+    centres: the map came out shifted, which no layer of today does.
+    """
+    if not re.match(r"2\.([0-3]\.\d+$|1\.\d+-tf)", draft.version):
+        return ""
+    for layer in layers(draft.model):
+        if layer["class_name"] == "UpSampling2D" and layer["config"].get("interpolation") == "bilinear":
+            unrepairable(layer, f"enlarges in the way of Keras {draft.version}, half a pixel beside today's")
+    return ""
 
 
 def hard_sigmoid(draft: Draft) -> str:

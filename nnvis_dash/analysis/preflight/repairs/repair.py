@@ -33,6 +33,7 @@ REPAIRS: tuple[Callable[[Draft], str], ...] = (
     fields.left_over,
     operations.functions,
     operations.node_definitions,
+    fields.interpolation,
     fields.hard_sigmoid,
     channels.channels_last,
     inputs.missing_channel,

@@ -20,7 +20,6 @@ from nnvis_dash.analysis.preflight.repairs.draft import (
     name_of,
     references,
     tensor,
-    unreadable,
 )
 
 
@@ -223,16 +222,3 @@ def slashes_in_names(draft: Draft) -> str:
 def _all_references(model: Entry) -> list[list[Any]]:
     inner = [reference for layer in layers_of(model) for call in calls(layer) for reference in references(call)]
     return inner + ends(model, "input_layers") + ends(model, "output_layers")
-
-
-def check_names(model: Entry) -> None:
-    """Refuse a functional model whose connections name layers that it doesn't have.
-
-    Raises
-    ------
-    ModelError
-    """
-    names = {name_of(layer) for layer in layers_of(model)}
-    for reference in _all_references(model):
-        if reference[0] not in names:
-            unreadable(model, f"there is no layer {reference[0]!r}")
