@@ -125,6 +125,7 @@ def _session(state: State, session: Session) -> State:
     view = state.view
     if view.features.startswith("layer:"):
         view = replace(view, features="features")
+    view = replace(view, unit=None)
     selection = replace(state.selection, layer=None, target=None, units=(), pattern=None)
     return State(session, selection, view)
 
@@ -178,7 +179,9 @@ def _correctness(state: State, correctness: Any) -> State:
 
 @_kind("layer", layer=field_check(Selection, "layer"))
 def _layer(state: State, layer: str | None) -> State:
-    return _selected(state, layer=layer)
+    """The layer that is explained; a unit that was explained belonged to the one before."""
+    after = state if layer == state.selection.layer else _viewed(state, unit=None)
+    return _selected(after, layer=layer)
 
 
 @_kind("target", target=field_check(Selection, "target"))
@@ -216,10 +219,13 @@ def _seed(state: State, seed: int) -> State:
 
 @_kind("parameters", parameters=checks.parameters)
 def _parameters(state: State, parameters: Any) -> State:
+    return _viewed(state, parameters=_merged(state.view.parameters, parameters))
+
+
+def _merged(before: Any, changed: Any) -> Any:
     """Change some parameters, null puts one back to its default; beyond the most that a state holds none is added."""
-    merged = dict(state.view.parameters) | dict(parameters)
-    kept = sorted((name, value) for name, value in merged.items() if value is not None)
-    return _viewed(state, parameters=tuple(kept)) if len(kept) <= checks.MOST_PARAMETERS else state
+    kept = sorted((name, value) for name, value in (dict(before) | dict(changed)).items() if value is not None)
+    return tuple(kept) if len(kept) <= checks.MOST_PARAMETERS else before
 
 
 @_kind("colour", colour=field_check(View, "colour"))
@@ -230,6 +236,45 @@ def _colour(state: State, colour: Any) -> State:
 @_kind("opacity", opacity=field_check(View, "opacity"))
 def _opacity(state: State, opacity: float) -> State:
     return _viewed(state, opacity=opacity)
+
+
+@_kind("attribution", attribution=field_check(View, "attribution"))
+def _attribution(state: State, attribution: str) -> State:
+    """Another attribution method; parameters, and what a layer stands for, belong to the one before."""
+    if attribution == state.view.attribution:
+        return state
+    after = _viewed(state, attribution=attribution, attribution_parameters=(), unit=None)
+    return _selected(after, layer=None)
+
+
+@_kind("attribution_parameters", parameters=checks.parameters)
+def _attribution_parameters(state: State, parameters: Any) -> State:
+    return _viewed(state, attribution_parameters=_merged(state.view.attribution_parameters, parameters))
+
+
+@_kind("output", output=field_check(View, "output"))
+def _output(state: State, output: Any) -> State:
+    return _viewed(state, output=output)
+
+
+@_kind("unit", unit=field_check(View, "unit"))
+def _unit(state: State, unit: int | None) -> State:
+    return _viewed(state, unit=unit)
+
+
+@_kind("clip", clip=field_check(View, "clip"))
+def _clip(state: State, clip: float) -> State:
+    return _viewed(state, clip=clip)
+
+
+@_kind("smooth", smooth=field_check(View, "smooth"))
+def _smooth(state: State, smooth: bool) -> State:
+    return _viewed(state, smooth=smooth)
+
+
+@_kind("grid", grid=field_check(View, "grid"))
+def _grid(state: State, grid: tuple[str, ...]) -> State:
+    return _viewed(state, grid=grid)
 
 
 @_kind("open", link=lambda what, value: decode_link(value))

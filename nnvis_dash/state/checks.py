@@ -26,6 +26,7 @@ MOST_CLASSES = 1_000  # as many indices as stand in a selection
 MOST_UNITS = 512
 MOST_LAYERS = 32  # that these units may be of
 MOST_PARAMETERS = 12
+MOST_METHODS = 12  # that stand side by side
 HIGHEST_CLASS = 99_999
 HIGHEST_CHANNEL = 9_999_999
 
@@ -156,6 +157,19 @@ def units(what: str, value: Any) -> tuple[Unit, ...]:
     if len({unit.layer for unit in found}) > MOST_LAYERS:
         raise refuse(what, value, f"Give units of {MOST_LAYERS} layers at most.")
     return tuple(sorted(found))
+
+
+def truth(what: str, value: Any) -> bool:
+    """True or false."""
+    if not isinstance(value, bool):
+        raise refuse(what, value, "Give true or false.")
+    return value
+
+
+def names(what: str, value: Any) -> tuple[str, ...]:
+    """Names, each once, in their order."""
+    found = [name(what, entry) for entry in sequence(what, value, MOST_METHODS)]
+    return tuple(dict.fromkeys(found))
 
 
 def features(what: str, value: Any) -> str:

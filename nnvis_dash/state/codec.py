@@ -22,7 +22,7 @@ from nnvis_dash.state.ids import decode_ids, encode_ids
 from nnvis_dash.state.selection import CORRECTNESS, Selection
 from nnvis_dash.state.session import Session
 from nnvis_dash.state.state import State
-from nnvis_dash.state.view import COLOURS, View
+from nnvis_dash.state.view import COLOURS, OUTPUTS, View
 
 LINK_LIMIT = 65_536  # characters
 Part = TypeVar("Part", Session, Selection, View)
@@ -65,6 +65,13 @@ _FIELDS: Mapping[type, Mapping[str, _Field]] = {
         "parameters": _Field("a", checks.set_parameters),
         "colour": _Field("o", checks.one_of(COLOURS)),
         "opacity": _Field("y", checks.real(0, 1)),
+        "attribution": _Field("x", checks.name),
+        "attribution_parameters": _Field("g", checks.set_parameters),
+        "output": _Field("z", checks.one_of(OUTPUTS)),
+        "unit": _Field("v", checks.optional(checks.channel)),
+        "clip": _Field("h", checks.real(50, 100)),
+        "smooth": _Field("b", checks.truth),
+        "grid": _Field("j", checks.names),
     },
 }
 _SHORT = {entry.short: (part, name) for part, entries in _FIELDS.items() for name, entry in entries.items()}
@@ -81,7 +88,7 @@ def to_json(part: Session | Selection | View) -> dict[str, Any]:
     for name, value in record.items():
         if name == "units":
             record[name] = [[unit["layer"], unit["channel"]] for unit in value]
-        elif name == "parameters":
+        elif name in ("parameters", "attribution_parameters"):
             record[name] = dict(value)
         elif isinstance(value, tuple):
             record[name] = list(value)

@@ -1,4 +1,4 @@
-"""How it is drawn: which projection, which colours, how strong an overlay."""
+"""How it is drawn and explained: which projection, which colours, which attribution, how strong an overlay."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Literal, TypeAlias, get_args
 
 Colour: TypeAlias = Literal["label", "prediction", "confidence", "correct", "entropy"]
 COLOURS: tuple[str, ...] = get_args(Colour)
+Output: TypeAlias = Literal["logits", "probabilities"]
+OUTPUTS: tuple[str, ...] = get_args(Output)
 Scalar: TypeAlias = str | int | float | bool
 
 
@@ -29,6 +31,20 @@ class View:
         What a point's colour says.
     opacity : float
         Of the heatmap over the image, 0..1.
+    attribution : str
+        Name of the attribution method.
+    attribution_parameters : tuple of (name, value)
+        Its parameters that were changed, ascending by name.
+    output : "logits" or "probabilities"
+        What is explained of a class.
+    unit : int or None
+        Channel of the selected layer that is explained instead of a class; None: the whole layer, or the class.
+    clip : float
+        Percentile of a heatmap's absolute values that gets the strongest colour, 50..100.
+    smooth : bool
+        Whether a heatmap is drawn smoothly; else in its own pixels.
+    grid : tuple of str
+        Attribution methods that are shown side by side; empty: only the one above.
     """
 
     features: str = "features"
@@ -38,3 +54,10 @@ class View:
     parameters: tuple[tuple[str, Scalar], ...] = ()
     colour: Colour = "label"
     opacity: float = 0.5
+    attribution: str = "grad_cam"
+    attribution_parameters: tuple[tuple[str, Scalar], ...] = ()
+    output: Output = "logits"
+    unit: int | None = None
+    clip: float = 100.0
+    smooth: bool = True
+    grid: tuple[str, ...] = ()

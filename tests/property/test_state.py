@@ -17,7 +17,7 @@ from nnvis_dash.state.ids import canonical_ids, decode_ids, encode_ids
 from nnvis_dash.state.selection import CORRECTNESS, Selection
 from nnvis_dash.state.session import Session
 from nnvis_dash.state.state import State
-from nnvis_dash.state.view import COLOURS, View
+from nnvis_dash.state.view import COLOURS, OUTPUTS, View
 from nnvis_dash.types import Unit
 
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # neighbours share the processor
@@ -60,6 +60,13 @@ views = st.builds(
     parameters=settable.map(lambda found: tuple(sorted(found.items()))),
     colour=st.sampled_from(COLOURS),
     opacity=st.floats(0, 1),
+    attribution=names,
+    attribution_parameters=settable.map(lambda found: tuple(sorted(found.items()))),
+    output=st.sampled_from(OUTPUTS),
+    unit=st.none() | st.integers(0, 9_999_999),
+    clip=st.floats(50, 100),
+    smooth=st.booleans(),
+    grid=st.lists(names, max_size=4, unique=True).map(tuple),
 )
 states = st.builds(State, sessions, selections, views)
 
@@ -81,6 +88,13 @@ FIELDS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "parameters": {"parameters": st.dictionaries(names, st.none() | scalars, max_size=9)},
     "colour": {"colour": st.sampled_from(COLOURS)},
     "opacity": {"opacity": st.floats(0, 1)},
+    "attribution": {"attribution": names},
+    "attribution_parameters": {"parameters": st.dictionaries(names, st.none() | scalars, max_size=9)},
+    "output": {"output": st.sampled_from(OUTPUTS)},
+    "unit": {"unit": st.none() | st.integers(0, 9_999_999)},
+    "clip": {"clip": st.floats(50, 100)},
+    "smooth": {"smooth": st.booleans()},
+    "grid": {"grid": st.lists(names, max_size=4)},
     "open": {"link": states.map(encode_link)},
 }
 OPTIONAL = {"dataset": {"classifiers"}, "method": {"parameters"}}

@@ -84,6 +84,30 @@ def test_parameters_are_changed_one_by_one_and_null_is_the_default() -> None:
     assert after(changed, "parameters", parameters={"perplexity": None}).view.parameters == (("metric", "cosine"),)
 
 
+def test_another_attribution_takes_its_parameters_layer_and_unit_with_it() -> None:
+    state = after(after(FULL, "unit", unit=3), "attribution_parameters", parameters={"relu": False})
+    assert (state.view.unit, state.view.attribution_parameters) == (3, (("relu", False),))
+    assert after(state, "attribution", attribution="grad_cam") == state
+    changed = after(state, "attribution", attribution="gradient")
+    assert (changed.view.attribution, changed.view.attribution_parameters, changed.view.unit) == ("gradient", (), None)
+    assert changed.selection.layer is None and changed.view.parameters == FULL.view.parameters
+
+
+def test_another_layer_or_classifier_takes_the_unit_with_it() -> None:
+    state = after(FULL, "unit", unit=3)
+    assert after(state, "layer", layer="conv").view.unit == 3
+    assert after(state, "layer", layer="other").view.unit is None
+    assert after(state, "classifiers", classifiers=["m2", "m1"]).view.unit is None
+    assert after(state, "classifiers", classifiers=["m1"]).view.unit == 3
+
+
+def test_how_an_attribution_is_drawn() -> None:
+    state = after(after(after(FULL, "clip", clip=99), "smooth", smooth=False), "output", output="probabilities")
+    assert (state.view.clip, state.view.smooth, state.view.output) == (99.0, False, "probabilities")
+    assert after(state, "grid", grid=["a", "b", "a"]).view.grid == ("a", "b")
+    assert after(state, "grid", grid=[]).view.grid == ()
+
+
 def test_parameters_beyond_the_most_that_a_state_holds_are_not_added() -> None:
     state = State(view=View(parameters=tuple((f"p{number:02}", number) for number in range(12))))
     assert after(state, "parameters", parameters={"one more": 1}) == state
@@ -166,6 +190,11 @@ def test_an_unknown_kind_names_the_kinds() -> None:
         ({"kind": "units", "units": [["conv", -1]]}, "whole number"),
         ({"kind": "units", "units": [[f"layer {number}", 0] for number in range(33)]}, "32 layers"),
         ({"kind": "parameters", "parameters": [1]}, "values by name"),
+        ({"kind": "clip", "clip": 49.9}, "from 50 to 100"),
+        ({"kind": "smooth", "smooth": 1}, "true or false"),
+        ({"kind": "unit", "unit": -1}, "whole number"),
+        ({"kind": "output", "output": "loss"}, "logits, probabilities"),
+        ({"kind": "grid", "grid": ["m"] * 13}, "12"),
         ({"kind": "parameters", "parameters": {"p": [1]}}, "a word, a number"),
         ({"kind": "parameters", "parameters": {"p": float("inf")}}, "a word, a number"),
         ({"kind": "n_samples", "n": None}, "whole number"),

@@ -132,6 +132,12 @@ def test_the_largest_state_that_changes_let_through_fits(alphabet: str) -> None:
         {"kind": "layer", "layer": name()},
         {"kind": "features", "features": f"layer:{name()}"},
         {"kind": "method", "method": name(), "parameters": {name(): name() for _ in range(12)}},
+        {"kind": "attribution", "attribution": name()},
+        {"kind": "attribution_parameters", "parameters": {name(): name() for _ in range(12)}},
+        {"kind": "unit", "unit": 9_999_999},
+        {"kind": "grid", "grid": [name() for _ in range(12)]},
+        {"kind": "layer", "layer": name()},
+        {"kind": "unit", "unit": 9_999_999},
     ]
     state = State()
     for change in changes:
@@ -172,7 +178,7 @@ def test_a_state_made_by_hand_that_is_too_large_is_refused() -> None:
         (packed(zlib.compress(b'\0{"p":5}')[:-5], "z"), "damaged"),
         (packed(zlib.compress(b'\0{"p":5}') + b"more", "z"), "damaged"),
         (packed(zlib.compress(b"\0" + b" " * 30_000_000, 9), "z"), "damaged"),  # a bomb: 30 MB in 30 kB
-        (link_of(x=1), "'x'"),
+        (link_of(X=1), "'X'"),
         (link_of(p="5"), "primary is '5'"),
         (link_of(p=1e999), "damaged"),
         (link_of(d=7), "dataset is 7"),
