@@ -44,6 +44,7 @@
 
   function valued(holder, input) {
     if (input.value === "" || input.value === holder.dataset.none) return null;
+    if (holder.dataset.json) return JSON.parse(input.value);
     return holder.dataset.number ? Number(input.value) : input.value;
   }
 
@@ -86,6 +87,8 @@
   document.addEventListener("input", function (event) {
     const holder = event.target.closest("[data-live]");
     if (holder) document.documentElement.style.setProperty("--" + holder.dataset.live, event.target.value);
+    const value = holder && holder.querySelector(".slider-value");
+    if (value) value.textContent = Number(Number(event.target.value).toPrecision(3));
     if (event.target.matches(".class-search")) {
       const wanted = event.target.value.trim().toLowerCase();
       document.querySelectorAll(".class-row").forEach(function (row) {

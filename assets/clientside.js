@@ -8,12 +8,31 @@
   const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
   const unless = (next, previous) => (same(next, previous) ? dash.no_update : next);
 
+  /* What is explained, and how; the same in every request for an attribution. */
+  const explaining = (selection, view) => ({
+    layer: selection.layer,
+    unit: view.unit,
+    target: selection.target,
+    method: view.attribution,
+    parameters: view.attribution_parameters,
+    output: view.output,
+  });
+  nnvis.asked = (session, selection, view) => ({
+    dataset: session.dataset,
+    model: session.classifiers[0] || null,
+    sample: selection.primary,
+    ...explaining(selection, view),
+    clip: view.clip,
+    smooth: view.smooth,
+  });
+
   /* What each view is asked for, from the state; what did not change is not asked again. */
   space.derive = function (session, selection, view, ...previous) {
     if (!session || !selection || !view) return previous.map(() => dash.no_update);
     nnvis.session = session;
     const { dataset, classifiers } = session;
     const model = classifiers[0] || null;
+    const explained = explaining(selection, view);
     const filter = { session: session, classes: selection.classes, correctness: selection.correctness };
     const next = [
       dataset && model ? { dataset: dataset, classifiers: classifiers } : null,
@@ -28,8 +47,14 @@
       },
       filter,
       { ...filter, samples: selection.samples },
-      { session: session, layer: selection.layer, target: selection.target },
-      { dataset: dataset, model: model, sample: selection.primary, layer: selection.layer, target: selection.target },
+      { session: session, ...explained, clip: view.clip, smooth: view.smooth, grid: view.grid },
+      nnvis.asked(session, selection, view),
+      {
+        ...nnvis.asked(session, selection, view),
+        sample: view.grid.length ? selection.primary : null,
+        samples: view.grid.length ? selection.samples : "",
+        methods: view.grid,
+      },
     ];
     return next.map((request, i) => (request ? unless(request, previous[i]) : dash.no_update));
   };
@@ -66,11 +91,12 @@
     line.title = (progress && progress.message) || "";
   }
 
-  space.tray = function (indexRequest, indexed, indexProgress, request, map, progress, asked, answer, explaining) {
+  space.tray = function (indexRequest, indexed, indexProgress, request, map, progress, asked, answer, testing, wide, rows, filling) {
     tray("index", Boolean(indexRequest) && !(indexed && same(indexed.request, indexRequest)), indexProgress);
     tray("embedding", Boolean(request) && !(map && same(map.request, request)), progress);
     const wanted = asked && asked.sample !== null && asked.sample !== undefined;
-    tray("testing", Boolean(wanted) && !(answer && same(answer.request, asked)), explaining);
+    tray("testing", Boolean(wanted) && !(answer && same(answer.request, asked)), testing);
+    tray("grid", Boolean(wide && wide.methods.length) && !(rows && same(rows.request, wide)), filling);
     return dash.no_update;
   };
 })();

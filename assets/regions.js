@@ -52,10 +52,11 @@
       if (tree === undefined || drawn[id] === tree) continue;
       const place = document.getElementById(id);
       const focused = place.contains(document.activeElement) ? mark(document.activeElement) : null;
-      const open = place.querySelector("details[open]");
+      const open = Array.from(place.querySelectorAll("details[open]"), (entry) => entry.id);
       place.replaceChildren(build(tree));
-      if (open) place.querySelector("details").open = true;
+      place.querySelectorAll("details").forEach((entry) => (entry.open = open.includes(entry.id)));
       drawn[id] = tree;
+      if (id === "testing-controls") window.nnvis.drawTesting(); // its links belong to the answer
       if (focused) {
         const same = Array.from(place.querySelectorAll("button, input, select")).find((entry) => mark(entry) === focused);
         if (same) same.focus({ preventScroll: true });

@@ -48,13 +48,15 @@
   /* The answers that this page has had: what was seen is shown again at once. */
   const REMEMBERED = 64;
   const answers = new Map();
-  const named = (request) => JSON.stringify(["dataset", "model", "sample", "layer", "target"].map((name) => request[name]));
+  const named = (request) => JSON.stringify(Object.entries(request).sort());
   function remember(answer) {
     if (!answer || !answer.request || answer.problem) return;
     answers.set(named(answer.request), answer);
     if (answers.size > REMEMBERED) answers.delete(answers.keys().next().value);
   }
 
+  window.nnvis = window.nnvis || {};
+  window.nnvis.drawTesting = () => draw();
   let shown = [null, null, null];
   let answered = null;
   space.testingSample = function (catalog, selection, view) {
@@ -69,6 +71,28 @@
     draw();
     return dash.no_update;
   };
+
+  /* What the values speak for: a class with its probability, or the units of a layer. */
+  function explained(answer, catalog) {
+    const { unit, layer } = answer.request;
+    if (unit !== null && unit !== undefined) return layer + " " + unit;
+    return catalog.names[answer.target] + " " + answer.probability.toFixed(3);
+  }
+
+  function exported(answer) {
+    return [
+      ["png", "PNG", "The picture; its text chunk says how it was made"],
+      ["zip", ".npy", "The values as .npy, with everything that they depend on"],
+    ].map(function ([kind, label, title]) {
+      const link = document.createElement("a");
+      link.href = `attribution/${answer.key}.${kind}?clip=${answer.request.clip}`;
+      link.download = "";
+      link.className = "act";
+      link.textContent = label;
+      link.title = title;
+      return link;
+    });
+  }
 
   function draw() {
     const [catalog, selection, view] = shown;
@@ -85,20 +109,24 @@
     const original = show("testing-original-image", address);
     original.alt = "sample " + sample;
     show("testing-overlay-image", address);
-    const wanted = named({ ...selection, dataset: catalog.dataset, model: catalog.model, sample: sample });
+    const session = { dataset: catalog.dataset, classifiers: [catalog.model] };
+    const wanted = view ? named(window.nnvis.asked(session, selection, view)) : "";
     const current = answers.get(wanted) || (answer && answer.request && named(answer.request) === wanted ? answer : null);
     panel.classList.toggle("pending", !current);
     const message = element("testing-message");
     message.textContent = current && current.problem ? current.problem : "";
-    if (current && current.flat) {
-      message.textContent = "The map is flat: nothing in layer " + current.layer + " speaks for this class.";
-    }
+    if (current && current.flat) message.textContent = "The map is flat: nothing speaks for or against what is explained.";
+    const good = current && !current.problem;
+    element("testing-scale").hidden = !good || !current.signed;
+    panel.classList.toggle("pixelated", Boolean(view && !view.smooth));
+    const exports = element("testing-export");
+    if (exports) exports.replaceChildren(...(good ? exported(current) : []));
     if (current) {
       show("testing-raw-image", current.raw);
       show("testing-overlay-layer", current.overlay);
-      const explained = current.problem ? "" : catalog.names[current.target];
-      element("testing-raw-caption").textContent = current.problem ? "Grad-CAM" : "Grad-CAM · " + current.layer;
-      element("testing-overlay-caption").textContent = current.problem ? "overlay" : explained + " " + current.probability.toFixed(3);
+      const layer = good && current.layer ? " · " + current.layer : "";
+      element("testing-raw-caption").textContent = good ? current.title + layer : "attribution";
+      element("testing-overlay-caption").textContent = good ? explained(current, catalog) : "overlay";
     }
     if (original.complete) shape(current);
     else original.onload = () => shape(current);

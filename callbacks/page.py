@@ -17,6 +17,7 @@ def register(app: Dash, services: Services) -> None:
         ids.STRIP_REQUEST,
         ids.TESTING_FORM,
         ids.TESTING_REQUEST,
+        ids.GRID_REQUEST,
     )
     app.clientside_callback(
         ClientsideFunction("nnvis", "derive"),
@@ -59,6 +60,9 @@ def register(app: Dash, services: Services) -> None:
         Input(ids.TESTING_REQUEST, "data"),
         Input(ids.TESTING_ATTRIBUTION, "data"),
         Input(ids.TESTING_PROGRESS, "data"),
+        Input(ids.GRID_REQUEST, "data"),
+        Input(ids.GRID, "data"),
+        Input(ids.GRID_PROGRESS, "data"),
         prevent_initial_call=True,
     )
     app.clientside_callback(

@@ -1,4 +1,4 @@
-"""The testing view: what each classifier says of the primary sample, and Grad-CAM as a background callback."""
+"""The testing view: what each classifier says of the primary sample, and its attribution as a background callback."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from dash.exceptions import PreventUpdate
 from callbacks.index import register_cancel
 from callbacks.reading import session_of, view_of
 from callbacks.waiting import PageLeft, wait_for
-from layouts import controls, ids, testing
+from layouts import attribution, controls, ids, testing
+from nnvis_dash.analysis.attribution import METHODS
 from nnvis_dash.engine.jobs import Request
 from nnvis_dash.errors import NNVisError
 from nnvis_dash.figures import heatmap, theme
 from nnvis_dash.services import Services
 from nnvis_dash.state.session import Session
 from nnvis_dash.types import DatasetCard, ModelCard
+from nnvis_dash.workspace.artifacts import Artifact
 
 TOP = 5
 
@@ -55,8 +57,7 @@ def register(app: Dash, services: Services) -> None:
         if card is None or not models:
             return []
         names = services.class_names(card, models[0])
-        opacity = view_of(view).opacity
-        return testing.attribution_controls(models[0], names, wanted["layer"], wanted["target"], opacity)
+        return attribution.form(models[0], METHODS, names, view_of(view), wanted["layer"], wanted["target"])
 
     @app.callback(
         Output(ids.TESTING_ATTRIBUTION, "data"),
@@ -67,31 +68,32 @@ def register(app: Dash, services: Services) -> None:
         prevent_initial_call=True,
     )
     def explain(report: Callable[[Any], None], wanted: Any) -> Any:
-        """Answer with Grad-CAM as two pictures, or with what went wrong."""
+        """Answer with an attribution as two pictures, or with what went wrong."""
         if not wanted or wanted.get("sample") is None:
             return None
         if not wanted.get("model"):
-            return {"request": wanted, "problem": "No classifier fits this dataset's classes. Add one with add-model."}
+            return {"request": wanted, "problem": "No classifier fits this dataset's classes. Add one."}
         try:
             card = services.workspace.model(wanted["model"])
-            if not card.layers:
-                return {"request": wanted, "problem": testing.without_layers(card)}
-            request = attribution_request(wanted)
+            request = attribution_request(wanted, [int(wanted["sample"])])
             artifact = wait_for(services, manager, request, report)
         except PageLeft:
             raise PreventUpdate from None
         except NNVisError as error:
             return {"request": wanted, "problem": str(error)}
-        values = np.asarray(artifact.array("heatmap"))
-        alone, overlay = heatmap.pictures(values)
+        values = drawn_values(artifact, 0, wanted["smooth"])
+        alone, overlay = heatmap.pictures(values, wanted["clip"])
         return {
             "request": wanted,
+            "key": request.key,
             "raw": heatmap.data_uri(alone),
             "overlay": heatmap.data_uri(overlay),
             "flat": heatmap.is_flat(values),
+            "signed": heatmap.is_signed(values),
+            "title": METHODS[wanted["method"]].title,
             "layer": artifact.card["layer"],
-            "target": artifact.card["target"],
-            "probability": artifact.card["probability"],
+            "target": int(artifact.array("target")[0]),
+            "probability": float(artifact.array("probability")[0]),
             "resize": card.resize,
             "aspect": card.input_shape[1] / card.input_shape[0],
         }
@@ -115,21 +117,30 @@ def register(app: Dash, services: Services) -> None:
     )
 
 
-def attribution_request(wanted: Any) -> Request:
-    """Return the request for the Grad-CAM that the page wants."""
+def attribution_request(wanted: Any, samples: list[int]) -> Request:
+    """Return the request for what the page wants explained of some samples."""
     return Request(
         "attribution",
         {
             "dataset": wanted["dataset"],
-            "sample": int(wanted["sample"]),
+            "samples": samples,
             "model": wanted["model"],
-            "method": "grad_cam",
+            "method": wanted["method"],
             "layer": wanted["layer"],
+            "unit": wanted["unit"],
             "target": wanted["target"],
-            "output": "logits",
-            "parameters": {},
+            "output": wanted["output"],
+            "parameters": wanted["parameters"],
         },
     )
+
+
+def drawn_values(artifact: Artifact, position: int, smooth: bool) -> heatmap.Heatmap:
+    """Return one sample's heatmap as it is drawn: in the classifier's input size, or in the method's own pixels."""
+    if smooth:
+        return np.asarray(artifact.array("heatmap")[position])
+    values = np.asarray(artifact.array("values")[position])
+    return values.sum(axis=-1, dtype=np.float32) if values.ndim == 3 else values
 
 
 def _answers(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, get_args
 
 import dash_bootstrap_components as dbc
 from dash import html
+
+from nnvis_dash.registry import Parameter
 
 Component = Any
 
@@ -47,10 +49,13 @@ def choose(
     field: str,
     title: str = "",
     *,
-    numeric: bool = False,
+    read: str = "",
 ) -> Component:
-    """A list of which one is chosen; sends `kind` with the chosen value in `field`, null for `DEFAULT`."""
-    more = {"data-number": "1"} if numeric else {}
+    """A list of which one is chosen; sends `kind` with the chosen value in `field`, null for `DEFAULT`.
+
+    `read`: "number" or "json", where the value isn't meant as text.
+    """
+    more = {f"data-{read}": "1"} if read else {}
     return html.Label(
         [
             html.Span(label, className="label"),
@@ -98,17 +103,60 @@ def number(
 
 
 def slider(
-    name: str, label: str, value: float, kind: str, field: str, *, low: float, high: float, step: float
+    name: str,
+    label: str,
+    value: float,
+    kind: str,
+    field: str,
+    *,
+    low: float,
+    high: float,
+    step: float,
+    title: str = "",
+    shown: bool = False,
 ) -> Component:
-    """A slider; its effect shows while it is dragged, the change is sent when it is let go."""
+    """A slider; its effect shows while it is dragged, the change is sent when it is let go.
+
+    `shown`: its number stands beside it.
+    """
     return html.Label(
         [
             html.Span(label, className="label"),
             dbc.Input(type="range", value=value, min=low, max=high, step=step, id=f"{name}-range"),
+            html.Span(f"{value:g}", className="slider-value") if shown else None,
         ],
         className="field slider",
+        title=title,
         **{"data-change": change(kind), "data-field": field, "data-number": "1", "data-live": name},
     )
+
+
+def parameter(view: str, entry: Parameter, value: Any, kind: str) -> Component:
+    """The control of one of a method's parameters: a list, a slider where it has both ends, else a number.
+
+    Sends `kind` with the value under ``parameters.<its name>``. None for what no control can give.
+    """
+    name, label, field = f"{view}-{entry.name}", entry.name.replace("_", " "), f"parameters.{entry.name}"
+    kinds = get_args(entry.type) or (entry.type,)
+    if entry.choices or bool in kinds:
+        choices = entry.choices or (True, False)
+        options = [{"label": _word(choice), "value": json.dumps(choice)} for choice in choices]
+        return choose(name, label, options, json.dumps(value), kind, field, entry.help, read="json")
+    if not {int, float} & set(kinds):
+        return None
+    low, high = entry.low, entry.high
+    step: Any = 1 if float not in kinds else "any"
+    if low is not None and high is not None and isinstance(value, (int, float)):
+        fine = 1 if step == 1 else (high - low) / 100
+        return slider(name, label, value, kind, field, low=low, high=high, step=fine, title=entry.help, shown=True)
+    known = value if isinstance(value, (int, float)) else ""
+    return number(
+        name, label, known, kind, field, low=low, high=high, step=step, title=entry.help, placeholder=str(entry.default)
+    )
+
+
+def _word(choice: Any) -> str:
+    return ("yes" if choice else "no") if isinstance(choice, bool) else "none" if choice is None else str(choice)
 
 
 def panel(name: str, title: str, beside: Component, *body: Component) -> Component:

@@ -96,12 +96,17 @@ def map_controls(
                             "method",
                         ),
                         controls.choose(
-                            "embedding-samples", "samples", sizes, view.n_samples, "n_samples", "n", numeric=True
+                            "embedding-samples", "samples", sizes, view.n_samples, "n_samples", "n", read="number"
                         ),
                         controls.number(
                             "embedding-seed", "seed", view.seed, "seed", "seed", low=0, high=2**31 - 1, step=1
                         ),
-                        *(_parameter(parameter, values.get(parameter.name, parameter.default)) for parameter in form),
+                        *(
+                            controls.parameter(
+                                "embedding", parameter, values.get(parameter.name, parameter.default), "parameters"
+                            )
+                            for parameter in form
+                        ),
                     ],
                     className="popover-body",
                 ),
@@ -109,28 +114,6 @@ def map_controls(
             className="popover-box",
         ),
     ]
-
-
-def _parameter(parameter: Parameter, value: Any) -> Any:
-    label = parameter.name.replace("_", " ")
-    field = f"parameters.{parameter.name}"
-    if parameter.choices:
-        options = [{"label": str(choice), "value": choice} for choice in parameter.choices]
-        return controls.choose(
-            f"embedding-{parameter.name}", label, options, value, "parameters", field, parameter.help
-        )
-    return controls.number(
-        f"embedding-{parameter.name}",
-        label,
-        value if isinstance(value, (int, float)) else "",
-        "parameters",
-        field,
-        low=parameter.low,
-        high=parameter.high,
-        step=1 if parameter.type is int else "any",
-        title=parameter.help,
-        placeholder=str(parameter.default),
-    )
 
 
 def strip(pictures: Sequence[tuple[int, str, str, bool]], n_samples: int, order: str, selected: bool) -> list[Any]:

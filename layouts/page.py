@@ -44,6 +44,10 @@ STORES = (
     ids.TESTING_ATTRIBUTION,
     ids.TESTING_SHOWN,
     ids.TESTING_DRAWN,
+    ids.GRID_REQUEST,
+    ids.GRID_PROGRESS,
+    ids.GRID,
+    ids.GRID_DRAWN,
 )
 
 
@@ -62,6 +66,7 @@ def page() -> Any:
                             job("index", "Indexing", ids.INDEX_CANCEL),
                             job("embedding", "Projecting", ids.EMBEDDING_CANCEL),
                             job("testing", "Explaining", ids.TESTING_CANCEL),
+                            job("grid", "Comparing", ids.GRID_CANCEL),
                             job("intake", "Adding", "intake-cancel"),
                         ],
                         className="tray",

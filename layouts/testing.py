@@ -9,7 +9,6 @@ from typing import Any
 from dash import html
 
 from layouts import controls, ids
-from nnvis_dash.types import ModelCard
 
 
 def panel() -> Any:
@@ -47,52 +46,6 @@ def sample_title(sample: int | None, label: str | None, prediction: str | None, 
         judged = "" if mistake is None else "bad" if mistake else "good"
         words.append(html.Span(["prediction ", html.B(prediction)], className=judged))
     return words
-
-
-def attribution_controls(
-    model: ModelCard | None, class_names: Sequence[str], layer: str | None, target: int | None, opacity: float
-) -> list[Any]:
-    """Which layer and which class Grad-CAM explains, and how strongly it is laid over."""
-    if model is None:
-        return []
-    layers = [
-        {"label": f"{entry.name} · {_size(entry.output_shape)}", "value": entry.name}
-        for entry in model.layers
-        if entry.is_map
-    ]
-    if not model.layers:
-        return []  # the answer says why
-    if not layers:
-        return [controls.empty(f"{model.name} has no layer with a map, so Grad-CAM can't explain it.")]
-    default = [{"label": f"last convolution ({model.grad_cam_layer})", "value": controls.DEFAULT}]
-    classes = [{"label": "the prediction", "value": controls.DEFAULT}]
-    classes += [{"label": name, "value": str(index)} for index, name in enumerate(class_names)]
-    return [
-        controls.choose("testing-layer", "Conv layer", default + layers, layer or controls.DEFAULT, "layer", "layer"),
-        controls.choose(
-            "testing-target",
-            "Label",
-            classes,
-            controls.DEFAULT if target is None else str(target),
-            "target",
-            "target",
-            "The class that is explained",
-            numeric=True,
-        ),
-        controls.slider("testing-opacity", "Opacity", opacity, "opacity", "opacity", low=0, high=1, step=0.05),
-    ]
-
-
-def without_layers(model: ModelCard) -> str:
-    """Say why nothing of a classifier can be explained through a layer."""
-    return (
-        f"{model.name} is a TensorFlow graph without layers, so Grad-CAM can't explain it. Its predictions, the map "
-        "and the suggested samples work; add the Keras model itself to look into it."
-    )
-
-
-def _size(shape: tuple[int | None, ...]) -> str:
-    return "×".join("?" if side is None else str(side) for side in shape)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, Generic, TypeVar, get_args, get_type_hints
 
@@ -48,6 +48,7 @@ class Entry(Generic[Function]):
     parameters: type  # a frozen dataclass
     reference: str  # the paper and where it can be found
     summary: str  # one line for tables and hover
+    traits: frozenset[str] = frozenset()  # what forms and jobs have to know of it, in words of the registry's owner
 
     def form(self) -> tuple[Parameter, ...]:
         """Describe the parameters in the order in which the dataclass has them."""
@@ -133,7 +134,7 @@ class Registry(Mapping[str, Entry[Function]], Generic[Function]):
         self._loading = threading.RLock()
 
     def register(
-        self, name: str, *, title: str, reference: str, parameters: type = NoParameters
+        self, name: str, *, title: str, reference: str, parameters: type = NoParameters, traits: Iterable[str] = ()
     ) -> Callable[[Function], Function]:
         """Register the decorated function under `name`; its docstring's first line is the summary."""
 
@@ -141,7 +142,7 @@ class Registry(Mapping[str, Entry[Function]], Generic[Function]):
             if name in self._entries:
                 raise ValueError(f"{self.what} {name!r} is registered twice")
             summary = (function.__doc__ or "").strip().splitlines()[0] if function.__doc__ else ""
-            self._entries[name] = Entry(name, title, function, parameters, reference, summary)
+            self._entries[name] = Entry(name, title, function, parameters, reference, summary, frozenset(traits))
             return function
 
         return decorate

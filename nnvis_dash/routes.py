@@ -7,6 +7,8 @@ Arrays travel little-endian.
 from __future__ import annotations
 
 import io
+import json
+import zipfile
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -16,8 +18,10 @@ import numpy as np
 from PIL import Image
 
 from nnvis_dash.errors import NNVisError
+from nnvis_dash.figures import heatmap
 from nnvis_dash.services import Services
 from nnvis_dash.state.ids import decode_ids
+from nnvis_dash.workspace.artifacts import Artifact
 from nnvis_dash.workspace.pixels import encode_png
 
 FOREVER = "private, max-age=31536000, immutable"
@@ -31,7 +35,7 @@ def _or_404(view: Callable[..., flask.Response]) -> Callable[..., flask.Response
     def answer(*args: Any, **kwargs: Any) -> flask.Response:
         try:
             return view(*args, **kwargs)
-        except (NNVisError, IndexError):
+        except (NNVisError, LookupError):
             flask.abort(404)
 
     return answer
@@ -41,6 +45,17 @@ def _binary(*arrays: Any, kind: str = "application/octet-stream", keep: bool = T
     response = flask.Response(b"".join(np.ascontiguousarray(array).tobytes() for array in arrays), mimetype=kind)
     response.headers["Cache-Control"] = FOREVER if keep else "no-store"
     return response
+
+
+def _download(data: bytes, kind: str, name: str) -> flask.Response:
+    response = flask.Response(data, mimetype=kind)
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    response.headers["Cache-Control"] = FOREVER
+    return response
+
+
+def _named(artifact: Artifact, ending: str) -> str:
+    return f"{artifact.card['method']}-{artifact.card['samples'][0]}-{artifact.key[:8]}.{ending}"
 
 
 def blueprint(services: Services) -> flask.Blueprint:
@@ -99,6 +114,40 @@ def blueprint(services: Services) -> flask.Blueprint:
         response = _binary(ids, *arrays, keep=False)
         response.headers.update({"X-Points": str(len(ids)), "X-Frames": str(len(numbers)), "X-Last": str(numbers[-1])})
         return response
+
+    @routes.get("/attribution/<key>.png")
+    @_or_404
+    def picture(key: str) -> flask.Response:
+        """An attribution's first heatmap as a picture that says how it was made; `?clip=` is the percentile."""
+        artifact = services.workspace.artifacts.load(key)
+        clip = min(max(flask.request.args.get("clip", 100.0, type=float), 50.0), 100.0)
+        values = np.asarray(artifact.array("heatmap")[0])
+        data = heatmap.exported(values, clip, {**_about(artifact), "clip": clip})
+        return _download(data, "image/png", _named(artifact, "png"))
+
+    @routes.get("/attribution/<key>.zip")
+    @_or_404
+    def values(key: str) -> flask.Response:
+        """An attribution as heatmap.npy and values.npy, with attribution.json: all that they depend on."""
+        artifact = services.workspace.artifacts.load(key)
+        stream = io.BytesIO()
+        with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name in ("heatmap", "values"):
+                array = io.BytesIO()
+                np.save(array, np.asarray(artifact.array(name)), allow_pickle=False)
+                archive.writestr(f"{name}.npy", array.getvalue())
+            archive.writestr("attribution.json", json.dumps(_about(artifact), indent=1))
+        return _download(stream.getvalue(), "application/zip", _named(artifact, "zip"))
+
+    def _about(artifact: Artifact) -> dict[str, Any]:
+        about = {
+            **artifact.card,
+            "target": np.asarray(artifact.array("target")).tolist(),
+            "probability": np.asarray(artifact.array("probability")).tolist(),
+        }
+        for kind, cards in (("model", services.workspace.models()), ("dataset", services.workspace.datasets())):
+            about |= {f"{kind}_name": card.name for card in cards if card.fingerprint == about[kind]}
+        return about
 
     @routes.get("/attributes/<dataset>/<model>")
     @_or_404

@@ -1,43 +1,85 @@
-"""A positive heatmap as two PNGs: alone, and as a layer to lay over the image.
+"""A heatmap as two PNGs: alone, and as a layer to lay over the image.
 
-The layer's opacity follows the value, so that where there is no evidence the image shows untouched.
+A map with negative values is drawn in a diverging scale (red speaks for, blue against, white says nothing), another in
+a sequential one. The layer's opacity follows the strength, so that where there is no evidence the image shows
+untouched.
 """
 
 from __future__ import annotations
 
 import base64
 import io
+import json
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from nnvis_dash.figures import theme
 
-
-def is_flat(heatmap: npt.NDArray[np.float32]) -> bool:
-    """Whether a heatmap has nothing to show: no positive value, or all values alike."""
-    return bool(heatmap.size == 0 or heatmap.max() <= 0 or heatmap.max() - heatmap.min() <= 1e-12)
+Heatmap = npt.NDArray[np.float32]
 
 
-def pictures(heatmap: npt.NDArray[np.float32]) -> tuple[bytes, bytes]:
+def is_flat(heatmap: Heatmap) -> bool:
+    """Whether a heatmap has nothing to show: all values alike, or none that speaks for the class and none against."""
+    return bool(heatmap.size == 0 or np.abs(heatmap).max() <= 0 or heatmap.max() - heatmap.min() <= 1e-12)
+
+
+def is_signed(heatmap: Heatmap) -> bool:
+    """Whether a heatmap has values that speak against what is explained."""
+    return bool(heatmap.size and heatmap.min() < 0)
+
+
+def shares(heatmap: Heatmap, clip: float = 100.0) -> Heatmap:
+    """Return the values as shares of the strongest, −1..1.
+
+    Parameters
+    ----------
+    heatmap : (H, W) float32
+    clip : float
+        Percentile of the absolute values that counts as the strongest; what is stronger is drawn like it.
+
+    Returns
+    -------
+    (H, W) float32
+        All zero for a flat map.
+    """
+    if is_flat(heatmap):
+        return np.zeros_like(heatmap)
+    strength = np.abs(heatmap)
+    strongest = float(np.percentile(strength, clip)) if clip < 100 else 0.0
+    return np.clip(heatmap / (strongest or strength.max()), -1, 1)
+
+
+def pictures(heatmap: Heatmap, clip: float = 100.0) -> tuple[bytes, bytes]:
     """Draw a heatmap alone and as an overlay.
 
     Parameters
     ----------
-    heatmap : (H, W) float32, >= 0
-        A flat one is drawn flat: alone in the lowest colour, the overlay wholly transparent.
+    heatmap : (H, W) float32
+        A flat one is drawn flat: alone in the colour of nothing, the overlay wholly transparent.
+    clip : float
+        As `shares` takes it.
 
     Returns
     -------
     (bytes, bytes)
-        PNG files of H x W pixels: RGB, and RGBA with the value as opacity.
+        PNG files of H x W pixels: RGB, and RGBA with the strength as opacity.
     """
-    share = np.zeros_like(heatmap) if is_flat(heatmap) else np.clip(heatmap / heatmap.max(), 0, 1)
-    level = np.round(share * 255).astype(np.uint8)
-    rgb = theme.lookup(theme.HEAT)[level]
-    opacity = np.round(255 * np.sqrt(share)).astype(np.uint8)
+    share = shares(heatmap, clip)
+    rgb = _colours(share, is_signed(heatmap))
+    opacity = np.round(255 * np.sqrt(np.abs(share))).astype(np.uint8)
     return _png(rgb), _png(np.dstack([rgb, opacity]))
+
+
+def exported(heatmap: Heatmap, clip: float, about: Mapping[str, Any]) -> bytes:
+    """Return a heatmap alone as a PNG that says in its text chunk `nnvis` (JSON) how it was made."""
+    text = PngInfo()
+    text.add_text("nnvis", json.dumps(dict(about), ensure_ascii=True, sort_keys=True))
+    return _png(_colours(shares(heatmap, clip), is_signed(heatmap)), text)
 
 
 def data_uri(png: bytes) -> str:
@@ -45,7 +87,14 @@ def data_uri(png: bytes) -> str:
     return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
 
 
-def _png(pixels: npt.NDArray[np.uint8]) -> bytes:
+def _colours(share: Heatmap, signed: bool) -> npt.NDArray[np.uint8]:
+    """Return (H, W, 3) colours of shares −1..1."""
+    if signed:
+        return theme.lookup(theme.EVIDENCE, 511)[np.round(255 * share).astype(np.int16) + 255]
+    return theme.lookup(theme.HEAT)[np.round(255 * share).astype(np.uint8)]
+
+
+def _png(pixels: npt.NDArray[np.uint8], text: PngInfo | None = None) -> bytes:
     stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, format="PNG", compress_level=1)
+    Image.fromarray(pixels).save(stream, format="PNG", compress_level=1, pnginfo=text)
     return stream.getvalue()

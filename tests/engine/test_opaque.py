@@ -48,4 +48,4 @@ def test_a_classifier_without_layers(engine: Engine, tmp_path: Path) -> None:
     projected = engine.result(Request("projection", {**wanted, "features": "features"}))
     assert projected.array("coordinates").shape == (40, 2)
     with pytest.raises(ParameterError, match="without layers"):
-        engine.result(Request("attribution", {**names, "sample": 0, "method": "grad_cam"}))
+        engine.result(Request("attribution", {**names, "samples": [0], "method": "grad_cam"}))

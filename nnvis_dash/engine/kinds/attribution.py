@@ -1,4 +1,4 @@
-"""`attribution`: which pixels of one sample carry a classifier's decision, by any registered method."""
+"""`attribution`: which pixels of some samples carry a classifier's decision, by any registered method."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from nnvis_dash.engine.kinds import KINDS, KindParameters
 from nnvis_dash.errors import ParameterError
+from nnvis_dash.types import Unit
 
 if TYPE_CHECKING:
     from nnvis_dash.engine.job import Job
@@ -17,55 +18,72 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class AttributionParameters(KindParameters):
-    """Which sample, classifier and method. `layer` and `target` of None stand for the method's own choice."""
+    """Which samples, classifier and method. `layer` and `target` of None stand for the method's own choice."""
 
     dataset: str = ""  # fingerprint
-    sample: int = 0
+    samples: list = field(default_factory=list)  # type: ignore[type-arg]  # sample ids
     model: str = ""  # fingerprint
     method: str = "grad_cam"
     layer: str | None = None
+    unit: int | None = None  # channel of `layer` that is explained instead of a class
     target: int | None = None
     output: str = "logits"
     parameters: dict = field(default_factory=dict)  # type: ignore[type-arg]  # the method's own
 
     def title(self, workspace: Workspace) -> str:
         """Return what the job tray calls the job."""
-        return f"{self.method} of sample {self.sample}"
+        n = len(self.samples)
+        return f"{self.method} of {f'sample {self.samples[0]}' if n == 1 else f'{n} samples'}"
 
 
 @KINDS.register("attribution", title="Attribution", reference="", parameters=AttributionParameters)
 def attribution(job: Job, parameters: AttributionParameters) -> None:
-    """Explain one sample; keeps heatmap (h, w) float32 in the classifier's input size, and the signed values."""
+    """Explain samples.
+
+    Keeps heatmap (n, h, w) float32 in the classifier's input size, values (n, ...) float32 as the method gave them,
+    target (n,) int32 and probability (n,) float32; the card says through which layer.
+    """
     from nnvis_dash.analysis.attribution import attribute
 
     dataset = job.dataset(parameters.dataset)
-    if not 0 <= parameters.sample < len(dataset):
-        raise ParameterError(
-            f"There is no sample {parameters.sample} in {dataset.card.name}", f"It has samples 0 to {len(dataset) - 1}."
-        )
+    for sample in parameters.samples:
+        if isinstance(sample, bool) or not isinstance(sample, int) or not 0 <= sample < len(dataset):
+            raise ParameterError(
+                f"There is no sample {sample} in {dataset.card.name}", f"It has samples 0 to {len(dataset) - 1}."
+            )
     classifier = job.classifier(parameters.model)
     card = classifier.card
-    image = dataset.batch([parameters.sample], card.input_shape, card.resize)
+    images = dataset.batch(parameters.samples, card.input_shape, card.resize)
+    unit = None
+    if parameters.unit is not None:
+        if parameters.layer is None:
+            raise ParameterError(f"The unit {parameters.unit} is of no layer", "Choose its layer as well.")
+        unit = Unit(parameters.layer, parameters.unit)
     explained = attribute(
         classifier,
-        image,
+        images,
         parameters.method,
         target=parameters.target,
         layer=parameters.layer,
+        unit=unit,
         output=parameters.output,
         **parameters.parameters,
     )
     job.save(
         {
-            "heatmap": np.asarray(explained.heatmap()[0], np.float32),
-            "values": np.asarray(explained.values[0], np.float32),
+            "heatmap": np.asarray(explained.heatmap(), np.float32),
+            "values": np.asarray(explained.values, np.float32),
+            "target": np.asarray(explained.target, np.int32),
+            "probability": np.asarray(explained.probability, np.float32),
         },
         {
             "method": parameters.method,
             "layer": explained.layer,
-            "target": int(explained.target[0]),
-            "probability": float(explained.probability[0]),
+            "unit": parameters.unit,
+            "output": parameters.output,
+            "parameters": dict(parameters.parameters),
             "model": parameters.model,
-            "sample": parameters.sample,
+            "dataset": parameters.dataset,
+            "samples": list(parameters.samples),
         },
     )

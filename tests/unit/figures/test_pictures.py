@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 
 import numpy as np
 import pytest
@@ -64,3 +65,28 @@ def test_the_map_is_a_frame_without_geometry() -> None:
     assert (POINTS, MISTAKES) == (0, 1)
     assert all(len(trace.x) == 0 for trace in figure.data)
     assert figure.layout.uirevision == "fixed"
+
+
+def test_a_signed_heatmap_is_red_for_blue_against_and_white_for_nothing() -> None:
+    values = np.array([[-2.0, 0.0, 2.0], [-1.0, 1.0, 0.0]], dtype=np.float32)
+    assert heatmap.is_signed(values)
+    alone, layer = (pixels(png) for png in heatmap.pictures(values))
+    assert alone[0, 1].tolist() == [255, 255, 255]
+    assert alone[0, 0].tolist() == [5, 48, 97] and alone[0, 2].tolist() == [103, 0, 31]
+    assert alone[1, 0, 2] > alone[1, 0, 0] and alone[1, 1, 0] > alone[1, 1, 2]
+    assert layer[0, :, 3].tolist() == [255, 0, 255]
+
+
+def test_clipping_draws_what_is_stronger_as_strong_as_the_percentile() -> None:
+    values = np.arange(101, dtype=np.float32)[None]
+    assert heatmap.shares(values)[0, 50] == 0.5
+    clipped = heatmap.shares(values, 50)
+    assert clipped[0, 25] == 0.5 and (clipped[0, 50:] == 1).all()
+    assert heatmap.shares(np.array([[0, 0, 0, 5]], np.float32), 50).tolist() == [[0, 0, 0, 1]]  # the percentile is zero
+
+
+def test_an_exported_picture_says_how_it_was_made() -> None:
+    data = heatmap.exported(np.array([[0.0, 1.0]], np.float32), 99.0, {"method": "gradient", "name": "\u202e"})
+    picture = Image.open(io.BytesIO(data))
+    assert picture.size == (2, 1)
+    assert json.loads(picture.text["nnvis"]) == {"method": "gradient", "name": "\u202e"}

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
-from layouts import controls, embedding, rail, testing
+from layouts import attribution, controls, embedding, rail, testing
 from layouts.page import STORES, page
+from nnvis_dash.analysis.attribution import METHODS
+from nnvis_dash.registry import Entry
 from nnvis_dash.state.changes import read_change
 from nnvis_dash.state.view import View
 from nnvis_dash.types import DatasetCard, Layer, ModelCard, Preprocessing
@@ -30,6 +33,20 @@ MODEL = ModelCard(
     "conv",
     "m.keras",
 )
+
+
+@dataclass(frozen=True)
+class Fake:
+    """Parameters of every kind that a form knows."""
+
+    absolute: bool = False
+    samples: int = field(default=25, metadata={"low": 1, "high": 200, "help": "how many"})
+    sigma: float = field(default=0.1, metadata={"low": 0})
+    baseline: str = field(default="black", metadata={"choices": ("black", "mean")})
+    rule: tuple[float, float] | None = None
+
+
+FAKE = {"fake": Entry("fake", "Fake", lambda: None, Fake, "A paper, 2026", "Explains nothing.")}
 
 
 def walk(component: Any) -> list[Any]:
@@ -57,6 +74,8 @@ def changes(component: Any) -> list[dict[str, Any]]:
                 value = None
             elif getattr(part, "data-number", None):
                 value = float(value)
+            elif getattr(part, "data-json", None):
+                value = json.loads(value)
             place = change
             *steps, last = field.split(".")
             for step in steps:
@@ -81,9 +100,18 @@ def panels() -> dict[str, Any]:
         ),
         "map": embedding.map_controls(View(), MODEL, [("tsne", "t-SNE")], form),
         "strip": embedding.strip([(3, "/image/x/3.png", NASTY, True)], 1, "by number", True),
-        "attribution": testing.attribution_controls(MODEL, ("a", NASTY), None, 1, 0.5),
+        "attribution": attribution.form(MODEL, METHODS, ("a", NASTY), View(grid=("grad_cam",)), None, 1),
+        "explained layer": attribution.form(MODEL, FAKE, ("a", NASTY), View(attribution="fake", unit=1), "conv", 1),
         "bars": testing.bars([answer], 1),
     }
+
+
+def test_a_method_brings_a_control_for_each_of_its_parameters():
+    form = attribution.form(MODEL, FAKE, ("a", "b"), View(attribution="fake"), "conv", None)
+    fields = [getattr(part, "data-field", None) for part in walk(form)]
+    given = [name.removeprefix("parameters.") for name in fields if name and name.startswith("parameters.")]
+    assert given == ["absolute", "samples", "sigma", "baseline"]  # a pair of numbers has no control
+    assert "unit" in fields and "target" not in fields  # a layer is explained, not a class
 
 
 @pytest.mark.parametrize("name", panels())

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from layouts import embedding, testing
+from layouts import attribution, embedding
+from nnvis_dash.analysis.attribution import METHODS
 from nnvis_dash.state.view import View
 from tests.unit.layouts.test_controls import MODEL, walk
 
@@ -16,11 +17,9 @@ def options(component: Any, name: str) -> list[dict[str, Any]]:
     return next(part.options for part in walk(component) if getattr(part, "id", None) == name)
 
 
-def test_grad_cam_has_no_controls_and_a_reason():
-    assert testing.attribution_controls(OPAQUE, ("a", "b"), None, None, 0.5) == []
-    assert testing.attribution_controls(MODEL, ("a", "b"), None, None, 0.5) != []
-    said = testing.without_layers(OPAQUE)
-    assert "TensorFlow graph without layers" in said and "Keras model itself" in said
+def test_no_layer_is_offered_to_explain():
+    found = options(attribution.form(OPAQUE, METHODS, ("a", "b"), View(), None, None), "testing-layer-select")
+    assert [entry["label"] for entry in found] == ["last convolution (there is none)"]
 
 
 def test_the_map_offers_the_outputs_and_says_why_there_are_no_layers():

@@ -1,0 +1,104 @@
+"""Attribution methods beside one another: rows are methods, columns images, filled in as they are computed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from dash import ClientsideFunction, Dash, Input, Output
+from dash.exceptions import PreventUpdate
+
+from callbacks.index import register_cancel
+from callbacks.testing import attribution_request, drawn_values
+from callbacks.waiting import PageLeft, wait_for
+from layouts import ids
+from nnvis_dash.analysis.attribution import METHODS
+from nnvis_dash.errors import NNVisError
+from nnvis_dash.figures import heatmap
+from nnvis_dash.services import Services
+from nnvis_dash.state.selection import Selection
+
+COLUMNS = 6  # images at most
+
+
+def register(app: Dash, services: Services) -> None:
+    """Register the grid's background callback, its cancel button and its drawing."""
+    manager = app._background_manager
+
+    @app.callback(
+        Output(ids.GRID, "data"),
+        Input(ids.GRID_REQUEST, "data"),
+        background=True,
+        progress=[Output(ids.GRID_PROGRESS, "data")],
+        interval=100,
+        prevent_initial_call=True,
+    )
+    def rows(report: Callable[[Any], None], wanted: Any) -> Any:
+        """Answer with the pictures of every method; what is ready is reported on the way."""
+        if not wanted or not wanted.get("methods") or not wanted.get("model"):
+            return None
+        found: list[dict[str, Any]] = []
+        try:
+            samples = _columns(services, wanted)
+            for number, name in enumerate(wanted["methods"]):
+                parts = {"request": wanted, "samples": samples, "rows": found}
+                report({**parts, "done": number, "total": len(wanted["methods"])})
+                found.append(_row(services, manager, report, wanted, name, samples, parts))
+        except PageLeft:
+            raise PreventUpdate from None
+        except NNVisError as error:
+            return {"request": wanted, "samples": [], "rows": found, "problem": str(error)}
+        return {"request": wanted, "samples": samples, "rows": found}
+
+    register_cancel(app, services, ids.GRID_CANCEL, ids.GRID_PROGRESS)
+    app.clientside_callback(
+        ClientsideFunction("nnvis", "grid"),
+        Output(ids.GRID_DRAWN, "data"),
+        Input(ids.GRID_REQUEST, "data"),
+        Input(ids.GRID_PROGRESS, "data"),
+        Input(ids.GRID, "data"),
+        prevent_initial_call=True,
+    )
+
+
+def _columns(services: Services, wanted: Any) -> list[int]:
+    """Return the sample that is tested and the first ones of the selection."""
+    chosen = services.chosen(Selection(samples=wanted["samples"]))
+    ids_ = [wanted["sample"], *np.asarray(chosen)[:COLUMNS].tolist()]
+    return list(dict.fromkeys(int(sample) for sample in ids_ if sample is not None))[:COLUMNS]
+
+
+def _row(
+    services: Services,
+    manager: Any,
+    report: Callable[[Any], None],
+    wanted: Any,
+    name: str,
+    samples: list[int],
+    parts: dict[str, Any],
+) -> dict[str, Any]:
+    """Compute one method on all samples; a method that can't says why in its row.
+
+    The method that the page shows has the parameters that were set, the others their own. The layer that was chosen
+    goes to the methods for which it means the same: to look through it, or to explain it.
+    """
+    asked = {**wanted, "method": name}
+    if name != wanted["method"]:
+        asked["parameters"] = {}
+        if _looks_through(name) != _looks_through(wanted["method"]):
+            asked |= {"layer": None, "unit": None}
+    title = METHODS[name].title if name in METHODS else name
+    try:
+        artifact = wait_for(services, manager, attribution_request(asked, samples), report, **parts)
+    except NNVisError as error:
+        return {"name": name, "title": title, "problem": str(error)}
+    cells = []
+    for position in range(len(samples)):
+        values = drawn_values(artifact, position, wanted["smooth"])
+        cells.append(heatmap.data_uri(heatmap.pictures(values, wanted["clip"])[0]))
+    return {"name": name, "title": title, "cells": cells, "key": artifact.key}
+
+
+def _looks_through(name: str) -> bool:
+    return name in METHODS and "through a layer" in METHODS[name].traits

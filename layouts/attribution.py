@@ -1,0 +1,157 @@
+"""How a decision is explained: by which method, of what, through which layer, how it is drawn; methods side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dash import html
+
+from layouts import controls
+from nnvis_dash.registry import Entry
+from nnvis_dash.state.view import View
+from nnvis_dash.types import Layer, ModelCard
+
+Method = Entry[Any]
+
+
+def form(
+    model: ModelCard | None,
+    methods: Mapping[str, Method],
+    class_names: Sequence[str],
+    view: View,
+    layer: str | None,
+    target: int | None,
+) -> list[Any]:
+    """The controls of the testing view's attribution."""
+    if model is None:
+        return []
+    method = methods.get(view.attribution)
+    through = method is not None and "through a layer" in method.traits
+    entry = next((known for known in model.layers if known.name == layer), None)
+    names = sorted(methods.items(), key=lambda pair: pair[1].title.casefold())
+    options = [{"label": known.title, "value": name} for name, known in names]
+    return [
+        controls.choose(
+            "testing-attribution",
+            "Method",
+            options,
+            view.attribution,
+            "attribution",
+            "attribution",
+            method.summary if method else "",
+        ),
+        _layers(model, through, layer),
+        *([_units(entry, view.unit)] if entry is not None and not through and entry.n_units else []),
+        *([] if entry is not None and not through else [_classes(class_names, target)]),
+        _more(method, view),
+        _side_by_side(names, view),
+        controls.slider("testing-opacity", "Opacity", view.opacity, "opacity", "opacity", low=0, high=1, step=0.05),
+        html.Span(id="testing-export", className="exports"),
+    ]
+
+
+def _layers(model: ModelCard, through: bool, layer: str | None) -> Any:
+    """Through which layer a method looks; or, for the others, which layer is explained instead of a class."""
+    fitting = [entry for entry in model.layers if (entry.is_map if through else entry.n_units)]
+    default = f"last convolution ({model.grad_cam_layer or 'there is none'})" if through else "a class"
+    options = [{"label": default, "value": controls.DEFAULT}]
+    options += [{"label": f"{entry.name} · {_size(entry.output_shape)}", "value": entry.name} for entry in fitting]
+    title = "Through which layer" if through else "What is explained: a class, or the units of a layer"
+    label = "Layer" if through else "Explain"
+    return controls.choose("testing-layer", label, options, layer or controls.DEFAULT, "layer", "layer", title)
+
+
+def _units(layer: Layer, unit: int | None) -> Any:
+    return controls.number(
+        "testing-unit",
+        "Unit",
+        "" if unit is None else unit,  # type: ignore[arg-type]
+        "unit",
+        "unit",
+        low=0,
+        high=layer.n_units - 1,
+        step=1,
+        title=f"One of the {layer.n_units} units of {layer.name}; empty: their mean",
+        placeholder="all",
+    )
+
+
+def _classes(class_names: Sequence[str], target: int | None) -> Any:
+    classes = [{"label": "the prediction", "value": controls.DEFAULT}]
+    classes += [{"label": name, "value": str(index)} for index, name in enumerate(class_names)]
+    value = controls.DEFAULT if target is None else str(target)
+    title = "The class that is explained"
+    return controls.choose("testing-target", "Label", classes, value, "target", "target", title, read="number")
+
+
+def _more(method: Method | None, view: View) -> Any:
+    """The method's own parameters, what of the class is explained, and how the map is drawn."""
+    given = dict(view.attribution_parameters)
+    own = [
+        controls.parameter("testing", entry, given.get(entry.name, entry.default), "attribution_parameters")
+        for entry in (method.form() if method else ())
+    ]
+    outputs = [{"label": "logit", "value": "logits"}, {"label": "probability", "value": "probabilities"}]
+    drawing = [{"label": "smooth", "value": "true"}, {"label": "in its own pixels", "value": "false"}]
+    body = [
+        *(control for control in own if control is not None),
+        controls.choose(
+            "testing-output",
+            "of the class",
+            outputs,
+            view.output,
+            "output",
+            "output",
+            "The value before the last softmax or sigmoid, or after it",
+        ),
+        controls.slider(
+            "testing-clip",
+            "clip, percentile",
+            view.clip,
+            "clip",
+            "clip",
+            low=50,
+            high=100,
+            step=0.5,
+            title="Stronger values than this percentile are drawn as strong as it",
+            shown=True,
+        ),
+        controls.choose(
+            "testing-smooth", "drawn", drawing, "true" if view.smooth else "false", "smooth", "smooth", read="json"
+        ),
+        html.P(method.reference if method else "", className="reference"),
+    ]
+    return _popover("parameters", body)
+
+
+def _side_by_side(names: Sequence[tuple[str, Method]], view: View) -> Any:
+    """Which methods stand in the grid beside one another."""
+
+    def toggled(name: str) -> list[str]:
+        return [other for other in view.grid if other != name] if name in view.grid else [*view.grid, name]
+
+    picks = [
+        controls.act(
+            method.title, controls.change("grid", grid=toggled(name)), pressed=name in view.grid, title=method.summary
+        )
+        for name, method in names
+    ]
+    body = [
+        html.P("Methods × images: the image that is tested and those that are selected.", className="label"),
+        html.Div(picks, className="picks"),
+        controls.act("Close the grid", controls.change("grid", grid=[])) if view.grid else None,
+    ]
+    return _popover(f"compare · {len(view.grid)}" if view.grid else "compare", body, "wide")
+
+
+def _popover(label: str, body: Sequence[Any], width: str = "") -> Any:
+    return html.Details(
+        [html.Summary(label, className="act"), html.Div(list(body), className=f"popover-body {width}".strip())],
+        className="popover-box",
+        id=f"testing-{label.split(' ')[0]}",
+    )
+
+
+def _size(shape: tuple[int | None, ...]) -> str:
+    return "×".join("?" if side is None else str(side) for side in shape)
