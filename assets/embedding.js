@@ -16,6 +16,7 @@
   let attributes = null; // {key, label, prediction, confidence, entropy}
   let drawn = {};
   let live = null; // the animation that runs
+  let asked = null; // the request of the projection, as text
   let wired = false;
 
   const graph = () => document.querySelector("#embedding-graph .js-plotly-plot");
@@ -153,7 +154,7 @@
   async function draw() {
     const gd = await ready();
     wire(gd);
-    const { catalog, map, view, selection, placed } = latest;
+    const { catalog, map, view, selection, placed } = latest || {};
     if (!catalog || !view || !selection) return;
     const current = map && map.key && map.request.dataset === catalog.dataset ? map : null;
     element("embedding-message").textContent = map && map.problem ? map.problem : "";
@@ -278,7 +279,7 @@
     while (live === run) {
       const last = arrived(); // before asking, so that no frame is missed
       const got = await frames(key, run.last);
-      if (live !== run) return;
+      if (live !== run) break;
       run.last = got.last;
       if (!got.frames.length) {
         if (last) break;
@@ -295,11 +296,9 @@
         await pause(over ? 45 : 20);
       }
     }
-    if (live === run) {
-      live = null;
-      drawn = {};
-      redraw();
-    }
+    if (live === run) live = null;
+    drawn = {};
+    redraw();
   }
 
   async function frame(gd, run, ids, at, first) {
@@ -324,8 +323,15 @@
     await window.Plotly.update(gd, style, extent(at.x, at.y), [POINTS]);
   }
 
-  space.embeddingProgress = function (progress, map) {
-    if (progress && progress.frames && progress.key && !(map && map.key === progress.key)) animate(progress.key, false);
+  /* Watch the projection that is asked for; one that is asked for no longer is not shown any further. */
+  space.embeddingProgress = function (progress, request, map) {
+    const wanted = JSON.stringify(request);
+    if (wanted !== asked) {
+      asked = wanted;
+      live = null;
+    }
+    const running = progress && progress.key && JSON.stringify(progress.request) === wanted;
+    if (running && !(map && map.key === progress.key)) animate(progress.key, false);
     return dash.no_update;
   };
 

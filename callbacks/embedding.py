@@ -49,8 +49,8 @@ def register(app: Dash, services: Services) -> None:
         try:
             request = projection_request(wanted)
             if not services.workspace.artifacts.has(request.key):
-                report({"key": request.key, "done": 0, "total": 0, "message": "waiting for the engine", "frames": True})
-            artifact = wait_for(services, manager, request, report, frames=True)
+                report({"key": request.key, "message": "waiting for the engine", "request": wanted})
+            artifact = wait_for(services, manager, request, report, request=wanted)
         except PageLeft:
             raise PreventUpdate from None
         except NNVisError as error:

@@ -14,7 +14,7 @@ from callbacks.testing import attribution_request, drawn_values
 from callbacks.waiting import PageLeft, wait_for
 from layouts import ids
 from nnvis_dash.analysis.attribution import METHODS
-from nnvis_dash.errors import NNVisError
+from nnvis_dash.errors import Cancelled, NNVisError
 from nnvis_dash.figures import heatmap
 from nnvis_dash.services import Services
 from nnvis_dash.state.selection import Selection
@@ -91,6 +91,8 @@ def _row(
     title = METHODS[name].title if name in METHODS else name
     try:
         artifact = wait_for(services, manager, attribution_request(asked, samples), report, **parts)
+    except Cancelled:
+        raise  # whoever cancels one method wants none of those behind it either
     except NNVisError as error:
         return {"name": name, "title": title, "problem": str(error)}
     cells = []

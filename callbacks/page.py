@@ -69,6 +69,7 @@ def register(app: Dash, services: Services) -> None:
         ClientsideFunction("nnvis", "embeddingProgress"),
         Output(ids.EMBEDDING_PLAYED, "data"),
         Input(ids.EMBEDDING_PROGRESS, "data"),
+        Input(ids.EMBEDDING_REQUEST, "data"),
         State(ids.EMBEDDING_MAP, "data"),
         prevent_initial_call=True,
     )

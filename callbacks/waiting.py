@@ -113,7 +113,7 @@ class PageLeft(Exception):
 
 
 def wait_for(
-    services: Services, manager: WaitingJobs, request: Request, report: Callable[[Any], None], **more: Any
+    services: Services, manager: WaitingJobs, request: Request, report: Callable[[Any], None], /, **more: Any
 ) -> Artifact:
     """Return a request's artifact inside a background callback.
 

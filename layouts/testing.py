@@ -15,13 +15,15 @@ def panel() -> Any:
     """Return the view's static frame; `assets/testing.js` draws the pictures into it."""
     pictures = [
         _figure("testing-original", "original"),
-        _figure("testing-raw", "Grad-CAM"),
+        _figure("testing-raw", "attribution"),
         _figure("testing-overlay", "overlay", overlay=True),
     ]
     body = [
         html.Div(pictures, className="pictures"),
+        html.Div(id="testing-scale", className="evidence-scale", title="red speaks for it, blue against", hidden=True),
         html.Div(id="testing-message", className="message"),
         html.Div(id=ids.TESTING_CONTROLS, className="controls wide"),
+        html.Div(id="testing-grid", className="grid", hidden=True),
         html.Div(id=ids.TESTING_BARS, className="bars"),
     ]
     title = html.Div(id=ids.TESTING_SAMPLE, className="sample-title")

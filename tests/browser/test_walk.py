@@ -110,6 +110,23 @@ def test_the_projection_is_watched_while_it_is_computed_and_can_be_replayed(page
     steps.wait_for_map(page)
 
 
+def test_another_dataset_while_a_projection_is_computed(pages: Pages, demo_server: Server) -> None:
+    page = pages.open(demo_server.address)
+    steps.choose_dataset(page, "digits")
+    page.click(".popover-box summary")
+    page.fill("#embedding-seed-number", "8")
+    page.press("#embedding-seed-number", "Enter")
+    page.wait_for_function(
+        f"() => Number(document.querySelector('{steps.MAP}').dataset.frames || 0) >= 2", timeout=120_000
+    )
+    page.keyboard.press("Escape")
+    steps.choose_dataset(page, "shapes")
+    before = page.get_attribute(steps.MAP, "data-frames")
+    page.wait_for_timeout(500)
+    assert page.get_attribute(steps.MAP, "data-frames") == before
+    assert steps.points(page) == page.evaluate(f"() => document.querySelector('{steps.MAP}').data[0].x.length")
+
+
 def test_hover_shows_the_image_and_a_click_tests_it(pages: Pages, demo_server: Server) -> None:
     page = pages.open(demo_server.address)
     steps.choose_dataset(page, "digits")
