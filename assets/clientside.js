@@ -11,7 +11,8 @@
   /* What is explained, and how; the same in every request for an attribution. */
   const explaining = (selection, view) => ({
     layer: selection.layer,
-    unit: view.unit,
+    explained: view.explained,
+    unit: view.explained === null ? null : view.unit,
     target: selection.target,
     method: view.attribution,
     parameters: view.attribution_parameters,

@@ -74,8 +74,8 @@
 
   /* What the values speak for: a class with its probability, or the units of a layer. */
   function explained(answer, catalog) {
-    const { unit, layer } = answer.request;
-    if (unit !== null && unit !== undefined) return layer + " " + unit;
+    const { explained, unit } = answer.request;
+    if (explained) return explained + (unit === null ? ", all units" : ", unit " + unit);
     return catalog.names[answer.target] + " " + answer.probability.toFixed(3);
   }
 

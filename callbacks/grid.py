@@ -80,14 +80,11 @@ def _row(
 ) -> dict[str, Any]:
     """Compute one method on all samples; a method that can't says why in its row.
 
-    The method that the page shows has the parameters that were set, the others their own. The layer that was chosen
-    goes to the methods for which it means the same: to look through it, or to explain it.
+    The method that the page shows has the parameters that were set, the others their own.
     """
     asked = {**wanted, "method": name}
     if name != wanted["method"]:
         asked["parameters"] = {}
-        if _looks_through(name) != _looks_through(wanted["method"]):
-            asked |= {"layer": None, "unit": None}
     title = METHODS[name].title if name in METHODS else name
     try:
         artifact = wait_for(services, manager, attribution_request(asked, samples), report, **parts)
@@ -100,7 +97,3 @@ def _row(
         values = drawn_values(artifact, position, wanted["smooth"])
         cells.append(heatmap.data_uri(heatmap.pictures(values, wanted["clip"])[0]))
     return {"name": name, "title": title, "cells": cells, "key": artifact.key}
-
-
-def _looks_through(name: str) -> bool:
-    return name in METHODS and "through a layer" in METHODS[name].traits

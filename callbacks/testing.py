@@ -126,13 +126,19 @@ def attribution_request(wanted: Any, samples: list[int]) -> Request:
             "samples": samples,
             "model": wanted["model"],
             "method": wanted["method"],
-            "layer": wanted["layer"],
+            "layer": wanted["layer"] if looks_through(wanted["method"]) else None,
+            "explained": wanted["explained"],
             "unit": wanted["unit"],
             "target": wanted["target"],
             "output": wanted["output"],
             "parameters": wanted["parameters"],
         },
     )
+
+
+def looks_through(method: str) -> bool:
+    """Whether an attribution method looks through a layer that can be chosen."""
+    return method in METHODS and "through a layer" in METHODS[method].traits
 
 
 def drawn_values(artifact: Artifact, position: int, smooth: bool) -> heatmap.Heatmap:

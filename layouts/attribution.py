@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from dash import html
@@ -28,7 +28,7 @@ def form(
         return []
     method = methods.get(view.attribution)
     through = method is not None and "through a layer" in method.traits
-    entry = next((known for known in model.layers if known.name == layer), None)
+    explained = next((known for known in model.layers if known.name == view.explained), None)
     names = sorted(methods.items(), key=lambda pair: pair[1].title.casefold())
     options = [{"label": known.title, "value": name} for name, known in names]
     return [
@@ -41,9 +41,9 @@ def form(
             "attribution",
             method.summary if method else "",
         ),
-        _layers(model, through, layer),
-        *([_units(entry, view.unit)] if entry is not None and not through and entry.n_units else []),
-        *([] if entry is not None and not through else [_classes(class_names, target)]),
+        *([_through(model, layer)] if through else []),
+        _explained(model, explained),
+        _classes(class_names, target) if explained is None else _units(explained, view.unit, through),
         _more(method, view),
         _side_by_side(names, view),
         controls.slider("testing-opacity", "Opacity", view.opacity, "opacity", "opacity", low=0, high=1, step=0.05),
@@ -51,18 +51,34 @@ def form(
     ]
 
 
-def _layers(model: ModelCard, through: bool, layer: str | None) -> Any:
-    """Through which layer a method looks; or, for the others, which layer is explained instead of a class."""
-    fitting = [entry for entry in model.layers if (entry.is_map if through else entry.n_units)]
-    default = f"last convolution ({model.grad_cam_layer or 'there is none'})" if through else "a class"
-    options = [{"label": default, "value": controls.DEFAULT}]
-    options += [{"label": f"{entry.name} · {_size(entry.output_shape)}", "value": entry.name} for entry in fitting]
-    title = "Through which layer" if through else "What is explained: a class, or the units of a layer"
-    label = "Layer" if through else "Explain"
-    return controls.choose("testing-layer", label, options, layer or controls.DEFAULT, "layer", "layer", title)
+def _through(model: ModelCard, layer: str | None) -> Any:
+    options = [{"label": f"last convolution ({model.grad_cam_layer or 'there is none'})", "value": controls.DEFAULT}]
+    options += _layers(entry for entry in model.layers if entry.is_map)
+    return controls.choose(
+        "testing-layer", "Layer", options, layer or controls.DEFAULT, "layer", "layer", "Through which layer"
+    )
 
 
-def _units(layer: Layer, unit: int | None) -> Any:
+def _explained(model: ModelCard, explained: Layer | None) -> Any:
+    """A class, or a layer whose units are explained."""
+    options = [{"label": "a class", "value": controls.DEFAULT}]
+    options += _layers(entry for entry in model.layers if entry.n_units)
+    return controls.choose(
+        "testing-explained",
+        "Explain",
+        options,
+        explained.name if explained else controls.DEFAULT,
+        "explained",
+        "layer",
+        "What is explained: a class, or a unit of a layer",
+    )
+
+
+def _layers(layers: Iterable[Layer]) -> list[dict[str, str]]:
+    return [{"label": f"{entry.name} · {_size(entry.output_shape)}", "value": entry.name} for entry in layers]
+
+
+def _units(layer: Layer, unit: int | None, one: bool) -> Any:
     return controls.number(
         "testing-unit",
         "Unit",
@@ -72,8 +88,8 @@ def _units(layer: Layer, unit: int | None) -> Any:
         low=0,
         high=layer.n_units - 1,
         step=1,
-        title=f"One of the {layer.n_units} units of {layer.name}; empty: their mean",
-        placeholder="all",
+        title=f"One of the {layer.n_units} units of {layer.name}" + ("" if one else "; empty: their mean"),
+        placeholder="which?" if one else "all",
     )
 
 

@@ -125,7 +125,7 @@ def _session(state: State, session: Session) -> State:
     view = state.view
     if view.features.startswith("layer:"):
         view = replace(view, features="features")
-    view = replace(view, unit=None)
+    view = replace(view, explained=None, unit=None)
     selection = replace(state.selection, layer=None, target=None, units=(), pattern=None)
     return State(session, selection, view)
 
@@ -179,9 +179,7 @@ def _correctness(state: State, correctness: Any) -> State:
 
 @_kind("layer", layer=field_check(Selection, "layer"))
 def _layer(state: State, layer: str | None) -> State:
-    """The layer that is explained; a unit that was explained belonged to the one before."""
-    after = state if layer == state.selection.layer else _viewed(state, unit=None)
-    return _selected(after, layer=layer)
+    return _selected(state, layer=layer)
 
 
 @_kind("target", target=field_check(Selection, "target"))
@@ -240,11 +238,10 @@ def _opacity(state: State, opacity: float) -> State:
 
 @_kind("attribution", attribution=field_check(View, "attribution"))
 def _attribution(state: State, attribution: str) -> State:
-    """Another attribution method; parameters, and what a layer stands for, belong to the one before."""
+    """Another attribution method; parameters belong to the one before."""
     if attribution == state.view.attribution:
         return state
-    after = _viewed(state, attribution=attribution, attribution_parameters=(), unit=None)
-    return _selected(after, layer=None)
+    return _viewed(state, attribution=attribution, attribution_parameters=())
 
 
 @_kind("attribution_parameters", parameters=checks.parameters)
@@ -255,6 +252,14 @@ def _attribution_parameters(state: State, parameters: Any) -> State:
 @_kind("output", output=field_check(View, "output"))
 def _output(state: State, output: Any) -> State:
     return _viewed(state, output=output)
+
+
+@_kind("explained", layer=field_check(View, "explained"))
+def _explained(state: State, layer: str | None) -> State:
+    """A class, or units of a layer: of another one the first."""
+    if layer == state.view.explained:
+        return state
+    return _viewed(state, explained=layer, unit=None if layer is None else 0)
 
 
 @_kind("unit", unit=field_check(View, "unit"))

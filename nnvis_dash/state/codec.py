@@ -68,6 +68,7 @@ _FIELDS: Mapping[type, Mapping[str, _Field]] = {
         "attribution": _Field("x", checks.name),
         "attribution_parameters": _Field("g", checks.set_parameters),
         "output": _Field("z", checks.one_of(OUTPUTS)),
+        "explained": _Field("A", checks.optional(checks.name)),
         "unit": _Field("v", checks.optional(checks.channel)),
         "clip": _Field("h", checks.real(50, 100)),
         "smooth": _Field("b", checks.truth),

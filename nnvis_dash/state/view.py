@@ -37,8 +37,10 @@ class View:
         Its parameters that were changed, ascending by name.
     output : "logits" or "probabilities"
         What is explained of a class.
+    explained : str or None
+        Layer whose units are explained instead of a class.
     unit : int or None
-        Channel of the selected layer that is explained instead of a class; None: the whole layer, or the class.
+        Channel of that layer; None: the mean of them all.
     clip : float
         Percentile of a heatmap's absolute values that gets the strongest colour, 50..100.
     smooth : bool
@@ -57,6 +59,7 @@ class View:
     attribution: str = "grad_cam"
     attribution_parameters: tuple[tuple[str, Scalar], ...] = ()
     output: Output = "logits"
+    explained: str | None = None
     unit: int | None = None
     clip: float = 100.0
     smooth: bool = True

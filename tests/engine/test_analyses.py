@@ -152,6 +152,7 @@ def test_an_attribution_chooses_layer_and_target(engine: Engine, dataset: Datase
         ({"samples": ["x"]}, ParameterError, "no sample x"),
         ({"samples": []}, ParameterError, "no images"),
         ({"unit": 0}, ParameterError, "of no layer"),
+        ({"explained": "conv1"}, ParameterError, "all units of conv1"),
         ({"layer": "nowhere"}, NNVisError, "nowhere"),
         ({"target": 3}, ParameterError, "3"),
         ({"method": "grad_came"}, NotFound, "grad_came"),

@@ -18,14 +18,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class AttributionParameters(KindParameters):
-    """Which samples, classifier and method. `layer` and `target` of None stand for the method's own choice."""
+    """Which samples, classifier and method. `layer` and `target` of None stand for the method's own choice.
+
+    Explained is a class; or, where `explained` names a layer, one of its units, or the mean of them all.
+    """
 
     dataset: str = ""  # fingerprint
     samples: list = field(default_factory=list)  # type: ignore[type-arg]  # sample ids
     model: str = ""  # fingerprint
     method: str = "grad_cam"
     layer: str | None = None
-    unit: int | None = None  # channel of `layer` that is explained instead of a class
+    explained: str | None = None
+    unit: int | None = None  # channel of `explained`
     target: int | None = None
     output: str = "logits"
     parameters: dict = field(default_factory=dict)  # type: ignore[type-arg]  # the method's own
@@ -54,17 +58,13 @@ def attribution(job: Job, parameters: AttributionParameters) -> None:
     classifier = job.classifier(parameters.model)
     card = classifier.card
     images = dataset.batch(parameters.samples, card.input_shape, card.resize)
-    unit = None
-    if parameters.unit is not None:
-        if parameters.layer is None:
-            raise ParameterError(f"The unit {parameters.unit} is of no layer", "Choose its layer as well.")
-        unit = Unit(parameters.layer, parameters.unit)
+    layer, unit = _explained(parameters)
     explained = attribute(
         classifier,
         images,
         parameters.method,
         target=parameters.target,
-        layer=parameters.layer,
+        layer=layer,
         unit=unit,
         output=parameters.output,
         **parameters.parameters,
@@ -79,6 +79,7 @@ def attribution(job: Job, parameters: AttributionParameters) -> None:
         {
             "method": parameters.method,
             "layer": explained.layer,
+            "explained": parameters.explained,
             "unit": parameters.unit,
             "output": parameters.output,
             "parameters": dict(parameters.parameters),
@@ -87,3 +88,21 @@ def attribution(job: Job, parameters: AttributionParameters) -> None:
             "samples": list(parameters.samples),
         },
     )
+
+
+def _explained(parameters: AttributionParameters) -> tuple[str | None, Unit | None]:
+    """Return the layer and the unit that `attribute` is asked for."""
+    from nnvis_dash.analysis.attribution import METHODS
+
+    if parameters.explained is None:
+        if parameters.unit is not None:
+            raise ParameterError(f"The unit {parameters.unit} is of no layer", "Choose its layer as well.")
+        return parameters.layer, None
+    if parameters.unit is not None:
+        return parameters.layer, Unit(parameters.explained, parameters.unit)
+    entry = METHODS[parameters.method]
+    if "through a layer" in entry.traits:
+        raise ParameterError(
+            f"{entry.title} was asked for all units of {parameters.explained}", "It explains one: choose its number."
+        )
+    return parameters.explained, None

@@ -101,17 +101,18 @@ def panels() -> dict[str, Any]:
         "map": embedding.map_controls(View(), MODEL, [("tsne", "t-SNE")], form),
         "strip": embedding.strip([(3, "/image/x/3.png", NASTY, True)], 1, "by number", True),
         "attribution": attribution.form(MODEL, METHODS, ("a", NASTY), View(grid=("grad_cam",)), None, 1),
-        "explained layer": attribution.form(MODEL, FAKE, ("a", NASTY), View(attribution="fake", unit=1), "conv", 1),
+        "explained layer": attribution.form(MODEL, FAKE, ("a", NASTY), View(attribution="fake", explained="conv"), None, 1),
         "bars": testing.bars([answer], 1),
     }
 
 
 def test_a_method_brings_a_control_for_each_of_its_parameters():
-    form = attribution.form(MODEL, FAKE, ("a", "b"), View(attribution="fake"), "conv", None)
+    form = attribution.form(MODEL, FAKE, ("a", "b"), View(attribution="fake", explained="conv"), None, None)
     fields = [getattr(part, "data-field", None) for part in walk(form)]
     given = [name.removeprefix("parameters.") for name in fields if name and name.startswith("parameters.")]
     assert given == ["absolute", "samples", "sigma", "baseline"]  # a pair of numbers has no control
-    assert "unit" in fields and "target" not in fields  # a layer is explained, not a class
+    assert "unit" in fields and "target" not in fields  # a unit is explained, not a class
+    assert "layer" in fields and len([name for name in fields if name == "layer"]) == 1  # none to look through
 
 
 @pytest.mark.parametrize("name", panels())

@@ -20,6 +20,8 @@ def options(component: Any, name: str) -> list[dict[str, Any]]:
 def test_no_layer_is_offered_to_explain():
     found = options(attribution.form(OPAQUE, METHODS, ("a", "b"), View(), None, None), "testing-layer-select")
     assert [entry["label"] for entry in found] == ["last convolution (there is none)"]
+    found = options(attribution.form(OPAQUE, METHODS, ("a", "b"), View(), None, None), "testing-explained-select")
+    assert [entry["label"] for entry in found] == ["a class"]
 
 
 def test_the_map_offers_the_outputs_and_says_why_there_are_no_layers():

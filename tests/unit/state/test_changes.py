@@ -84,19 +84,22 @@ def test_parameters_are_changed_one_by_one_and_null_is_the_default() -> None:
     assert after(changed, "parameters", parameters={"perplexity": None}).view.parameters == (("metric", "cosine"),)
 
 
-def test_another_attribution_takes_its_parameters_layer_and_unit_with_it() -> None:
-    state = after(after(FULL, "unit", unit=3), "attribution_parameters", parameters={"relu": False})
-    assert (state.view.unit, state.view.attribution_parameters) == (3, (("relu", False),))
+def test_another_attribution_takes_its_parameters_with_it_and_keeps_what_is_explained() -> None:
+    state = after(after(FULL, "explained", layer="dense"), "attribution_parameters", parameters={"relu": False})
+    assert (state.view.unit, state.view.attribution_parameters) == (0, (("relu", False),))
     assert after(state, "attribution", attribution="grad_cam") == state
     changed = after(state, "attribution", attribution="gradient")
-    assert (changed.view.attribution, changed.view.attribution_parameters, changed.view.unit) == ("gradient", (), None)
-    assert changed.selection.layer is None and changed.view.parameters == FULL.view.parameters
+    assert (changed.view.attribution, changed.view.attribution_parameters) == ("gradient", ())
+    assert (changed.view.explained, changed.view.unit, changed.selection.layer) == ("dense", 0, "conv")
 
 
-def test_another_layer_or_classifier_takes_the_unit_with_it() -> None:
-    state = after(FULL, "unit", unit=3)
-    assert after(state, "layer", layer="conv").view.unit == 3
-    assert after(state, "layer", layer="other").view.unit is None
+def test_a_unit_belongs_to_its_layer_and_classifier() -> None:
+    state = after(after(FULL, "explained", layer="dense"), "unit", unit=3)
+    assert after(state, "explained", layer="dense").view.unit == 3
+    assert after(state, "explained", layer="other").view.unit == 0
+    assert after(state, "explained", layer=None).view.unit is None
+    assert after(state, "layer", layer="other").view.unit == 3
+    assert after(state, "classifiers", classifiers=["m2", "m1"]).view.explained is None
     assert after(state, "classifiers", classifiers=["m2", "m1"]).view.unit is None
     assert after(state, "classifiers", classifiers=["m1"]).view.unit == 3
 

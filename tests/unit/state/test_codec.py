@@ -134,10 +134,9 @@ def test_the_largest_state_that_changes_let_through_fits(alphabet: str) -> None:
         {"kind": "method", "method": name(), "parameters": {name(): name() for _ in range(12)}},
         {"kind": "attribution", "attribution": name()},
         {"kind": "attribution_parameters", "parameters": {name(): name() for _ in range(12)}},
+        {"kind": "explained", "layer": name()},
         {"kind": "unit", "unit": 9_999_999},
         {"kind": "grid", "grid": [name() for _ in range(12)]},
-        {"kind": "layer", "layer": name()},
-        {"kind": "unit", "unit": 9_999_999},
     ]
     state = State()
     for change in changes:
