@@ -323,18 +323,23 @@ def _activation(step: Step) -> str | None:
 
 
 def _without_activation(step: Step, args: Any, kwargs: Any) -> Tensor:
-    """Call the step's layer on what it got, but for its activation, without touching the layer itself.
-
-    A shallow copy shares the weights and carries a linear activation; nothing is registered with the original.
-    """
+    """Call the step's layer on what it got, but for its activation, without touching the layer itself."""
     if step.kind in ("Softmax", "Sigmoid", "Activation"):
         return next(value for value in (*args, *kwargs.values()) if hasattr(value, "shape"))
     import keras
 
-    twin = object.__new__(type(step.operation))
-    twin.__dict__.update(step.operation.__dict__)
-    twin.__dict__.update(activation=keras.activations.linear, _inbound_nodes=[], _outbound_nodes=[])
-    return twin(*args, **kwargs)
+    return twin(step.operation, keras.activations.linear)(*args, **kwargs)
+
+
+def twin(layer: Any, activation: Callable[[Tensor], Tensor]) -> Any:
+    """Return a layer with the same weights and another activation.
+
+    It is a shallow copy; nothing is registered with the original, which stays as it is.
+    """
+    made = object.__new__(type(layer))
+    made.__dict__.update(layer.__dict__)
+    made.__dict__.update(activation=activation, _inbound_nodes=[], _outbound_nodes=[])
+    return made
 
 
 def _layer(step: Step) -> Layer:

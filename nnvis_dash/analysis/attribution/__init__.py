@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from nnvis_dash.analysis import progress
 from nnvis_dash.errors import ParameterError
 from nnvis_dash.registry import Entry, Parameter, Registry
 from nnvis_dash.types import Floats, Images, Ints, Unit
@@ -134,8 +135,11 @@ def attribute(
     answers: list[Answer] = []
     start = 0
     for batch in clf.batches(images):
-        answers.append(entry.function(clf, batch, targets[start : start + len(batch)], question, parameters))
-        start += len(batch)
+        stop = start + len(batch)
+        with progress.part(start, len(batch), len(images)):
+            answers.append(entry.function(clf, batch, targets[start:stop], question, parameters))
+            progress.step(1, 1)
+        start = stop
     if not answers:
         raise ParameterError("There are no images to explain", "Give at least one.")
     return Attribution(

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nnvis_dash.analysis.attribution import METHODS, Answer, Question
+from nnvis_dash.analysis.attribution import METHODS, Answer, Question, cams, scores
 from nnvis_dash.analysis.card import layer_with_map
 from nnvis_dash.analysis.graph import Tensor
-from nnvis_dash.errors import ParameterError
-from nnvis_dash.types import Images, Ints
+from nnvis_dash.types import Floats, Images, Ints
 
 if TYPE_CHECKING:
     from nnvis_dash.analysis.classifier import Classifier
@@ -44,7 +42,7 @@ def grad_cam(clf: Classifier, images: Images, target: Ints, question: Question, 
         Classes; −1 for the image's own prediction.
     question : Question
         `layer`: any with a map, the last convolution by default. `output`: the class's logit (as in the paper) or
-        its probability.
+        its probability. `unit`: of a layer behind it, instead of a class.
     parameters : GradCAM
 
     Returns
@@ -56,29 +54,27 @@ def grad_cam(clf: Classifier, images: Images, target: Ints, question: Question, 
     Raises
     ------
     ParameterError
-        A layer without a map (names those that have one), or a unit to explain.
+        A layer without a map (names those that have one), or one that isn't before the unit.
 
     References
     ----------
     Selvaraju et al., "Grad-CAM", ICCV 2017, arXiv:1610.02391, eq. 1-2.
     """
-    if question.unit is not None:
-        raise ParameterError(f"Grad-CAM was asked for the unit {question.unit}", "It explains classes: give a target.")
-    layer = layer_with_map(clf.card, question.layer).name
-    key = ("grad_cam", layer, question.output, parameters.relu, images.dtype.name)
-    function = clf.compiled(key, lambda: _build(clf, layer, question.output, parameters.relu, images.dtype))
-    values, target, probability = (tensor.numpy() for tensor in function(images, target))
-    return Answer(values, target, probability, layer)
+
+    def heat(maps: Tensor, gradients: Tensor) -> Tensor:
+        return combine(maps, gradients, parameters.relu)
+
+    return cams.explained(clf, images, target, question, "grad_cam", heat, parameters)
 
 
-def combine(activations: Tensor, gradients: Tensor, relu: bool = True) -> Tensor:
+def combine(maps: Tensor, gradients: Tensor, relu: bool = True) -> Tensor:
     """Combine a layer's maps by their mean gradients.
 
     Parameters
     ----------
-    activations : (N, h, w, C) tensor
+    maps : (N, h, w, C) tensor
     gradients : (N, h, w, C) tensor
-        d score[target] / d activations.
+        d score[target] / d maps.
     relu : bool
         Keep only the positive part.
 
@@ -89,35 +85,61 @@ def combine(activations: Tensor, gradients: Tensor, relu: bool = True) -> Tensor
     import tensorflow as tf
 
     weights = tf.reduce_mean(gradients, axis=(1, 2))
-    heat = tf.linalg.matvec(activations, weights[:, None, :])
+    heat = tf.linalg.matvec(maps, weights[:, None, :])
     return tf.nn.relu(heat) if relu else heat
 
 
-def _build(clf: Classifier, layer: str, output: str, relu: bool, dtype: np.dtype[Any]) -> Callable[..., Any]:
-    """Trace (raw images, targets) -> (heat, targets, probability of the target) as one graph."""
-    import tensorflow as tf
+def class_maps(
+    clf: Classifier, images: Any, layer: str | None = None, output: str = "logits", relu: bool = True
+) -> Floats:
+    """Return Grad-CAM of every class at once.
 
-    def explain(raw: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    Parameters
+    ----------
+    clf : Classifier
+    images : (N, H, W, C) array of raw pixels, 0..255
+    layer : str, optional
+        The last convolution by default.
+    output : {"logits", "probabilities"}
+    relu : bool
+
+    Returns
+    -------
+    (N, K, h, w) float32
+        One map for each of the K classes, equal to those of `grad_cam`. The way forward is gone once.
+
+    Raises
+    ------
+    ParameterError
+        A layer without a map.
+    """
+    name = layer_with_map(clf.card, layer).name
+
+    def explain(raw: Tensor) -> Any:
+        import tensorflow as tf
+
         seen: list[Tensor] = []
-        # Nothing is recorded before the layer is met, so the way back ends there too.
         with tf.GradientTape(watch_accessed_variables=False) as tape:
 
-            def watch(name: str, tensor: Tensor) -> Tensor:
-                if name == layer:
-                    tape.watch(tensor)
-                    seen.append(tensor)
-                return tensor
+            def visit(step: str, tensor: Tensor) -> Tensor:
+                if step != name:
+                    return tensor
+                # A shift of a whole channel: its gradient is the sum over positions, N × C numbers, not N × h × w × C.
+                shift = tf.zeros((tf.shape(tensor)[0], tensor.shape[-1]), tensor.dtype)
+                tape.watch(shift)
+                seen.extend((tensor, shift))
+                return tensor + shift[:, None, None, :]
 
-            logits = clf.scores(raw, watch, "logits")
-            probabilities = clf.to_probabilities(logits)
-            target = tf.where(target < 0, tf.argmax(probabilities, axis=1, output_type=tf.int32), target)
-            scores = logits if output == "logits" else probabilities
-            score = tf.reduce_sum(tf.gather(scores, target, axis=1, batch_dims=1))
-        activations = seen[0]
-        gradients = tape.gradient(score, activations, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        heat = combine(tf.cast(activations, tf.float32), tf.cast(gradients, tf.float32), relu)
-        return heat, target, tf.gather(probabilities, target, axis=1, batch_dims=1)
+            values = clf.scores(raw, visit, output)
+        maps, shift = seen
+        sums = tape.batch_jacobian(values, shift)
+        positions = tf.cast(tf.reduce_prod(tf.shape(maps)[1:3]), sums.dtype)
+        heat = tf.einsum("nhwc,nkc->nkhw", tf.cast(maps, tf.float32), tf.cast(sums / positions, tf.float32))
+        return (tf.nn.relu(heat) if relu else heat,)
 
-    signature = (clf.signature(dtype), tf.TensorSpec((None,), tf.int32))
-    function = tf.function(explain, autograph=False).get_concrete_function(*signature)
-    return lambda images, target: function(tf.convert_to_tensor(images), tf.convert_to_tensor(target))
+    parts = []
+    for batch in clf.batches(images):
+        key = ("class maps", name, output, relu, batch.dtype.name)
+        (heat,) = scores.traced(clf, key, explain, clf.signature(batch.dtype))(batch)
+        parts.append(heat)
+    return np.concatenate(parts) if parts else np.empty((0, clf.card.n_classes, 0, 0), np.float32)

@@ -48,6 +48,7 @@ def attribution(job: Job, parameters: AttributionParameters) -> None:
     target (n,) int32 and probability (n,) float32; the card says through which layer.
     """
     from nnvis_dash.analysis.attribution import attribute
+    from nnvis_dash.analysis.progress import reporting
 
     dataset = job.dataset(parameters.dataset)
     for sample in parameters.samples:
@@ -59,16 +60,17 @@ def attribution(job: Job, parameters: AttributionParameters) -> None:
     card = classifier.card
     images = dataset.batch(parameters.samples, card.input_shape, card.resize)
     layer, unit = _explained(parameters)
-    explained = attribute(
-        classifier,
-        images,
-        parameters.method,
-        target=parameters.target,
-        layer=layer,
-        unit=unit,
-        output=parameters.output,
-        **parameters.parameters,
-    )
+    with reporting(job.progress):
+        explained = attribute(
+            classifier,
+            images,
+            parameters.method,
+            target=parameters.target,
+            layer=layer,
+            unit=unit,
+            output=parameters.output,
+            **parameters.parameters,
+        )
     job.save(
         {
             "heatmap": np.asarray(explained.heatmap(), np.float32),
