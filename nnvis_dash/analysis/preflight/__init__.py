@@ -94,6 +94,23 @@ def check(
         raise ModelError(f"There is no file {path.name!r}", "Check the path; give a .keras or .h5 file.")
     description = _read_architecture(path, architecture)
     kind = sniff(path)
+    try:
+        return _check(path, folder, kind, architecture, description, max_parameters, max_bytes)
+    except BaseException:
+        for half in folder.glob("clean.*"):
+            half.unlink()
+        raise
+
+
+def _check(
+    path: Path,
+    folder: Path,
+    kind: Kind,
+    architecture: str | None,
+    description: Any,
+    max_parameters: int,
+    max_bytes: int,
+) -> Checked:
     size = path.stat().st_size
     if size > max_bytes:
         raise refused(

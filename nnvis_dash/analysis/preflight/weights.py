@@ -27,8 +27,22 @@ MAX_ATTRIBUTE_BYTES = 1 << 20
 MAX_ATTRIBUTE_PARTS = 1_000
 ATTRIBUTE_PART_BYTES = 64_000  # HDF5 keeps at most 64 KiB of an attribute in an object's header
 MAX_EXPANSION = 1_100  # deflate gets to 1,032
+MAX_RATIO = 200  # of all arrays together, above FREE_BYTES: trained weights hardly compress
+FREE_BYTES = 128 << 20
 COPY_BYTES = 32 << 20
 _FILTERS = frozenset({h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32})
+# What h5py raises on damaged files.
+_STUMBLES = (
+    OSError,
+    RuntimeError,
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    NotImplementedError,
+    ArithmeticError,
+    SystemError,
+)
 _TRAINING_STATE = frozenset({"optimizer", "optimizer_weights"})  # read only to go on training
 _NAMES = ("layer_names", "weight_names")
 _TEXTS = ("name", "backend", "keras_version", "dtype")
@@ -58,7 +72,7 @@ def opened(path: Path) -> Iterator[h5py.File]:
     try:
         with h5py.File(path, "r", locking=False) as file:
             yield file
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, NotImplementedError) as error:
+    except _STUMBLES as error:
         if getattr(error, "errno", None) in NOT_THE_FILE:
             raise
         raise damaged(str(error)) from None
@@ -85,6 +99,7 @@ def inspect_weights(file: h5py.File, max_parameters: int) -> Weights:
     seen = {_address(file)}
     pending: list[tuple[h5py.Group, str, int, bool]] = [(file, "", 0, True)]
     n_parameters = 0
+    declared = stored = 0
     while pending:
         group, path, depth, kept = pending.pop()
         if depth > MAX_LINK_DEPTH:
@@ -111,6 +126,8 @@ def inspect_weights(file: h5py.File, max_parameters: int) -> Weights:
                 if keep:
                     arrays[where] = shape
                     n_parameters += math.prod(shape)
+                    declared += math.prod(shape) * entry.dtype.itemsize
+                    stored += entry.id.get_storage_size()
                     if n_parameters > max_parameters:
                         raise refused(
                             f"The model has more than {max_parameters:,} parameters, the limit",
@@ -118,6 +135,8 @@ def inspect_weights(file: h5py.File, max_parameters: int) -> Weights:
                         )
             else:
                 raise refused(f"The weights hold a named type at {shown(where)!r}, which isn't allowed")
+    if declared > FREE_BYTES + MAX_RATIO * stored:
+        raise refused(f"The weights would grow from {stored:,} to {declared:,} bytes, more than {MAX_RATIO} times")
     return Weights(tuple(groups), arrays)
 
 
