@@ -18,7 +18,7 @@ import numpy as np
 from nnvis_dash.analysis.attribution import Answer, Question, scores
 from nnvis_dash.analysis.attribution.scores import Score, Subject
 from nnvis_dash.analysis.card import layer_with_map
-from nnvis_dash.analysis.graph import Tensor
+from nnvis_dash.analysis.graph import Graph, Tensor
 from nnvis_dash.errors import ParameterError
 from nnvis_dash.types import Images, Ints
 
@@ -93,18 +93,33 @@ def through(clf: Classifier, question: Question) -> tuple[str, Subject]:
     about = scores.subject(clf.card, question, through=True)
     if about.layer is None:
         return layer_with_map(clf.card, question.layer).name, about
-    names = [entry.name for entry in clf.card.layers]
-    behind = names.index(about.layer)
-    maps = [entry.name for entry in clf.card.layers[:behind] if entry.is_map]
-    if question.layer is None and maps:
-        return maps[-1], about
-    layer = layer_with_map(clf.card, question.layer).name
+    before = _before(clf.graph, about.layer)
+    maps = [entry.name for entry in clf.card.layers if entry.is_map and entry.name in before]
+    if not maps:
+        raise ParameterError(
+            f"No layer with a map leads to {_named(about)}",
+            "Use a method that doesn't look through a layer: the gradient, occlusion.",
+        )
+    layer = maps[-1] if question.layer is None else layer_with_map(clf.card, question.layer).name
     if layer not in maps:
         raise ParameterError(
-            f"The layer {layer!r} isn't before the unit {about.channel} of {about.layer!r}",
-            f"Choose one of: {', '.join(maps)}." if maps else "No layer with a map is before it: use another method.",
+            f"The layer {layer!r} doesn't lead to {_named(about)}", f"Choose one of: {', '.join(maps)}."
         )
     return layer, about
+
+
+def _named(about: Subject) -> str:
+    return f"the unit {about.channel} of {about.layer!r}"
+
+
+def _before(graph: Graph, layer: str) -> frozenset[str]:
+    """Return the names of the steps whose values a layer's own depend on."""
+    needed, names = set(graph.step(layer).inputs), set()
+    for step in reversed(graph.steps):
+        if needed.intersection(step.outputs):
+            names.add(step.name)
+            needed.update(step.inputs)
+    return frozenset(names)
 
 
 def maps_and_gradients(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from nnvis_dash.analysis.attribution import METHODS, Answer, Question, cams, rectifiers, stretch
-from nnvis_dash.analysis.attribution.grad_cam import GradCAM, grad_cam
+from nnvis_dash.analysis.attribution import METHODS, Answer, Question, cams, rectifiers, scores, stretch
+from nnvis_dash.analysis.attribution.grad_cam import combine
+from nnvis_dash.analysis.graph import Tensor
 from nnvis_dash.registry import NoParameters
 from nnvis_dash.types import Images, Ints
 
@@ -47,9 +48,27 @@ def guided_grad_cam(
     ----------
     Selvaraju et al., "Grad-CAM", ICCV 2017, arXiv:1610.02391, section 3.2.
     """
-    cams.through(clf, question)
-    where = grad_cam(clf, images, target, question, GradCAM())
-    same = Question(None, question.unit, question.output)
-    fine = rectifiers.explained(clf, images, target, same, "Guided Grad-CAM", rectifiers.guided)
-    heat = stretch(where.values, clf.card.input_shape[:2])
-    return where._replace(values=fine.values * heat[..., None])
+    import tensorflow as tf
+
+    scores.need_layers(clf.card, "Guided Grad-CAM")
+    layer, about = cams.through(clf, question)
+
+    def explain(raw: Tensor, target: Tensor) -> Any:
+        x = scores.prepared(clf, raw)
+        graph = rectifiers.with_way_back(clf.graph, rectifiers.guided)
+        seen: list[Tensor] = []
+
+        def visit(name: str, tensor: Tensor) -> Tensor:
+            if name == layer:
+                seen.append(tensor)
+            return tensor
+
+        fine, found = scores.gradient(clf, x, target, about, question.output, graph, visit)
+        # The way forward gives the same maps, so that Grad-CAM costs the layers behind its own once more.
+        maps, gradients, _ = cams.maps_and_gradients(clf, raw, target, layer, about, question.output, seen[0])
+        heat = combine(tf.cast(maps, tf.float32), tf.cast(gradients, tf.float32))
+        return scores.as_raw(clf, fine), heat, found.target, found.probability
+
+    key = ("guided_grad_cam", layer, about, question.output, images.dtype.name)
+    fine, heat, target, probability = scores.traced(clf, key, explain, *scores.specs(clf, images))(images, target)
+    return Answer(fine * stretch(heat, clf.card.input_shape[:2])[..., None], target, probability, layer)

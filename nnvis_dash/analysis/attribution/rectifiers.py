@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 # What comes back is (gradient, where the rectifier was open as 0 or 1) -> gradient.
 WayBack = Callable[[Tensor, Tensor], Tensor]
+_NONE = float("inf")  # no ceiling
 
 
 def guided(gradient: Tensor, opened: Tensor) -> Tensor:
@@ -60,24 +61,26 @@ def with_way_back(graph: Graph, way_back: WayBack) -> Graph:
         if ceiling is None:
             continue
         replacement = _rectified(ceiling, way_back)
-        held = getattr(step.operation, "activation", None) is not None and step.kind != "ReLU"
+        held = _ceiling(step.operation) is None  # by another layer, as its activation
         operations[id(step.operation)] = twin(step.operation, replacement) if held else _called(replacement)
     return graph.replaced(operations)
 
 
 def rectifier(step: Step) -> float | None:
     """Return where a step's rectifier stops to grow (infinity for a plain one); None where it isn't one."""
-    plain = float("inf")
-    if step.kind == "ReLU":
-        operation = step.operation
-        ceiling = getattr(operation, "max_value", None)
-        if getattr(operation, "negative_slope", 0) or getattr(operation, "threshold", 0):
+    ceiling = _ceiling(step.operation)
+    return _ceiling(getattr(step.operation, "activation", None)) if ceiling is None else ceiling
+
+
+def _ceiling(function: Any) -> float | None:
+    """Read a layer, a Keras operation or an activation function."""
+    if type(function).__name__ == "ReLU":
+        if getattr(function, "negative_slope", 0) or getattr(function, "threshold", 0):
             return None
-        return plain if ceiling is None else float(ceiling)
-    if step.kind in ("Relu", "Relu6"):
-        return plain if step.kind == "Relu" else 6.0
-    name = getattr(getattr(step.operation, "activation", None), "__name__", None)
-    return {"relu": plain, "relu6": 6.0}.get(name or "")
+        ceiling = getattr(function, "max_value", None)
+        return _NONE if ceiling is None else float(ceiling)
+    name = getattr(function, "__name__", type(function).__name__)
+    return {"relu": _NONE, "Relu": _NONE, "relu6": 6.0, "Relu6": 6.0}.get(name)
 
 
 def _rectified(ceiling: float, way_back: WayBack) -> Callable[[Tensor], Tensor]:
@@ -86,8 +89,10 @@ def _rectified(ceiling: float, way_back: WayBack) -> Callable[[Tensor], Tensor]:
     def rectify(x: Tensor) -> Tensor:
         @tf.custom_gradient
         def compute(x: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+            values = tf.nn.relu(x)
+            values = values if ceiling == _NONE else tf.minimum(values, tf.cast(ceiling, x.dtype))
             opened = tf.cast((x > 0) & (x < ceiling), x.dtype)
-            return tf.clip_by_value(x, 0, tf.cast(ceiling, x.dtype)), lambda upstream: way_back(upstream, opened)
+            return values, lambda upstream: way_back(upstream, opened)
 
         return compute(x)
 

@@ -142,14 +142,20 @@ def activation(values: Tensor, channel: int | None) -> Tensor:
 
 
 def gradient(
-    clf: Classifier, x: Tensor, target: Tensor, about: Subject, output: str, graph: Graph | None = None
+    clf: Classifier,
+    x: Tensor,
+    target: Tensor,
+    about: Subject,
+    output: str,
+    graph: Graph | None = None,
+    visit: Visit | None = None,
 ) -> tuple[Tensor, Score]:
     """Return (N, h, w, c) d score / d x, by the preprocessed input, and the score."""
     import tensorflow as tf
 
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(x)
-        found = score(clf, x, target, about, output, graph=graph)
+        found = score(clf, x, target, about, output, visit, graph)
     return tape.gradient(found.value, x, unconnected_gradients=tf.UnconnectedGradients.ZERO), found
 
 

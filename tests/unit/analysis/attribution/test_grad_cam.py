@@ -149,7 +149,7 @@ def test_what_cannot_be_explained_is_refused(by_hand):
         attribute(by_hand, IMAGE, "grad_cam", layer="flat")
     with pytest.raises(ParameterError, match=r"no layer 'conv9'.*Choose one of: conv\."):
         attribute(by_hand, IMAGE, "grad_cam", layer="conv9")
-    with pytest.raises(ParameterError, match="It explains classes"):
+    with pytest.raises(ParameterError, match="No layer with a map leads to the unit 0 of 'conv'"):
         attribute(by_hand, IMAGE, "grad_cam", unit=Unit("conv", 0))
     with pytest.raises(ParameterError, match="no parameter 'sigma'"):
         attribute(by_hand, IMAGE, "grad_cam", sigma=1)
