@@ -114,7 +114,7 @@ class Graph:
         self._n_slots = 1
         self._names: set[str] = set()
         steps: list[Step] = []
-        (self._output,) = self._unroll(functional, (0,), "", steps)
+        (self.output_slot,) = self._unroll(functional, (0,), "", steps)
         self.steps: tuple[Step, ...] = tuple(steps)
         self.output_shape: tuple[int | None, ...] = tuple(functional.outputs[0].shape[1:])
         self._producer = {slot: step for step in self.steps for slot in step.outputs}
@@ -173,21 +173,13 @@ class Graph:
         values: list[Any] = [None] * self._n_slots
         values[0] = x if _dtype(x) == self.input_dtype else ops.cast(x, self.input_dtype)
         for step in self.steps:
-            args, kwargs = _filled(step.args, values), _filled(step.kwargs, values)
-            if step.takes_training:
-                kwargs["training"] = False
-            if logits and step is self._ending_step:
-                result = _without_activation(step, args, kwargs)
-            else:
-                result = step.operation(*args, **kwargs)
+            result = call(step, values, activation=not (logits and step is self._ending_step))
             if len(step.outputs) == 1:
-                if isinstance(result, (list, tuple)):
-                    (result,) = result
                 values[step.outputs[0]] = result if visit is None else visit(step.name, result)
             else:
                 for slot, value in zip(step.outputs, _leaves(result), strict=True):
                     values[slot] = value
-        return values[self._output]
+        return values[self.output_slot]
 
     def _unroll(self, functional: Any, given: tuple[int, ...], prefix: str, steps: list[Step]) -> tuple[int, ...]:
         """Append the steps of one (nested) model whose inputs lie in the slots `given`; return its outputs' slots."""
@@ -231,7 +223,7 @@ class Graph:
 
     def _find_ending(self) -> tuple[Step | None, Ending | None]:
         """Find the step that holds the last softmax or sigmoid, looking back through what keeps values as they are."""
-        step = self._producer.get(self._output)
+        step = self._producer.get(self.output_slot)
         while step is not None:
             activation = _activation(step)
             if activation in ("softmax", "sigmoid"):
@@ -240,6 +232,30 @@ class Graph:
                 return None, None
             step = self.before(step)
         return None, None
+
+
+def call(step: Step, values: Any, activation: bool = True) -> Any:
+    """Call one step in inference mode.
+
+    Parameters
+    ----------
+    step : Step
+    values : list or mapping
+        The tensor of each slot that the step needs.
+    activation : bool
+        Whether the step's own activation is applied.
+
+    Returns
+    -------
+    tensor, or for several outputs what the operation returns
+    """
+    args, kwargs = _filled(step.args, values), _filled(step.kwargs, values)
+    if step.takes_training:
+        kwargs["training"] = False
+    result = step.operation(*args, **kwargs) if activation else _without_activation(step, args, kwargs)
+    if len(step.outputs) == 1 and isinstance(result, (list, tuple)):
+        (result,) = result
+    return result
 
 
 def _functional(model: Any) -> Any | None:
@@ -284,7 +300,7 @@ def _slotted(structure: Any, slots: dict[int, int]) -> Any:
     return _mapped(structure, lambda entry: _slotted(entry, slots))
 
 
-def _filled(structure: Any, values: list[Any]) -> Any:
+def _filled(structure: Any, values: Any) -> Any:
     """Copy arguments, the tensor in the place of every Slot."""
     if isinstance(structure, Slot):
         return values[structure.number]

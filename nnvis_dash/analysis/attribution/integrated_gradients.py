@@ -24,6 +24,10 @@ class IntegratedGradients:
     baseline: str = field(
         default="black", metadata={"help": "where the way begins: an image without evidence", "choices": BASELINES}
     )
+    points: str = field(
+        default="middle",
+        metadata={"help": "in the middle of equal steps, or evenly from end to end", "choices": ("middle", "ends")},
+    )
 
 
 @METHODS.register(
@@ -49,8 +53,8 @@ def integrated_gradients(
     Returns
     -------
     Answer
-        values (N, H, W, C) float32 that add up to score(image) − score(baseline) as the steps become many (the
-        integral is taken at the middle of each step).
+        values (N, H, W, C) float32 that add up to score(image) − score(baseline) as the steps become many, soonest
+        with points in the middle of each step.
 
     References
     ----------
@@ -58,6 +62,8 @@ def integrated_gradients(
     """
     import tensorflow as tf
 
+    middle = (np.arange(parameters.steps, dtype=np.float32) + 0.5) / parameters.steps
+    shares = middle if parameters.points == "middle" else np.linspace(0, 1, parameters.steps, dtype=np.float32)
     begins = baseline(images, parameters.baseline)
 
     def vary(x: Tensor, begins: Tensor, shares: Tensor) -> Tensor:
@@ -65,7 +71,7 @@ def integrated_gradients(
         return start[None] + shares[:, None, None, None, None] * (x - start)[None]
 
     def given(start: int, stop: int) -> tuple[Floats, Any]:
-        return begins, ((np.arange(start, stop) + 0.5) / parameters.steps).astype(np.float32)
+        return begins, shares[start:stop]
 
     specs = (tf.TensorSpec((None, *clf.card.input_shape), tf.float32), tf.TensorSpec((None,), tf.float32))
     total, _, target, probability = steps.gradient_sums(

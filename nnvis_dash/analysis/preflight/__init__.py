@@ -274,7 +274,8 @@ def _without_weights() -> ModelError:
 
 
 def _is_of_tf_keras(description: Any) -> bool:
-    return isinstance(description, dict) and description.get("module") in LEGACY_MODEL_MODULES
+    module = description.get("module") if isinstance(description, dict) else None
+    return isinstance(module, str) and module in LEGACY_MODEL_MODULES
 
 
 def _version(value: object) -> str:

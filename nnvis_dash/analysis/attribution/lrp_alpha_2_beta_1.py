@@ -1,0 +1,52 @@
+"""LRP-alpha-beta with alpha 2 and beta 1."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nnvis_dash.analysis.attribution import METHODS, Answer, Question
+from nnvis_dash.analysis.relevance.lrp import LRPParameters, alpha_beta, attributed
+from nnvis_dash.types import Images, Ints
+
+if TYPE_CHECKING:
+    from nnvis_dash.analysis.classifier import Classifier
+
+
+@METHODS.register(
+    "lrp_alpha_2_beta_1",
+    title="LRP-alpha 2, beta 1",
+    reference='Bach et al., "On pixel-wise explanations by layer-wise relevance propagation", PLOS ONE 2015, '
+    "doi:10.1371/journal.pone.0130140, eq. 60",
+    parameters=LRPParameters,
+)
+def lrp_alpha_2_beta_1(
+    clf: Classifier, images: Images, target: Ints, question: Question, parameters: LRPParameters
+) -> Answer:
+    """Share what supports an output twice, minus what inhibits it.
+
+    Parameters
+    ----------
+    clf : Classifier
+        Batch normalisation is folded into its neighbours.
+    images : (N, H, W, C) uint8 or float32
+    target : (N,) int32
+    question : Question
+    parameters : LRPParameters
+
+    Returns
+    -------
+    Answer
+        values (N, H, W, C) float32.
+
+    Raises
+    ------
+    ParameterError
+        A classifier without layers, a layer without a rule (names it), or an input layer rule that isn't one.
+
+    References
+    ----------
+    Bach et al., "On pixel-wise explanations by layer-wise relevance propagation", PLOS ONE 2015,
+    doi:10.1371/journal.pone.0130140, eq. 60.
+    """
+    rules = alpha_beta(2.0, 1.0, parameters.ignore_bias)
+    return attributed(clf, images, target, question, "LRP-alpha 2, beta 1", rules, parameters.input_layer_rule)

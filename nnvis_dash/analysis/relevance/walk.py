@@ -1,0 +1,321 @@
+"""The way back: relevance of the score, layer by layer, to the pixels.
+
+Invariants: every layer runs in inference mode on the values of one pass forward; images don't mix; a layer without a
+rule is named before anything is computed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from nnvis_dash.analysis.attribution import scores
+from nnvis_dash.analysis.attribution.scores import Score, Subject
+from nnvis_dash.analysis.graph import Graph, Step, Tensor, call
+from nnvis_dash.analysis.relevance.folding import Folded
+from nnvis_dash.analysis.relevance.parts import (
+    Chain,
+    Elementwise,
+    Gate,
+    Join,
+    Linear,
+    Parts,
+    Route,
+    Sum,
+    parts,
+    rectifies,
+)
+from nnvis_dash.analysis.relevance.rules import divide, pulled
+from nnvis_dash.errors import ParameterError
+
+if TYPE_CHECKING:
+    from nnvis_dash.analysis.classifier import Classifier
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where in the network a linear part stands."""
+
+    name: str  # of its step; with `/1` for the second linear part of a step
+    first: bool  # nothing with weights lies between it and the pixels
+    positive: bool  # its inputs are known to be >= 0
+
+
+class Rules(Protocol):
+    """What a method does at each kind of part."""
+
+    def linear(self, place: Place, linear: Linear, x: Tensor, relevance: Tensor) -> Tensor:
+        """Return the relevance of a linear part's inputs x."""
+        ...
+
+    def elementwise(self, part: Elementwise, x: Tensor, relevance: Tensor) -> Tensor:
+        """Return the relevance of an elementwise part's inputs x."""
+        ...
+
+    def sum(self, part: Sum, xs: list[Tensor], relevance: Tensor) -> list[Tensor]:
+        """Return the relevance of each term."""
+        ...
+
+    def normalisation(self, step: Step, x: Tensor, relevance: Tensor) -> Tensor:
+        """Return the relevance of the inputs of a batch normalisation that stands alone."""
+        ...
+
+
+class Proportional:
+    """The rules of LRP for everything but linear parts: relevance passes activations unchanged and sums are shared."""
+
+    def elementwise(self, part: Elementwise, x: Tensor, relevance: Tensor) -> Tensor:
+        """Pass relevance on as it is."""
+        return relevance
+
+    def sum(self, part: Sum, xs: list[Tensor], relevance: Tensor) -> list[Tensor]:
+        """Share relevance in proportion to the terms."""
+        import tensorflow as tf
+
+        terms = [sign * x for sign, x in zip(part.signs, xs, strict=True)]
+        share = divide(relevance, tf.add_n(terms))
+        return [term * share for term in terms]
+
+    def normalisation(self, step: Step, x: Tensor, relevance: Tensor) -> Tensor:
+        """Pass relevance on as it is."""
+        return relevance
+
+
+class Walk:
+    """A classifier's graph, ready to be gone back through.
+
+    Parameters
+    ----------
+    graph : Graph
+    about : Subject
+
+    Raises
+    ------
+    ParameterError
+        A layer on the way without a rule; names it.
+    """
+
+    def __init__(self, graph: Graph, about: Subject) -> None:
+        self.graph = graph
+        self.about = about
+        self.steps = _leading_to(
+            graph, graph.output_slot if about.layer is None else graph.step(about.layer).outputs[0]
+        )
+        self.end = self.steps[-1].outputs[0]
+        self.parts: dict[str, Parts] = {step.name: parts(step) for step in self.steps}
+        self.folded = Folded(graph, self.parts)
+        if about.layer is not None:  # the unit's own values are explained, so what follows isn't folded into it
+            self.folded.backward.pop(about.layer, None)
+        self._pixels, self._positive = {0}, set[int]()
+        for step in self.steps:
+            self._note(step)
+
+    def _note(self, step: Step) -> None:
+        """Note whether a step's output is still the pixels (moved or scaled), and whether it is known to be >= 0."""
+        found, out = self.parts[step.name], step.outputs[0]
+        inputs = set(step.inputs)
+        if isinstance(found, tuple):
+            if inputs <= self._pixels and not any(
+                isinstance(part, Linear) and part.kernel is not None for part in found
+            ):
+                self._pixels.add(out)
+            keeps = all(
+                isinstance(part, Route)
+                or (isinstance(part, Linear) and part.kernel is None)
+                or (isinstance(part, Elementwise) and part.keeps_sign)
+                for part in found
+            )
+            if rectifies(step, found) or (keeps and inputs <= self._positive):
+                self._positive.add(out)
+        elif inputs <= self._positive and not (isinstance(found, Sum) and min(found.signs) < 0):
+            self._positive.add(out)
+
+    def back(self, values: Mapping[int, Tensor], start: Tensor, rules: Rules) -> Tensor:
+        """Hand relevance back to the pixels.
+
+        Parameters
+        ----------
+        values : mapping of slot -> tensor
+            Of one pass forward, see `forward`.
+        start : tensor
+            Relevance of the last step's outputs.
+        rules : Rules
+
+        Returns
+        -------
+        (N, h, w, c) tensor
+            Relevance of the model's input.
+        """
+        import tensorflow as tf
+
+        found: dict[int, Tensor] = {self.end: start}
+        for step in reversed(self.steps):
+            relevance = found.pop(step.outputs[0], None)
+            if relevance is None:
+                continue
+            for slot, share in self._through(step, values, relevance, rules):
+                found[slot] = found[slot] + share if slot in found else share
+        return found.get(0, tf.zeros_like(values[0]))
+
+    def _through(self, step: Step, values: Mapping[int, Tensor], relevance: Tensor, rules: Rules) -> list[Any]:
+        """Return (slot, relevance) for each input of a step."""
+        found = self.parts[step.name]
+        xs = [values[slot] for slot in step.inputs]
+        if isinstance(found, Sum):
+            return list(zip(step.inputs, rules.sum(found, xs, relevance), strict=True))
+        if isinstance(found, Join):
+            return list(zip(step.inputs, _joined(step, xs, relevance), strict=True))
+        if isinstance(found, Gate):
+            return [(step.inputs[_signal(xs)], relevance)]
+        if step.kind == "BatchNormalization":
+            if step in self.folded.backward.values():
+                return [(step.inputs[0], relevance)]
+            return [(step.inputs[0], rules.normalisation(step, xs[0], relevance))]
+        slot = step.inputs[0]
+        norm = self.folded.forward.get(step.name)
+        if norm is not None:
+            slot = norm.inputs[0]
+        x = values[slot]
+        chain = self.folded.chain(step, found, x)
+        return [(slot, self._chained(step, chain, x, slot in self._positive, slot in self._pixels, relevance, rules))]
+
+    def _chained(
+        self, step: Step, chain: Chain, x: Tensor, positive: bool, first: bool, relevance: Tensor, rules: Rules
+    ) -> Tensor:
+        inputs = [x]
+        for part in chain[:-1]:
+            inputs.append(part.run(inputs[-1]))
+        n_linear = sum(isinstance(part, Linear) for part in chain)
+        for part, given in reversed(list(zip(chain, inputs, strict=True))):
+            if isinstance(part, Linear):
+                n_linear -= 1
+                name = step.name if n_linear == 0 else f"{step.name}/{n_linear}"
+                known = positive if given is x else False
+                relevance = rules.linear(Place(name, first and n_linear == 0, known), part, given, relevance)
+            elif isinstance(part, Elementwise):
+                relevance = rules.elementwise(part, given, relevance)
+            else:
+                relevance = pulled(part.run, given, relevance)
+        return relevance
+
+    def linears(self, values: Mapping[int, Tensor]) -> list[tuple[str, Linear, Tensor]]:
+        """Return (name, linear part with a kernel, its inputs) for all there are, in the order of the way forward."""
+        found: list[tuple[str, Linear, Tensor]] = []
+        for step in self.steps:
+            chain = self.parts[step.name]
+            if not isinstance(chain, tuple) or step.kind == "BatchNormalization":
+                continue
+            norm = self.folded.forward.get(step.name)
+            x = values[norm.inputs[0] if norm is not None else step.inputs[0]]
+            place = 0
+            for part in self.folded.chain(step, chain, x):
+                if isinstance(part, Linear):
+                    if part.kernel is not None:
+                        found.append((step.name if place == 0 else f"{step.name}/{place}", part, x))
+                    place += 1
+                x = part.run(x)
+        return found
+
+
+def forward(
+    clf: Classifier, walk: Walk, x: Tensor, target: Tensor, output: str
+) -> tuple[dict[int, Tensor], Tensor, Score]:
+    """Go forward once.
+
+    Parameters
+    ----------
+    clf : Classifier
+    walk : Walk
+    x : (N, h, w, c) tensor
+        The model's input, preprocessed.
+    target : (N,) int32 tensor
+    output : {"logits", "probabilities"}
+
+    Returns
+    -------
+    values : dict of slot -> tensor
+    gradient : tensor
+        d score / d last step's outputs.
+    found : Score
+    """
+    import tensorflow as tf
+
+    values: dict[int, Tensor] = {0: tf.cast(x, tf.float32)}
+    slots = {step.name: step.outputs[0] for step in walk.graph.steps if len(step.outputs) == 1}
+    last = walk.end
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+
+        def visit(name: str, tensor: Tensor) -> Tensor:
+            if slots[name] == last:
+                tape.watch(tensor)
+                values[last] = tensor
+            else:
+                values[slots[name]] = tf.cast(tensor, tf.float32)
+            return tensor
+
+        found = scores.score(clf, x, target, walk.about, output, visit)
+    end = values[last]
+    gradient = tape.gradient(found.value, end, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+    values[last] = tf.cast(end, tf.float32)
+    return values, tf.cast(gradient, tf.float32), found
+
+
+def explained(
+    clf: Classifier, about: Subject, output: str, rules: Rules, key: tuple[Any, ...], dtype: Any
+) -> Callable[..., tuple[Any, ...]]:
+    """Return (images, targets) -> (relevance (N, h, w, c) as raw, targets, probabilities), compiled once.
+
+    The walk begins with the last step's values times the score's gradient there. For a logit that is the logit itself
+    at its class and 0 at the others; for a probability what each logit does for it, to first order; for a unit its
+    activation, each position its share of the mean.
+
+    Raises
+    ------
+    ParameterError
+        A layer on the way without a rule; names it.
+    """
+    walk = Walk(clf.graph, about)
+
+    def explain(raw: Tensor, target: Tensor) -> Any:
+        values, gradient, found = forward(clf, walk, scores.prepared(clf, raw), target, output)
+        start = values[walk.end] * gradient
+        return scores.as_raw(clf, walk.back(values, start, rules)), found.target, found.probability
+
+    import tensorflow as tf
+
+    specs = (clf.signature(dtype), tf.TensorSpec((None,), tf.int32))
+    return scores.traced(clf, ("walk", *key, about, output, str(dtype)), explain, *specs)
+
+
+def _leading_to(graph: Graph, slot: int) -> tuple[Step, ...]:
+    """Return the steps that a slot depends on, the one that makes it last."""
+    wanted, kept = {slot}, []
+    for step in reversed(graph.steps):
+        if wanted & set(step.outputs):
+            if len(step.outputs) != 1:
+                raise ParameterError(
+                    f"There is no rule for the layer {step.name!r} ({step.kind}) with several outputs",
+                    "Use a method that needs none: gradients, Grad-CAM, occlusion, RISE, LIME or Shapley values.",
+                )
+            kept.append(step)
+            wanted |= set(step.inputs)
+    return tuple(reversed(kept))
+
+
+def _joined(step: Step, xs: list[Tensor], relevance: Tensor) -> list[Tensor]:
+    """Bring relevance back through a concatenation, or to the largest of several inputs."""
+    import tensorflow as tf
+
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(xs)
+        joined = call(step, dict(zip(step.inputs, xs, strict=True)))
+    pulled_back: list[Tensor] = tape.gradient(joined, xs, output_gradients=relevance)
+    return pulled_back
+
+
+def _signal(xs: list[Tensor]) -> int:
+    """Return which factor of a product is the signal: the one with most positions; the others open and close it."""
+    sizes = [math.prod(size or 1 for size in x.shape[1:]) for x in xs]
+    return sizes.index(max(sizes))
