@@ -1,5 +1,6 @@
 # make demo    install, build the demo workspace, serve it on http://127.0.0.1:8050
 # make test    install and run every test
+# make fuzz    changed inputs for every reader, SECONDS=60 each; what fails is kept in the folder KEEP=fuzz-found
 # make check   ruff, mypy and the import contract
 # GPU=1        installs tensorflow[and-cuda] instead of tensorflow-cpu
 PYTHON ?= python3
@@ -7,6 +8,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PORT ?= 8050
 GPU ?=
+SECONDS ?= 60
+KEEP ?= fuzz-found
 
 ifeq ($(GPU),)
 FLAVOUR := cpu
@@ -18,7 +21,7 @@ endif
 INSTALLED := $(VENV)/installed-$(FLAVOUR)
 INSTALLED_DEV := $(VENV)/installed-dev-$(FLAVOUR)
 
-.PHONY: demo serve test check format bench clean
+.PHONY: demo serve test fuzz check format bench clean
 
 demo: $(INSTALLED)
 	$(BIN)/python -m nnvis_dash demo --port $(PORT)
@@ -28,6 +31,9 @@ serve: $(INSTALLED)
 
 test: $(INSTALLED_DEV)
 	$(BIN)/python -m pytest
+
+fuzz: $(INSTALLED_DEV)
+	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) --keep $(KEEP)
 
 check: $(INSTALLED_DEV)
 	$(BIN)/ruff format --check .

@@ -52,6 +52,7 @@ _DAMAGED = (
     EOFError,
     ArithmeticError,
     AttributeError,
+    AssertionError,  # a palette that a header promises and the file doesn't have
     NotImplementedError,
     MemoryError,
     struct.error,
