@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from nnvis_dash.analysis.doctor import Diagnosis, doctor
     from nnvis_dash.analysis.index import Index, index
     from nnvis_dash.analysis.projections import Projection, project
+    from nnvis_dash.analysis.relevance.patterns import Patterns, learn_patterns
     from nnvis_dash.workspace.datasets import Dataset, load_dataset
     from nnvis_dash.workspace.store import Workspace
 
@@ -31,11 +32,13 @@ _PLACES = {
     "Dataset": "nnvis_dash.workspace.datasets",
     "Diagnosis": "nnvis_dash.analysis.doctor",
     "Index": "nnvis_dash.analysis.index",
+    "Patterns": "nnvis_dash.analysis.relevance.patterns",
     "Projection": "nnvis_dash.analysis.projections",
     "Workspace": "nnvis_dash.workspace.store",
     "attribute": "nnvis_dash.analysis.attribution",
     "doctor": "nnvis_dash.analysis.doctor",
     "index": "nnvis_dash.analysis.index",
+    "learn_patterns": "nnvis_dash.analysis.relevance.patterns",
     "load_classifier": "nnvis_dash.analysis.classifier",
     "load_dataset": "nnvis_dash.workspace.datasets",
     "methods": "nnvis_dash.analysis.attribution",
@@ -48,11 +51,13 @@ __all__ = [
     "Dataset",
     "Diagnosis",
     "Index",
+    "Patterns",
     "Projection",
     "Workspace",
     "attribute",
     "doctor",
     "index",
+    "learn_patterns",
     "load_classifier",
     "load_dataset",
     "methods",

@@ -7,6 +7,7 @@ import pytest
 
 from nnvis_dash.analysis.attribution import METHODS, attribute, methods
 from nnvis_dash.analysis.classifier import Classifier
+from nnvis_dash.analysis.relevance.patterns import learn_patterns
 from nnvis_dash.errors import NotFound, ParameterError
 from nnvis_dash.types import Unit
 from tests import networks, saved_models
@@ -47,8 +48,19 @@ def without_layers(tmp_path_factory):
 pytestmark = pytest.mark.parametrize("method", METHODS)
 
 
+PATTERNS = {}  # of a classifier, learned once
+
+
 def explain(clf, images, method, **question):
-    return attribute(clf, images, method, **CHEAP.get(method, {}), **question)
+    return attribute(clf, images, method, **given(clf, method), **question)
+
+
+def given(clf, method):
+    if "patterns" not in METHODS[method].traits or not clf.card.layers:
+        return CHEAP.get(method, {})
+    if clf.card.fingerprint not in PATTERNS:
+        PATTERNS[clf.card.fingerprint] = learn_patterns(clf, networks.images(64, clf.card.input_shape, seed=1))
+    return {"patterns": PATTERNS[clf.card.fingerprint]}
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -200,6 +200,22 @@ class Walk:
                 relevance = pulled(part.run, given, relevance)
         return relevance
 
+    def rectified(self, name: str) -> bool:
+        """Whether what the linear part of that name gives goes through a rectifier at once."""
+        step, place = (name, 0) if name in self.parts else (name.rpartition("/")[0], int(name.rpartition("/")[2]))
+        found = self.parts[step]
+        assert isinstance(found, tuple)
+        if place + 1 < sum(isinstance(part, Linear) for part in found):
+            return False  # the first of two linear parts
+        if not isinstance(found[-1], Linear):
+            return rectifies(self.graph.step(step), found)
+        slot = self.folded.backward.get(step, self.graph.step(step)).outputs[0]
+        users = [user for user in self.steps if slot in user.inputs]
+        chains = [self.parts[user.name] for user in users]
+        return bool(users) and all(
+            isinstance(chain, tuple) and isinstance(chain[0], Elementwise) and chain[0].rectifies for chain in chains
+        )
+
     def linears(self, values: Mapping[int, Tensor]) -> list[tuple[str, Linear, Tensor]]:
         """Return (name, linear part with a kernel, its inputs) for all there are, in the order of the way forward."""
         found: list[tuple[str, Linear, Tensor]] = []

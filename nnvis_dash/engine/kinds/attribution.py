@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nnvis_dash.engine.jobs import Request
 from nnvis_dash.engine.kinds import KINDS, KindParameters
+from nnvis_dash.engine.launch import require
 from nnvis_dash.errors import ParameterError
 from nnvis_dash.types import Unit
 
@@ -47,7 +49,7 @@ def attribution(job: Job, parameters: AttributionParameters) -> None:
     Keeps heatmap (n, h, w) float32 in the classifier's input size, values (n, ...) float32 as the method gave them,
     target (n,) int32 and probability (n,) float32; the card says through which layer.
     """
-    from nnvis_dash.analysis.attribution import attribute
+    from nnvis_dash.analysis.attribution import METHODS, attribute
     from nnvis_dash.analysis.progress import reporting
 
     dataset = job.dataset(parameters.dataset)
@@ -60,6 +62,9 @@ def attribution(job: Job, parameters: AttributionParameters) -> None:
     card = classifier.card
     images = dataset.batch(parameters.samples, card.input_shape, card.resize)
     layer, unit = _explained(parameters)
+    own = dict(parameters.parameters)
+    if "patterns" in METHODS[parameters.method].traits:
+        own["patterns"] = _patterns(job, parameters)
     with reporting(job.progress):
         explained = attribute(
             classifier,
@@ -69,7 +74,7 @@ def attribution(job: Job, parameters: AttributionParameters) -> None:
             layer=layer,
             unit=unit,
             output=parameters.output,
-            **parameters.parameters,
+            **own,
         )
     job.save(
         {
@@ -90,6 +95,14 @@ def attribution(job: Job, parameters: AttributionParameters) -> None:
             "samples": list(parameters.samples),
         },
     )
+
+
+def _patterns(job: Job, parameters: AttributionParameters) -> Any:
+    """Return the classifier's patterns on the dataset, learned and kept when they are wanted first."""
+    from nnvis_dash.analysis.relevance.patterns import Patterns
+
+    request = Request("patterns", {"model": parameters.model, "dataset": parameters.dataset})
+    return Patterns.from_artifact(require(job, request, "learning patterns"))
 
 
 def _explained(parameters: AttributionParameters) -> tuple[str | None, Unit | None]:
