@@ -123,6 +123,12 @@ JSON = [
     Row("a text", text('"Sequential"'), NO_MODEL, ModelError),
     Row("an empty object", text("{}"), NO_MODEL, ModelError),
     Row("a class that is null", text('{"class_name": null}'), NO_MODEL, ModelError),
+    Row(
+        "a module that is a list",
+        text(json.dumps(sequential() | {"module": ["keras"]})),
+        "names a class that isn't a text",
+        RefusedModel,
+    ),
     Row("a single layer", text(json.dumps(dense())), "The file holds a single 'Dense' rather than a model", ModelError),
     Row(
         "no layers",

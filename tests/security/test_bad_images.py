@@ -103,6 +103,7 @@ LIES = [
     Row("bmp of an unknown header", file("x.bmp", bmp_claiming(4, 4, header=7)), DAMAGED),
     Row("bmp with pixels beyond the end", file("x.bmp", bmp_claiming(4, 4, offset=2**31)), DAMAGED),
     Row("gif without a frame", file("x.gif", whole("GIF")[:13] + b";"), NO_IMAGE),
+    Row("png of a palette that isn't there", file("x.png", png(2, 2, colour=3, data=bytes(6))), DAMAGED),
     Row("tiff that begins with its own directory", file("x.tif", b"II*\x00\x08\x00\x00\x00\x00\x00"), NO_IMAGE),
     Row("tiff with a directory beyond the end", file("x.tif", b"II*\x00\xff\xff\xff\x7f"), NO_IMAGE),
     Row("tiff with strips beyond the end", file("x.tif", grey_tiff(t273=(4, 1, 2**31))), DAMAGED),

@@ -206,7 +206,9 @@ def test_the_ratio_of_an_archive_holds_exactly(beyond: int, tmp_path: Path):
     facts = {"size": archive.MAX_RATIO * 9_000 + beyond, "packed": 9_000}
     path.write_bytes(zip_bytes(META, CONFIG, Member(b"model.weights.h5", bytes(9_000), directory=facts)))
     with (
-        pytest.raises(RefusedModel if beyond else zipfile.BadZipFile, match="more than 200 times" if beyond else "accepted"),
+        pytest.raises(
+            RefusedModel if beyond else zipfile.BadZipFile, match="more than 200 times" if beyond else "accepted"
+        ),
         zipfile.ZipFile(path) as opened,
     ):
         archive._check_members(opened)

@@ -217,3 +217,41 @@ def choose_split(available: Mapping[str, Any], split: Split | None, source: str)
     chosen = next(name for name in ("test", "", "train") if name in available)
     others = " and ".join(name or "the rest" for name in available if name != chosen)
     return [available[chosen]], {"split": f"{chosen}; {others} left out (split chooses)"}
+
+
+def joined_labels(
+    labels: list[npt.NDArray[Any] | None], lengths: list[tuple[int, ...]], source: str
+) -> npt.NDArray[Any] | None:
+    """Put the labels of the chosen splits one after the other.
+
+    Parameters
+    ----------
+    labels : list of (n, ...) array or None
+        One for each split.
+    lengths : list of (n,)
+        The number of images of each split.
+
+    Returns
+    -------
+    (N, ...) array, or None where a split has none
+        Those of a single split as they are, whatever their number; see `labels.resolve`.
+
+    Raises
+    ------
+    DatasetError
+        Splits whose labels differ in kind, or aren't as many as their images: joined, they would be other images'.
+    """
+    known = [entry for entry in labels if entry is not None]
+    if not known or len(known) < len(labels):
+        return None
+    if len(known) == 1:
+        return known[0]
+    if any(entry.shape[:1] != length for entry, length in zip(known, lengths, strict=True)):
+        counts = " and ".join(f"{len(entry) if entry.shape else 0:,}" for entry in known)
+        raise DatasetError(
+            f"The splits of {source!r} have {counts} labels, not as many as images", "Choose train or test."
+        )
+    texts = {entry.dtype.kind in "SU" for entry in known}
+    if len({entry.shape[1:] for entry in known}) > 1 or len(texts) > 1:
+        raise DatasetError(f"The splits of {source!r} have labels of different kinds", "Choose train or test.")
+    return np.concatenate(known)

@@ -15,7 +15,15 @@ import numpy.typing as npt
 
 from nnvis_dash.errors import DatasetError
 from nnvis_dash.workspace.npy import DAMAGED, FREE_BYTES, MAX_BYTES, MAX_RATIO, damaged, read_exactly, rows_per_block
-from nnvis_dash.workspace.readers import READERS, Given, Reading, ReadOptions, array_reading, choose_split
+from nnvis_dash.workspace.readers import (
+    READERS,
+    Given,
+    Reading,
+    ReadOptions,
+    array_reading,
+    choose_split,
+    joined_labels,
+)
 
 _GZIP = b"\x1f\x8b"
 _DEFLATE_RATIO = 1_032  # deflate can't do more
@@ -61,14 +69,13 @@ def read_idx(source: Given, options: ReadOptions) -> Reading | None:
     if len({shape[1:] for shape in shapes}) > 1:
         raise DatasetError(f"The files of {source.name!r} have images of different sizes", "Choose train or test.")
     labels = [read_idx_labels(beside) if (beside := _labels_beside(path)) else None for path in chosen]
-    known = [entry for entry in labels if entry is not None]
     return array_reading(
         source.name,
         lambda: chain.from_iterable(_blocks(path, shape) for path, shape in zip(chosen, shapes, strict=True)),
         (sum(shape[0] for shape in shapes), *shapes[0][1:]),
         np.dtype(np.uint8),
         max_pixels=options.max_pixels,
-        labels=np.concatenate(known) if known and len(known) == len(labels) else None,
+        labels=joined_labels(labels, [shape[:1] for shape in shapes], source.name),
         notes=notes,
     )
 

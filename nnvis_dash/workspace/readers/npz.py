@@ -9,14 +9,21 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
-import numpy as np
 import numpy.typing as npt
 
 from nnvis_dash.errors import DatasetError
 from nnvis_dash.workspace.archive import open_archive, open_member
 from nnvis_dash.workspace.labels import distinct
 from nnvis_dash.workspace.npy import FREE_BYTES, NpyHeader, blocks, read_header, read_whole
-from nnvis_dash.workspace.readers import READERS, Given, Reading, ReadOptions, array_reading, choose_split
+from nnvis_dash.workspace.readers import (
+    READERS,
+    Given,
+    Reading,
+    ReadOptions,
+    array_reading,
+    choose_split,
+    joined_labels,
+)
 
 _IMAGES = ("x", "images", "image", "data", "imgs", "pixels", "arr_0", "arr")
 _LABELS = ("y", "labels", "label", "targets", "target", "classes", "arr_1")
@@ -54,7 +61,7 @@ def read_npz(source: Given, options: ReadOptions) -> Reading | None:
         (sum(header.shape[0] for header in headers if header.shape), *headers[0].shape[1:]),
         headers[0].dtype,
         max_pixels=options.max_pixels,
-        labels=_joined(labels),
+        labels=joined_labels(labels, [header.shape[:1] for header in headers], source.name),
         class_names=names,
         notes=notes,
     )
@@ -67,13 +74,6 @@ def _members(path: Path) -> dict[str, zipfile.ZipInfo]:
     if not all(entry.filename.endswith(".npy") for entry in entries):
         return {}
     return {entry.filename[: -len(".npy")]: entry for entry in entries}
-
-
-def _joined(labels: list[npt.NDArray[Any] | None]) -> npt.NDArray[Any] | None:
-    known = [entry for entry in labels if entry is not None]
-    if not known or len(known) < len(labels):
-        return None
-    return known[0] if len(known) == 1 else np.concatenate(known)
 
 
 class _Npz:
