@@ -17,6 +17,9 @@ CHEAP = {
     "smoothgrad": {"samples": 4},
     "vargrad": {"samples": 4},
     "integrated_gradients": {"steps": 4},
+    "rise": {"masks": 32},
+    "lime": {"samples": 32, "n_regions": 8},
+    "shapley": {"samples": 32, "n_regions": 8},
 }
 WITHOUT_A_TARGET = {"activation"}  # shows the same whatever is asked for
 

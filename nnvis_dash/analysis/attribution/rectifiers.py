@@ -16,19 +16,19 @@ from nnvis_dash.types import Images, Ints
 if TYPE_CHECKING:
     from nnvis_dash.analysis.classifier import Classifier
 
-# What comes back is (gradient, where the rectifier was open as 0 or 1) -> gradient.
-WayBack = Callable[[Tensor, Tensor], Tensor]
+Back = Callable[[Tensor], Tensor]
+WayBack = Callable[[Tensor, Back], Tensor]  # what comes back and a rectifier's own way back -> what goes on
 _NONE = float("inf")  # no ceiling
 
 
-def guided(gradient: Tensor, opened: Tensor) -> Tensor:
+def guided(gradient: Tensor, back: Back) -> Tensor:
     """Let back what was let through and speaks for the score."""
     import tensorflow as tf
 
-    return tf.nn.relu(gradient) * opened
+    return back(tf.nn.relu(gradient))
 
 
-def deconvolved(gradient: Tensor, opened: Tensor) -> Tensor:
+def deconvolved(gradient: Tensor, back: Back) -> Tensor:
     """Let back what speaks for the score, whether it was let through or not."""
     import tensorflow as tf
 
@@ -83,23 +83,25 @@ def _ceiling(function: Any) -> float | None:
     return {"relu": _NONE, "Relu": _NONE, "relu6": 6.0, "Relu6": 6.0}.get(name)
 
 
-def _rectified(ceiling: float, way_back: WayBack) -> Callable[[Tensor], Tensor]:
+def _rectified(ceiling: float, way_back: WayBack) -> Back:
     import tensorflow as tf
 
-    def rectify(x: Tensor) -> Tensor:
-        @tf.custom_gradient
-        def compute(x: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
-            values = tf.nn.relu(x)
-            values = values if ceiling == _NONE else tf.minimum(values, tf.cast(ceiling, x.dtype))
-            opened = tf.cast((x > 0) & (x < ceiling), x.dtype)
-            return values, lambda upstream: way_back(upstream, opened)
+    @tf.custom_gradient
+    def rectify(x: Tensor) -> tuple[Tensor, Back]:
+        values = tf.nn.relu(x)
+        values = values if ceiling == _NONE else tf.minimum(values, tf.cast(ceiling, x.dtype))
 
-        return compute(x)
+        def back(gradient: Tensor) -> Tensor:
+            if ceiling == _NONE:  # in one operation
+                return tf.raw_ops.ReluGrad(gradients=gradient, features=values)
+            return gradient * tf.cast((values > 0) & (values < ceiling), gradient.dtype)
+
+        return values, lambda gradient: way_back(gradient, back)
 
     return rectify
 
 
-def _called(function: Callable[[Tensor], Tensor]) -> Callable[..., Tensor]:
+def _called(function: Back) -> Callable[..., Tensor]:
     """Return a function that is called as a layer is."""
 
     def call(*args: Any, **kwargs: Any) -> Tensor:
