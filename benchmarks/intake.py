@@ -42,7 +42,7 @@ def photographs_like(n_images: int, side: int) -> Images:
 
 
 def digits_like(n_images: int) -> Images:
-    """Return (n, 28, 28) uint8, black around blocks of grain: they pack about as well as MNIST, 5 to 1."""
+    """Return (n, 28, 28) uint8, black around blocks of grain; gzip packs them 4 to 1, MNIST 5 to 1."""
     rng = np.random.default_rng(0)
     images = np.zeros((n_images, 28, 28), np.uint8)
     blocks = rng.integers(0, 256, (n_images, 5, 5), dtype=np.uint8) * rng.integers(

@@ -260,14 +260,24 @@ def saved_model(rng: random.Random) -> Given:
     return Given({"m.zip": mutated(rng, data) if where > 0.8 else data}, "m.zip")
 
 
+def loaded(rng: random.Random) -> Given:
+    """A model of one of the other kinds, which Keras loads where it passes: what the check takes Keras has to take."""
+    return rng.choice((config, config, weights, h5))(rng)
+
+
 TARGETS: dict[str, Callable[[random.Random], Given]] = {
     "config": config,
     "weights": weights,
     "keras": keras,
     "h5": h5,
     "saved_model": saved_model,
+    "loaded": loaded,
 }
-TASKS = {"config": "check", "weights": "check", "keras": "check", "h5": "check", "saved_model": "freeze"}
+TASKS = {**dict.fromkeys(TARGETS, "check"), "saved_model": "freeze", "loaded": "add"}
+_ADDING = {
+    "name": "m", "source": "m", "preprocessing": "auto", "class_names": None, "resize": "squash", "head": None,
+    "input_size": None, "output": None, "notes": {},
+}  # fmt: skip
 
 
 class Checking:
@@ -294,7 +304,7 @@ class Checking:
             architecture = str(self._input / architecture)
         request = {
             "path": str(path), "folder": str(self._work), "architecture": architecture, "max_parameters": 1_000_000,
-            "max_bytes": 10_000_000, "allow_saved_models": True,
+            "max_bytes": 10_000_000, "allow_saved_models": self._task == "freeze", **_ADDING,
         }  # fmt: skip
         try:
             answer = None if through_limits else self._child.ask(self._task, request)
@@ -321,7 +331,7 @@ class Checking:
 
     def _refused(self, error: NNVisError, kind: str) -> str:
         read_error(error, self._root)
-        left = sorted(entry.name for entry in self._work.iterdir() if entry.name.startswith(("clean", "model.")))
-        if left:
+        left = sorted(entry.name for entry in self._work.glob("clean*"))
+        if left and self._task == "check":  # later steps work in a folder that goes with them
             raise Finding(f"half-written: {left}")
         return kind

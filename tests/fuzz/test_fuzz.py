@@ -17,8 +17,8 @@ from tests.fuzz.datasets import Adding
 from tests.fuzz.judge import Given, children
 from tests.fuzz.session import MAKERS, example, fuzz, keep
 
-N_EXAMPLES = {"config": 80, "weights": 80, "keras": 80, "h5": 40, "saved_model": 30}  # of the others 150
-FIRST = {"saved_model": 1}  # TensorFlow is started once, not for the real child too
+N_EXAMPLES = {"config": 80, "weights": 80, "keras": 80, "h5": 40, "saved_model": 20, "loaded": 12}  # of the others 150
+FIRST = {"saved_model": 1, "loaded": 1}  # TensorFlow is started once, not for the real child too
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
