@@ -93,7 +93,8 @@ def _row(
     except NNVisError as error:
         return {"name": name, "title": title, "problem": str(error)}
     cells = []
+    signed = heatmap.is_signed(np.asarray(artifact.array("heatmap")), METHODS[name].traits)
     for position in range(len(samples)):
         values = drawn_values(artifact, position, wanted["smooth"])
-        cells.append(heatmap.data_uri(heatmap.pictures(values, wanted["clip"])[0]))
+        cells.append(heatmap.data_uri(heatmap.pictures(values, wanted["clip"], signed)[0]))
     return {"name": name, "title": title, "cells": cells, "key": artifact.key}

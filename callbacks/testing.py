@@ -82,14 +82,15 @@ def register(app: Dash, services: Services) -> None:
         except NNVisError as error:
             return {"request": wanted, "problem": str(error)}
         values = drawn_values(artifact, 0, wanted["smooth"])
-        alone, overlay = heatmap.pictures(values, wanted["clip"])
+        signed = heatmap.is_signed(values, METHODS[wanted["method"]].traits)
+        alone, overlay = heatmap.pictures(values, wanted["clip"], signed)
         return {
             "request": wanted,
             "key": request.key,
             "raw": heatmap.data_uri(alone),
             "overlay": heatmap.data_uri(overlay),
             "flat": heatmap.is_flat(values),
-            "signed": heatmap.is_signed(values),
+            "signed": signed,
             "title": METHODS[wanted["method"]].title,
             "layer": artifact.card["layer"],
             "target": int(artifact.array("target")[0]),

@@ -17,6 +17,7 @@ import flask
 import numpy as np
 from PIL import Image
 
+from nnvis_dash.analysis.attribution import METHODS
 from nnvis_dash.errors import NNVisError
 from nnvis_dash.figures import heatmap
 from nnvis_dash.services import Services
@@ -122,7 +123,8 @@ def blueprint(services: Services) -> flask.Blueprint:
         artifact = services.workspace.artifacts.load(key)
         clip = min(max(flask.request.args.get("clip", 100.0, type=float), 50.0), 100.0)
         values = np.asarray(artifact.array("heatmap")[0])
-        data = heatmap.exported(values, clip, {**_about(artifact), "clip": clip})
+        signed = heatmap.is_signed(values, METHODS[artifact.card["method"]].traits)
+        data = heatmap.exported(values, clip, signed, {**_about(artifact), "clip": clip})
         return _download(data, "image/png", _named(artifact, "png"))
 
     @routes.get("/attribution/<key>.zip")

@@ -1,8 +1,8 @@
 """A heatmap as two PNGs: alone, and as a layer to lay over the image.
 
-A map with negative values is drawn in a diverging scale (red speaks for, blue against, white says nothing), another in
-a sequential one. The layer's opacity follows the strength, so that where there is no evidence the image shows
-untouched.
+A map that can have negative values is drawn in a diverging scale (red speaks for, blue against, white says nothing),
+another in a sequential one. The layer's opacity follows the strength, so that where there is no evidence the image
+shows untouched.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any
 
 import numpy as np
@@ -28,9 +28,19 @@ def is_flat(heatmap: Heatmap) -> bool:
     return bool(heatmap.size == 0 or np.abs(heatmap).max() <= 0 or heatmap.max() - heatmap.min() <= 1e-12)
 
 
-def is_signed(heatmap: Heatmap) -> bool:
-    """Whether a heatmap has values that speak against what is explained."""
-    return bool(heatmap.size and heatmap.min() < 0)
+def is_signed(heatmap: Heatmap, traits: Set[str] = frozenset({"sign varies"})) -> bool:
+    """Whether a heatmap is drawn in the diverging scale, as all of its method are, so that they can be compared.
+
+    Parameters
+    ----------
+    heatmap : float array
+        One, or those that stand side by side.
+    traits : set of str
+        Of the method: `positive` never is, `sign varies` is where there are negative values, any other always is.
+    """
+    if "positive" in traits:
+        return False
+    return bool("sign varies" not in traits or (heatmap.size and heatmap.min() < 0))
 
 
 def shares(heatmap: Heatmap, clip: float = 100.0) -> Heatmap:
@@ -54,7 +64,7 @@ def shares(heatmap: Heatmap, clip: float = 100.0) -> Heatmap:
     return np.clip(heatmap / (strongest or strength.max()), -1, 1)
 
 
-def pictures(heatmap: Heatmap, clip: float = 100.0) -> tuple[bytes, bytes]:
+def pictures(heatmap: Heatmap, clip: float = 100.0, signed: bool | None = None) -> tuple[bytes, bytes]:
     """Draw a heatmap alone and as an overlay.
 
     Parameters
@@ -63,6 +73,8 @@ def pictures(heatmap: Heatmap, clip: float = 100.0) -> tuple[bytes, bytes]:
         A flat one is drawn flat: alone in the colour of nothing, the overlay wholly transparent.
     clip : float
         As `shares` takes it.
+    signed : bool, optional
+        Whether the scale is diverging; None: where there are negative values.
 
     Returns
     -------
@@ -70,16 +82,16 @@ def pictures(heatmap: Heatmap, clip: float = 100.0) -> tuple[bytes, bytes]:
         PNG files of H x W pixels: RGB, and RGBA with the strength as opacity.
     """
     share = shares(heatmap, clip)
-    rgb = _colours(share, is_signed(heatmap))
+    rgb = _colours(share, is_signed(heatmap) if signed is None else signed)
     opacity = np.round(255 * np.sqrt(np.abs(share))).astype(np.uint8)
     return _png(rgb), _png(np.dstack([rgb, opacity]))
 
 
-def exported(heatmap: Heatmap, clip: float, about: Mapping[str, Any]) -> bytes:
+def exported(heatmap: Heatmap, clip: float, signed: bool, about: Mapping[str, Any]) -> bytes:
     """Return a heatmap alone as a PNG that says in its text chunk `nnvis` (JSON) how it was made."""
     text = PngInfo()
     text.add_text("nnvis", json.dumps(dict(about), ensure_ascii=True, sort_keys=True))
-    return _png(_colours(shares(heatmap, clip), is_signed(heatmap)), text)
+    return _png(_colours(shares(heatmap, clip), signed), text)
 
 
 def data_uri(png: bytes) -> str:

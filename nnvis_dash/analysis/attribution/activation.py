@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     "activation",
     title="Activation",
     reference='Yosinski et al., "Understanding neural networks through deep visualization", 2015, arXiv:1506.06579',
+    traits=("sign varies",),
 )
 def activation(clf: Classifier, images: Images, target: Ints, question: Question, parameters: NoParameters) -> Answer:
     """Show a unit's feature map, or the mean of a layer's.
@@ -61,8 +62,9 @@ def activation(clf: Classifier, images: Images, target: Ints, question: Question
 
         found = scores.score(clf, scores.prepared(clf, raw), target, scores.Subject(), question.output, visit)
         maps = seen[0]
-        if maps.shape.rank != 4:  # a dense layer's neurons are nowhere in the image: one value for all of it
-            maps = tf.reshape(maps, (tf.shape(maps)[0], 1, 1, -1))
+        if maps.shape.rank != 4:  # its units are nowhere in the image: one value for all of it
+            steps = tf.reshape(maps, (tf.shape(maps)[0], 1, -1, maps.shape[-1]))
+            maps = tf.reduce_mean(steps, axis=2, keepdims=True)
         heat = tf.reduce_mean(maps, axis=-1) if about.channel is None else maps[..., about.channel]
         return heat, found.target, found.probability
 

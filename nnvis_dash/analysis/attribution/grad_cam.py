@@ -28,7 +28,7 @@ class GradCAM:
     title="Grad-CAM",
     reference='Selvaraju et al., "Grad-CAM", ICCV 2017, arXiv:1610.02391, eq. 1-2',
     parameters=GradCAM,
-    traits=("through a layer",),
+    traits=("through a layer", "sign varies"),
 )
 def grad_cam(clf: Classifier, images: Images, target: Ints, question: Question, parameters: GradCAM) -> Answer:
     """Weigh each channel of a layer's map by its mean gradient, sum, keep the positive part.

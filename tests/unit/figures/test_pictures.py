@@ -70,6 +70,8 @@ def test_the_map_is_a_frame_without_geometry() -> None:
 def test_a_signed_heatmap_is_red_for_blue_against_and_white_for_nothing() -> None:
     values = np.array([[-2.0, 0.0, 2.0], [-1.0, 1.0, 0.0]], dtype=np.float32)
     assert heatmap.is_signed(values)
+    assert heatmap.is_signed(np.abs(values), {"slow"}) and not heatmap.is_signed(np.abs(values))
+    assert not heatmap.is_signed(np.abs(values), {"positive"})
     alone, layer = (pixels(png) for png in heatmap.pictures(values))
     assert alone[0, 1].tolist() == [255, 255, 255]
     assert alone[0, 0].tolist() == [5, 48, 97] and alone[0, 2].tolist() == [103, 0, 31]
@@ -86,7 +88,7 @@ def test_clipping_draws_what_is_stronger_as_strong_as_the_percentile() -> None:
 
 
 def test_an_exported_picture_says_how_it_was_made() -> None:
-    data = heatmap.exported(np.array([[0.0, 1.0]], np.float32), 99.0, {"method": "gradient", "name": "\u202e"})
+    data = heatmap.exported(np.array([[0.0, 1.0]], np.float32), 99.0, False, {"method": "gradient", "name": "\u202e"})
     picture = Image.open(io.BytesIO(data))
     assert picture.size == (2, 1)
     assert json.loads(picture.text["nnvis"]) == {"method": "gradient", "name": "\u202e"}
