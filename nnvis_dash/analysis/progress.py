@@ -24,8 +24,9 @@ def reporting(report: Report) -> Iterator[None]:
 
 @contextmanager
 def part(done: int, now: int, total: int) -> Iterator[None]:
-    """Say that the steps inside belong to `now` of `total` images, after `done` of them."""
-    token = _images.set((done, now, total))
+    """Say that the steps inside belong to `now` of `total` images, after `done` of them; parts may have parts."""
+    outer_done, outer_now, outer_total = _images.get()
+    token = _images.set((outer_done * total + outer_now * done, outer_now * now, outer_total * total))
     try:
         yield
     finally:

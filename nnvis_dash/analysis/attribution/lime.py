@@ -79,5 +79,6 @@ def weights(coalitions: Coalitions, values: Floats) -> Floats:
 
     present = coalitions.mean(axis=1)
     near = np.exp(-((1 - np.sqrt(present)) ** 2) / KERNEL_WIDTH**2)  # sqrt(present) is the cosine to "all"
-    model = Ridge(alpha=RIDGE).fit(coalitions.astype(np.float64), values.astype(np.float64), sample_weight=near)
+    beyond = (values - values[0]).astype(np.float64)  # so that equal scores give zeros, not what rounding leaves
+    model = Ridge(alpha=RIDGE).fit(coalitions.astype(np.float64), beyond, sample_weight=near)
     return np.asarray(model.coef_)

@@ -66,7 +66,8 @@ def rise(clf: Classifier, images: Images, target: Ints, question: Question, para
         return np.stack([random_mask(parameters, number, (height, width)) for number in range(start, stop)])
 
     found = masked_scores(clf, images, target, question, baseline(images, parameters.baseline), parameters.masks, masks)
-    centred = found - found.mean(axis=1, keepdims=True)
+    beyond = (found - found[:, :1]).astype(np.float64)  # so that equal scores give zeros, not what rounding leaves
+    centred = beyond - beyond.mean(axis=1, keepdims=True)
     for start in range(0, parameters.masks, 256):
         some = masks(start, min(start + 256, parameters.masks)).astype(np.float32) / 255
         total += np.einsum("nm,mhw->nhw", centred[:, start : start + 256], some, optimize=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nnvis_dash.analysis import progress
 from nnvis_dash.analysis.attribution import METHODS, Answer, Question, scores
 from nnvis_dash.analysis.attribution.baselines import BASELINES, baseline
 from nnvis_dash.analysis.perturbation.coalitions import growing, shown
@@ -80,7 +81,9 @@ def shapley(clf: Classifier, images: Images, target: Ints, question: Question, p
         one = slice(place, place + 1)
         n_regions = int(numbers.max()) + 1
         given = (clf, images[one], target[one], question, filling[one], numbers, parameters)
-        found = _by_orders(*given, n_regions) if parameters.estimate == "orders" else _by_kernel(*given, n_regions)
+        estimate = _by_orders if parameters.estimate == "orders" else _by_kernel
+        with progress.part(place, 1, len(images)):
+            found = estimate(*given, n_regions)
         values.append(spread(found, numbers))
     return Answer(np.stack(values), target, probability, None)
 

@@ -21,7 +21,7 @@ def regions(image: Images, kind: str, n_regions: int) -> Ints:
     kind : {"superpixels", "grid"}
         Superpixels by SLIC (Achanta et al., "SLIC superpixels", 2012, doi:10.1109/TPAMI.2012.120).
     n_regions : int
-        About how many.
+        About how many; superpixels of an image of noise are made more compact until there are half as many.
 
     Returns
     -------
@@ -41,15 +41,18 @@ def regions(image: Images, kind: str, n_regions: int) -> Ints:
 
     pixels = np.asarray(image, np.float64) / 255
     grey = pixels.shape[2] == 1
-    found = slic(
-        pixels[..., 0] if grey else pixels,
-        n_regions,
-        compactness=0.1 if grey else 10,
-        start_label=0,
-        channel_axis=None if grey else -1,
-    )
-    _, numbers = np.unique(found, return_inverse=True)
-    return numbers.reshape(found.shape).astype(np.int32)
+    for compactness in (0.1, 1, 10) if grey else (10, 100, 1000):
+        found = slic(
+            pixels[..., 0] if grey else pixels,
+            n_regions,
+            compactness=compactness,
+            start_label=0,
+            channel_axis=None if grey else -1,
+        )
+        labels, numbers = np.unique(found, return_inverse=True)
+        if 2 * len(labels) > n_regions:
+            return numbers.reshape(found.shape).astype(np.int32)
+    return _grid(image.shape[0], image.shape[1], n_regions)  # noise: its scraps are all merged into few
 
 
 def _grid(height: int, width: int, n_regions: int) -> Ints:
