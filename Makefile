@@ -1,6 +1,6 @@
 # make demo    install, build the demo workspace, serve it on http://127.0.0.1:8050
 # make test    install and run every test
-# make fuzz    changed inputs for every reader, SECONDS=60 each; what fails is kept in the folder KEEP=fuzz-found
+# make fuzz    changed inputs for every reader, FUZZ_SECONDS=60 each; what fails is kept in FUZZ_KEEP=fuzz-found
 # make check   ruff, mypy and the import contract
 # GPU=1        installs tensorflow[and-cuda] instead of tensorflow-cpu
 PYTHON ?= python3
@@ -8,8 +8,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PORT ?= 8050
 GPU ?=
-SECONDS ?= 60
-KEEP ?= fuzz-found
+FUZZ_SECONDS ?= 60
+FUZZ_KEEP ?= fuzz-found
 
 ifeq ($(GPU),)
 FLAVOUR := cpu
@@ -33,7 +33,7 @@ test: $(INSTALLED_DEV)
 	$(BIN)/python -m pytest
 
 fuzz: $(INSTALLED_DEV)
-	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) --keep $(KEEP)
+	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS) --keep $(FUZZ_KEEP)
 
 check: $(INSTALLED_DEV)
 	$(BIN)/ruff format --check .

@@ -5,6 +5,7 @@
     datasets    a target for each reader of images and labels
     models      a target for each kind of model file
     judge       what must hold of every answer
+    checking    how those are given to child processes
     child       the process in which model files are read, many after another
     session     examples one after another, what was found, and the files that did it
 

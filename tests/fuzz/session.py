@@ -17,6 +17,7 @@ from types import FrameType
 from typing import Protocol
 
 from tests.fuzz import datasets, models
+from tests.fuzz.checking import Checking
 from tests.fuzz.judge import Finding, Given
 from tests.unit.workspace.files import write_tree
 
@@ -110,7 +111,7 @@ def keep(folder: Path, given: Given, said: str) -> None:
 
 def _judge(target: str, root: Path) -> Judge:
     root.mkdir(parents=True, exist_ok=True)
-    return datasets.Adding(root) if target in datasets.TARGETS else models.Checking(root, models.TASKS[target])
+    return datasets.Adding(root) if target in datasets.TARGETS else Checking(root, models.TASKS[target])
 
 
 def _within(judge: Judge, given: Given, through_limits: bool) -> str:

@@ -31,7 +31,7 @@ from nnvis_dash.analysis.preflight import archive
 from nnvis_dash.analysis.preflight.allowed import LEGACY_MODEL_MODULES
 from nnvis_dash.analysis.preflight.config import MAX_CONFIG_BYTES, clean_config, read_json
 from nnvis_dash.analysis.preflight.formats import Kind, is_json, sniff
-from nnvis_dash.analysis.preflight.wording import RAISE_SIZE, refused
+from nnvis_dash.analysis.preflight.wording import RAISE_SIZE, refused, without_description, without_weights
 from nnvis_dash.errors import ModelError
 from nnvis_dash.settings import Settings
 
@@ -176,8 +176,9 @@ def _check_archive(path: Path, folder: Path, max_parameters: int, max_bytes: int
         config = clean_of(draft.model, legacy=False)
         if words or legacy:
             clean = folder / "clean.h5"
-            named = stored.named_paths(found, model)
-            stored.write_named(file, named, clean, {"model_config": json.dumps(config).encode()})
+            stored.write_named(
+                file, stored.named_paths(found, model), clean, {"model_config": json.dumps(config).encode()}
+            )
         else:
             weights.copy_weights(file, found, rewritten)
     unpacked.unlink()
@@ -202,7 +203,7 @@ def _check_h5(path: Path, folder: Path, max_parameters: int, architecture: str |
         if architecture is None:
             text = weights.read_text(file, "model_config", MAX_CONFIG_BYTES)
             if text is None:
-                raise _without_description(file)
+                raise without_description(file)
             description = read_json(text)
         found = weights.inspect_weights(file, max_parameters)
         places = [file, *([file["model_weights"]] if "/model_weights" in found.groups else [])]
@@ -220,7 +221,7 @@ def _check_h5(path: Path, folder: Path, max_parameters: int, architecture: str |
             elif stored.is_numbered(found):
                 weights.copy_weights(file, found, clean)
             else:
-                raise _without_weights()
+                raise without_weights()
             name, content = architecture.removeprefix(APPLICATION), _sha256(path, architecture)
             return Checked(clean, "h5", found.n_parameters, _written_by(version), content, (), name)
         clean_of = partial(clean_config, max_parameters=max_parameters, extents=found.extents)
@@ -228,7 +229,7 @@ def _check_h5(path: Path, folder: Path, max_parameters: int, architecture: str |
         draft = Draft(checked, version, said["backend"].decode("utf-8", "replace"))
         model = stored.node_of(draft.model)
         if not by_layer and not stored.is_numbered(found):
-            raise _without_weights()
+            raise without_weights()
         words = repair(draft)
         config = clean_of(draft.model, legacy=False)
         attributes = {"model_config": json.dumps(config).encode()}
@@ -250,32 +251,8 @@ def _without_extras(description: Any, architecture: str | None) -> Any:
     return {key: value for key, value in description.items() if key not in ("keras_version", "backend")}
 
 
-def _without_description(file: Any) -> ModelError:
-    if "nb_layers" in file.attrs:
-        return ModelError(
-            "The file holds only the weights of a model, as Keras wrote them before its version 1",
-            "Load them in Keras 1 and save the whole model.",
-        )
-    if "layer_names" in file.attrs or any(name.startswith(("layers", "_layer_checkpoint")) for name in file):
-        return ModelError(
-            "The file holds only the weights of a model, without its architecture",
-            "Give the architecture too: --architecture model.json (what model.to_json() wrote) or --architecture "
-            "keras:VGG16; in Python architecture=.",
-        )
-    return ModelError(
-        "The HDF5 file holds no Keras model", "Give a file that Keras saved with model.save('model.keras')."
-    )
-
-
-def _without_weights() -> ModelError:
-    return ModelError(
-        "The .h5 file describes a model but holds no weights", "Save the model with model.save('model.keras')."
-    )
-
-
 def _is_of_tf_keras(description: Any) -> bool:
-    module = description.get("module") if isinstance(description, dict) else None
-    return isinstance(module, str) and module in LEGACY_MODEL_MODULES
+    return isinstance(description, dict) and description.get("module") in list(LEGACY_MODEL_MODULES)  # may be a list
 
 
 def _version(value: object) -> str:
