@@ -138,6 +138,11 @@ class Graph:
         """Return the step that makes the first input of `step`, None where that is the model's input."""
         return self._producer.get(step.inputs[0]) if step.inputs else None
 
+    @property
+    def ending_step(self) -> Step | None:
+        """The step that holds the last softmax or sigmoid (`ending` says which), None where there is none."""
+        return self._ending_step
+
     def replaced(self, operations: Mapping[int, Any]) -> Graph:
         """Return the same graph with other operations, by the `id` of those that they stand for."""
         graph = copy.copy(self)

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from nnvis_dash.analysis.attribution import scores
 from nnvis_dash.analysis.attribution.scores import Subject
 from nnvis_dash.analysis.graph import Step, Tensor, call
@@ -35,23 +37,82 @@ def explained(clf: Classifier, about: Subject, output: str, dtype: Any) -> Calla
     """
     import tensorflow as tf
 
-    walk = Walk(clf.graph, about)
+    walk = Walk.of(clf, about, output)
+    _refuse_softmax(walk)
+    exact = about.layer is None and (clf.card.output == "logits" or clf.graph.ending == clf.card.output)
 
     def explain(raw: Tensor, target: Tensor, begins: Tensor) -> Any:
         x, x0 = scores.prepared(clf, raw), scores.prepared(clf, begins)
         values, gradient, found = forward(clf, walk, x, target, output)
         base, gradient0, found0 = forward(clf, walk, x0, found.target, output)
-        # A probability isn't linear in the logits: the multipliers are scaled so that they give its difference.
-        start = (gradient + gradient0) / 2
-        given = start * (values[walk.end] - base[walk.end])
-        given = tf.reduce_sum(tf.reshape(given, (tf.shape(given)[0], -1)), axis=1)
-        ratio = tf.where(tf.abs(given) > NEAR, divide(found.value - found0.value, given), 1.0)
-        start *= tf.reshape(ratio, [-1, *(1 for _ in start.shape[1:])])
+        if output == "logits" or about.layer is not None:
+            start = (gradient + gradient0) / 2  # the same, but for a model whose ending can't be taken off
+        elif exact and (clf.card.output == "sigmoid" or walk.graph.output_shape[-1] == 1):
+            apart = values[walk.end] - base[walk.end]
+            rise = (found.value - found0.value)[:, None] * tf.cast(gradient + gradient0 != 0, tf.float32)
+            start = tf.where(tf.abs(apart) > NEAR, divide(rise, apart), gradient)
+        elif exact:
+            start = of_softmax(values[walk.end], base[walk.end], found.target)
+        else:
+            start = _scaled((gradient + gradient0) / 2, values[walk.end] - base[walk.end], found.value - found0.value)
         multipliers = _back(walk, values, base, start)
         return scores.as_raw(clf, multipliers * (x - x0)), found.target, found.probability
 
     specs = (clf.signature(dtype), tf.TensorSpec((None,), tf.int32), clf.signature(tf.float32))
     return scores.traced(clf, ("deep_lift", about, output, str(dtype)), explain, *specs)
+
+
+def of_softmax(z: Tensor, z0: Tensor, target: Tensor) -> Tensor:
+    """Return the multipliers (N, K) of the logits for one class's probability.
+
+    The probability is sigmoid(z_c − ln of the sum of exp z_k over the other classes); each of these functions of one
+    number gets its slope, so that the multipliers times z − z0 add up to the difference of the probabilities.
+
+    Parameters
+    ----------
+    z, z0 : (N, K) tensors, K > 1
+    target : (N,) int32 tensor
+    """
+    import tensorflow as tf
+
+    chosen = tf.one_hot(target, z.shape[-1])
+    lowered = [tf.where(chosen > 0, -np.inf, given) for given in (z, z0)]
+    most = tf.reduce_max(tf.maximum(*lowered), axis=1, keepdims=True)  # so that nothing overflows
+    powers, powers0 = (tf.exp(given - most) for given in lowered)
+    others, others0 = (tf.reduce_sum(given, axis=1) for given in (powers, powers0))
+    log_others, log_others0 = (tf.reduce_logsumexp(given, axis=1) for given in lowered)
+    score, score0 = tf.reduce_sum(z * chosen, axis=1) - log_others, tf.reduce_sum(z0 * chosen, axis=1) - log_others0
+    outer = _ratio(tf.sigmoid(score) - tf.sigmoid(score0), score - score0, tf.sigmoid(score) * tf.sigmoid(-score))
+    middle = _ratio(log_others - log_others0, others - others0, divide(tf.ones_like(others), others))
+    inner = _ratio(powers - powers0, z - z0, powers)
+    return outer[:, None] * (chosen - middle[:, None] * inner * (1.0 - chosen))
+
+
+def _ratio(above: Tensor, below: Tensor, gradient: Tensor) -> Tensor:
+    """Return a slope; the gradient where two values are the same."""
+    import tensorflow as tf
+
+    return tf.where(tf.abs(below) > NEAR, divide(above, below), gradient)
+
+
+def _scaled(start: Tensor, apart: Tensor, rise: Tensor) -> Tensor:
+    """Return multipliers scaled so that they give a rise (N,) in all."""
+    import tensorflow as tf
+
+    given = tf.reduce_sum(tf.reshape(start * apart, (tf.shape(start)[0], -1)), axis=1)
+    ratio = tf.where(tf.abs(given) > NEAR, divide(rise, given), 1.0)
+    return start * tf.reshape(ratio, [-1, *(1 for _ in start.shape[1:])])
+
+
+def _refuse_softmax(walk: Walk) -> None:
+    """Raise ParameterError where a softmax stands on the way: its outputs depend on one another."""
+    for step in walk.steps:
+        found = walk.parts[step.name]
+        if isinstance(found, tuple) and isinstance(found[-1], Elementwise) and found[-1].mixes:
+            raise ParameterError(
+                f"There is no rule for the softmax in the layer {step.name!r} ({step.kind})",
+                "Explain logits, or use integrated gradients: they add up to the score's difference too.",
+            )
 
 
 def _back(walk: Walk, values: Mapping[int, Tensor], base: Mapping[int, Tensor], start: Tensor) -> Tensor:
@@ -117,14 +178,15 @@ def _many(
     """Bring multipliers back through a sum, a concatenation or a product of two: exact at the middle."""
     import tensorflow as tf
 
-    if step.kind == "Maximum" or (isinstance(part, Gate) and len(step.inputs) > 2):
+    if step.kind in ("Maximum", "Minimum") or (isinstance(part, Gate) and len(step.inputs) > 2):
         raise ParameterError(
             f"There is no rule for the layer {step.name!r} ({step.kind})",
             "Use a method that needs none: gradients, Grad-CAM, occlusion, RISE, LIME or Shapley values.",
         )
-    middle = [(values[slot] + base[slot]) / 2 for slot in step.inputs]
+    slots = list(dict.fromkeys(step.inputs))  # one that is added to itself counts once, with both of its shares
+    middle = [(values[slot] + base[slot]) / 2 for slot in slots]
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(middle)
-        result = call(step, dict(zip(step.inputs, middle, strict=True)))
-    found: list[Tensor] = tape.gradient(result, middle, output_gradients=multipliers)
-    return found
+        result = call(step, dict(zip(slots, middle, strict=True)))
+    found = dict(zip(slots, tape.gradient(result, middle, output_gradients=multipliers), strict=True))
+    return [found.pop(slot, tf.zeros_like(values[slot])) for slot in step.inputs]

@@ -43,8 +43,8 @@ class LRP(Proportional):
         rule = self.rule
         if linear.kernel is None:
             rule = self.rule if isinstance(self.rule, Flat) else Z()
-        elif place.first and self.first is not None:
-            rule = self.first
+        elif place.pixels is not None and self.first is not None:
+            rule = self.first.at(place.pixels) if isinstance(self.first, Box) else self.first
         elif linear.dense and self.dense is not None:
             rule = self.dense
         return rule(linear, x, relevance, place.positive)

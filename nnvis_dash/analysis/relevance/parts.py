@@ -57,6 +57,7 @@ class Elementwise:
     function: Callable[[Tensor], Tensor]
     keeps_sign: bool = False  # what is >= 0 stays so
     rectifies: bool = False  # nothing below 0 comes out
+    mixes: bool = False  # a softmax: taken as elementwise by rules that pass relevance on unchanged
 
     def run(self, x: Tensor) -> Tensor:
         """Return y of x."""
@@ -108,7 +109,6 @@ _PASS = frozenset(
         ),
         *("ELU", "ReLU", "Activation", "Relu", "Relu6", "LeakyRelu", "Silu", "Gelu", "Elu", "Selu", "Tanh", "Sigmoid"),
         *("HardSigmoid", "HardSilu", "Softplus", "Softsign", "Swish", "Hardswish", "Clip", "Cast", "StopGradient"),
-        *("RandomFlip", "RandomRotation", "RandomZoom", "RandomTranslation", "RandomContrast", "RandomBrightness"),
     }
 )
 _RECTIFIERS = frozenset({"relu", "relu6", "sigmoid", "softplus", "hard_sigmoid", "exponential", "softmax"})
@@ -126,6 +126,7 @@ _AVERAGES = frozenset(
         *("AveragePool", "Mean", "UpSampling1D", "UpSampling2D"),
     }
 )
+_WITH_A_CONSTANT = frozenset({"Add", "Subtract", "Multiply", "Divide", "TrueDivide", "Negative"})
 _LINEAR = frozenset({"Conv1D", "Conv2D", "DepthwiseConv1D", "DepthwiseConv2D", "Dense", "Conv1DTranspose"}) | {
     "Conv2DTranspose",
     "SeparableConv1D",
@@ -149,13 +150,13 @@ def parts(step: Step) -> Parts:
             return (Linear(lambda x, kernel: _applied(step, x), None),)
         if kind in _ROUTES:
             return (Route(lambda x: _applied(step, x)),)
-        if kind in _PASS or kind in ("Add", "Subtract", "Multiply", "Divide", "TrueDivide", "Negative"):
-            return (_elementwise(step),)
-        if kind == "Softmax" and step.is_layer:
+        if kind == "RandomCrop":  # in inference the middle, or the whole made smaller
+            return (Route(lambda x: _applied(step, x)),)
+        if kind in _PASS or kind in _WITH_A_CONSTANT or kind == "Softmax" or kind.startswith("Random"):
             return (_elementwise(step),)
     elif kind in ("Add", "Average", "Subtract"):
         return Sum((1.0, -1.0) if kind == "Subtract" else (1.0,) * n_inputs)
-    elif kind in ("Concatenate", "Maximum"):
+    elif kind in ("Concatenate", "Maximum", "Minimum"):
         return Join()
     elif kind == "Multiply":
         return Gate()
@@ -163,6 +164,13 @@ def parts(step: Step) -> Parts:
         f"There is no rule for the layer {step.name!r} ({kind})",
         "Use a method that needs none: gradients, Grad-CAM, occlusion, RISE, LIME or Shapley values.",
     )
+
+
+def without_activation(found: Parts) -> Parts:
+    """Return the parts of a step whose own activation, at its end, is left out."""
+    if not isinstance(found, tuple) or not isinstance(found[-1], Elementwise):
+        return found
+    return found[:-1] or (Elementwise(lambda x: x, keeps_sign=True),)
 
 
 def rectifies(step: Step, chain: Chain) -> bool:
@@ -181,6 +189,7 @@ def _elementwise(step: Step) -> Elementwise:
         lambda x: _applied(step, x),
         step.kind in _KEEPS_SIGN and plain,
         name in _RECTIFIERS and (name != "relu" or plain),
+        name == "softmax",
     )
 
 
@@ -189,7 +198,7 @@ def _activation(step: Step) -> tuple[Elementwise, ...]:
     name = getattr(activation, "__name__", "")
     if activation is None or name == "linear":
         return ()
-    return (Elementwise(activation, rectifies=name in _RECTIFIERS),)
+    return (Elementwise(activation, rectifies=name in _RECTIFIERS, mixes=name == "softmax"),)
 
 
 def _linear(step: Step) -> tuple[Linear, ...]:

@@ -97,7 +97,7 @@ def learn_patterns(clf: Classifier, data: Dataset | Any, n_samples: int = N_SAMP
         ids = np.sort(np.random.default_rng(seed).choice(ids, n_samples, replace=False))
     if len(ids) < 2:
         raise ParameterError(f"There are {len(ids)} images to learn patterns from", "Give hundreds, two at least.")
-    walk = Walk(clf.graph, Subject())
+    walk = Walk.of(clf, Subject())
     sums: list[list[np.ndarray]] = []
     step = batch_size(clf.card)
     for start in range(0, len(ids), step):

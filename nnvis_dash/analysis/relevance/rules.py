@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from nnvis_dash.analysis.graph import Tensor
 from nnvis_dash.analysis.relevance.parts import Linear
@@ -121,8 +121,15 @@ class Flat:
 class Box:
     """z^B: for inputs between bounds, c = x w - low max(w, 0) - high min(w, 0); for pixels, without biases."""
 
-    low: tuple[float, ...]  # a channel, in the model's input
-    high: tuple[float, ...]
+    low: Any  # a channel, in the model's input; in a walk a tensor that fits the inputs
+    high: Any
+
+    def at(self, pixels: Callable[[Tensor], Tensor]) -> Box:
+        """Return the rule with the bounds of a linear part's inputs, which the model moved or scaled."""
+        import tensorflow as tf
+
+        ends = [pixels(tf.convert_to_tensor(bound, tf.float32)) for bound in (self.low, self.high)]
+        return Box(tf.minimum(*ends), tf.maximum(*ends))
 
     def __call__(self, linear: Linear, x: Tensor, relevance: Tensor, positive: bool) -> Tensor:
         import tensorflow as tf
@@ -130,7 +137,7 @@ class Box:
         if linear.kernel is None:
             return Z()(linear, x, relevance, positive)
         up, down = tf.nn.relu(linear.kernel), -tf.nn.relu(-linear.kernel)
-        low, high = (tf.zeros_like(x) + tf.constant(bound, x.dtype) for bound in (self.low, self.high))
+        low, high = (tf.zeros_like(x) + tf.convert_to_tensor(bound, x.dtype) for bound in (self.low, self.high))
         z = linear.apply(x, linear.kernel) - linear.apply(low, up) - linear.apply(high, down)
         share = divide(relevance, z)
         result = x * back(linear, x, linear.kernel, share) - low * back(linear, low, up, share)

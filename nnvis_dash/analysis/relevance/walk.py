@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from nnvis_dash.analysis.attribution import scores
@@ -26,6 +26,7 @@ from nnvis_dash.analysis.relevance.parts import (
     Sum,
     parts,
     rectifies,
+    without_activation,
 )
 from nnvis_dash.analysis.relevance.rules import divide, pulled
 from nnvis_dash.errors import ParameterError
@@ -39,8 +40,8 @@ class Place:
     """Where in the network a linear part stands."""
 
     name: str  # of its step; with `/1` for the second linear part of a step
-    first: bool  # nothing with weights lies between it and the pixels
     positive: bool  # its inputs are known to be >= 0
+    pixels: Callable[[Tensor], Tensor] | None  # its inputs for a colour (c,) of the model's input; None behind weights
 
 
 class Rules(Protocol):
@@ -75,8 +76,11 @@ class Proportional:
         import tensorflow as tf
 
         terms = [sign * x for sign, x in zip(part.signs, xs, strict=True)]
-        share = divide(relevance, tf.add_n(terms))
-        return [term * share for term in terms]
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(terms)
+            total = sum(terms[1:], terms[0])  # of unlike shapes too
+        shares = tape.gradient(total, terms, output_gradients=divide(relevance, total))
+        return [term * share for term, share in zip(terms, shares, strict=True)]
 
     def normalisation(self, step: Step, x: Tensor, relevance: Tensor) -> Tensor:
         """Pass relevance on as it is."""
@@ -90,6 +94,8 @@ class Walk:
     ----------
     graph : Graph
     about : Subject
+    ending : bool
+        Whether the last softmax or sigmoid is part of the way; not where logits are explained.
 
     Raises
     ------
@@ -97,7 +103,7 @@ class Walk:
         A layer on the way without a rule; names it.
     """
 
-    def __init__(self, graph: Graph, about: Subject) -> None:
+    def __init__(self, graph: Graph, about: Subject, ending: bool = True) -> None:
         self.graph = graph
         self.about = about
         self.steps = _leading_to(
@@ -105,6 +111,9 @@ class Walk:
         )
         self.end = self.steps[-1].outputs[0]
         self.parts: dict[str, Parts] = {step.name: parts(step) for step in self.steps}
+        last = None if ending else graph.ending_step
+        if last is not None and last.name in self.parts:
+            self.parts[last.name] = without_activation(self.parts[last.name])
         self.folded = Folded(graph, self.parts)
         if about.layer is not None:  # the unit's own values are explained, so what follows isn't folded into it
             self.folded.backward.pop(about.layer, None)
@@ -131,6 +140,29 @@ class Walk:
                 self._positive.add(out)
         elif inputs <= self._positive and not (isinstance(found, Sum) and min(found.signs) < 0):
             self._positive.add(out)
+
+    @classmethod
+    def of(cls, clf: Classifier, about: Subject, output: str = "logits") -> Walk:
+        """Return the way that `forward` goes for a subject and output."""
+        left_out = clf.card.output != "logits" and clf.graph.ending == clf.card.output
+        return cls(clf.graph, about, ending=not left_out or (about.layer is not None and output == "probabilities"))
+
+    def single(self) -> str | None:
+        """Return the linear part that makes a classifier's only output, None where it has several or another end."""
+        if self.about.layer is not None or self.graph.output_shape[-1] != 1:
+            return None
+        step: Step | None = self.steps[-1]
+        while step is not None:
+            found = self.parts[step.name]
+            if not isinstance(found, tuple):
+                return None
+            n_linear = sum(isinstance(part, Linear) for part in found)
+            if n_linear:
+                return _named(step, n_linear - 1) if isinstance(found[-1], Linear) else None
+            if step is not self.graph.ending_step and not isinstance(found[0], Route):
+                return None
+            step = self.graph.before(step)
+        return None
 
     def back(self, values: Mapping[int, Tensor], start: Tensor, rules: Rules) -> Tensor:
         """Hand relevance back to the pixels.
@@ -179,26 +211,21 @@ class Walk:
             slot = norm.inputs[0]
         x = values[slot]
         chain = self.folded.chain(step, found, x)
-        return [(slot, self._chained(step, chain, x, slot in self._positive, slot in self._pixels, relevance, rules))]
+        blank = values[0][:1] * 0.0
+        pixels = (lambda colour: self._moved(slot, blank + colour)) if slot in self._pixels else None
+        return [(slot, _chained(step, chain, x, Place("", slot in self._positive, pixels), relevance, rules))]
 
-    def _chained(
-        self, step: Step, chain: Chain, x: Tensor, positive: bool, first: bool, relevance: Tensor, rules: Rules
-    ) -> Tensor:
-        inputs = [x]
-        for part in chain[:-1]:
-            inputs.append(part.run(inputs[-1]))
-        n_linear = sum(isinstance(part, Linear) for part in chain)
-        for part, given in reversed(list(zip(chain, inputs, strict=True))):
-            if isinstance(part, Linear):
-                n_linear -= 1
-                name = step.name if n_linear == 0 else f"{step.name}/{n_linear}"
-                known = positive if given is x else False
-                relevance = rules.linear(Place(name, first and n_linear == 0, known), part, given, relevance)
-            elif isinstance(part, Elementwise):
-                relevance = rules.elementwise(part, given, relevance)
-            else:
-                relevance = pulled(part.run, given, relevance)
-        return relevance
+    def _moved(self, slot: int, x: Tensor) -> Tensor:
+        """Return what the model's input x (N, h, w, c) is in a slot before anything with weights."""
+        values = {0: x}
+        for step in self.steps:
+            found = self.parts[step.name]
+            if step.outputs[0] in self._pixels and isinstance(found, tuple):
+                value = values[step.inputs[0]]
+                for part in found:
+                    value = part.run(value)
+                values[step.outputs[0]] = value
+        return values[slot]
 
     def rectified(self, name: str) -> bool:
         """Whether what the linear part of that name gives goes through a rectifier at once."""
@@ -229,7 +256,7 @@ class Walk:
             for part in self.folded.chain(step, chain, x):
                 if isinstance(part, Linear):
                     if part.kernel is not None:
-                        found.append((step.name if place == 0 else f"{step.name}/{place}", part, x))
+                        found.append((_named(step, place), part, x))
                     place += 1
                 x = part.run(x)
         return found
@@ -292,17 +319,74 @@ def explained(
     ParameterError
         A layer on the way without a rule; names it.
     """
-    walk = Walk(clf.graph, about)
+    walk = Walk.of(clf, about, output)
 
     def explain(raw: Tensor, target: Tensor) -> Any:
         values, gradient, found = forward(clf, walk, scores.prepared(clf, raw), target, output)
         start = values[walk.end] * gradient
-        return scores.as_raw(clf, walk.back(values, start, rules)), found.target, found.probability
+        towards = TowardsTarget(rules, walk.single(), found.target)
+        return scores.as_raw(clf, walk.back(values, start, towards)), found.target, found.probability
 
     import tensorflow as tf
 
     specs = (clf.signature(dtype), tf.TensorSpec((None,), tf.int32))
     return scores.traced(clf, ("walk", *key, about, output, str(dtype)), explain, *specs)
+
+
+@dataclass(frozen=True)
+class TowardsTarget:
+    """Rules for a classifier of one output z: its first class's score is −z, what the negated weights put out."""
+
+    rules: Rules
+    single: str | None
+    target: Tensor  # (N,) class
+
+    def linear(self, place: Place, linear: Linear, x: Tensor, relevance: Tensor) -> Tensor:
+        """Return the relevance of a linear part's inputs x; of negated weights where the first class is explained."""
+        import tensorflow as tf
+
+        if place.name != self.single or linear.kernel is None:
+            return self.rules.linear(place, linear, x, relevance)
+        turned = replace(linear, kernel=-linear.kernel, bias=None if linear.bias is None else -linear.bias)
+        of_first = tf.reshape(tf.cast(self.target == 0, x.dtype), [-1, *(1 for _ in relevance.shape[1:])])
+        return self.rules.linear(place, linear, x, relevance * (1 - of_first)) + self.rules.linear(
+            place, turned, x, relevance * of_first
+        )
+
+    def elementwise(self, part: Elementwise, x: Tensor, relevance: Tensor) -> Tensor:
+        """Return the relevance of an elementwise part's inputs x."""
+        return self.rules.elementwise(part, x, relevance)
+
+    def sum(self, part: Sum, xs: list[Tensor], relevance: Tensor) -> list[Tensor]:
+        """Return the relevance of each term."""
+        return self.rules.sum(part, xs, relevance)
+
+    def normalisation(self, step: Step, x: Tensor, relevance: Tensor) -> Tensor:
+        """Return the relevance of the inputs of a batch normalisation that stands alone."""
+        return self.rules.normalisation(step, x, relevance)
+
+
+def _named(step: Step, place: int) -> str:
+    """Return the name of a step's linear part."""
+    return step.name if place == 0 else f"{step.name}/{place}"
+
+
+def _chained(step: Step, chain: Chain, x: Tensor, begin: Place, relevance: Tensor, rules: Rules) -> Tensor:
+    """Bring relevance back through the parts of a step; `begin` tells of its inputs x."""
+    inputs = [x]
+    for part in chain[:-1]:
+        inputs.append(part.run(inputs[-1]))
+    n_linear = sum(isinstance(part, Linear) for part in chain)
+    for part, given in reversed(list(zip(chain, inputs, strict=True))):
+        if isinstance(part, Linear):
+            n_linear -= 1
+            place = Place(_named(step, n_linear), given is x and begin.positive, None if n_linear else begin.pixels)
+            relevance = rules.linear(place, part, given, relevance)
+        elif isinstance(part, Elementwise):
+            relevance = rules.elementwise(part, given, relevance)
+        else:
+            relevance = pulled(part.run, given, relevance)
+    return relevance
 
 
 def _leading_to(graph: Graph, slot: int) -> tuple[Step, ...]:
@@ -327,7 +411,8 @@ def _joined(step: Step, xs: list[Tensor], relevance: Tensor) -> list[Tensor]:
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(xs)
         joined = call(step, dict(zip(step.inputs, xs, strict=True)))
-    pulled_back: list[Tensor] = tape.gradient(joined, xs, output_gradients=relevance)
+    zero = tf.UnconnectedGradients.ZERO  # the same tensor twice
+    pulled_back: list[Tensor] = tape.gradient(joined, xs, output_gradients=relevance, unconnected_gradients=zero)
     return pulled_back
 
 
