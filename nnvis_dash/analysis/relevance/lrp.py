@@ -11,7 +11,8 @@ from nnvis_dash.analysis.attribution import Answer, Question, scores
 from nnvis_dash.analysis.graph import Tensor
 from nnvis_dash.analysis.relevance.parts import Linear
 from nnvis_dash.analysis.relevance.rules import AlphaBeta, Box, Flat, Rule, Z
-from nnvis_dash.analysis.relevance.walk import Place, Proportional, explained
+from nnvis_dash.analysis.relevance.walk import explained
+from nnvis_dash.analysis.relevance.ways import Place, Proportional
 from nnvis_dash.errors import ParameterError
 from nnvis_dash.types import Images, Ints, Preprocessing
 

@@ -26,7 +26,8 @@ from nnvis_dash.analysis.card import batch_size
 from nnvis_dash.analysis.graph import Step, Tensor, call
 from nnvis_dash.analysis.relevance.parts import Elementwise, Linear, Sum
 from nnvis_dash.analysis.relevance.rules import divide, pulled
-from nnvis_dash.analysis.relevance.walk import Place, Walk, forward
+from nnvis_dash.analysis.relevance.walk import Walk, forward
+from nnvis_dash.analysis.relevance.ways import Place
 from nnvis_dash.errors import ParameterError
 from nnvis_dash.types import Floats
 from nnvis_dash.workspace.datasets import Dataset, load_dataset
