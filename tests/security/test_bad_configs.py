@@ -130,6 +130,15 @@ JSON = [
         RefusedModel,
     ),
     Row("a single layer", text(json.dumps(dense())), "The file holds a single 'Dense' rather than a model", ModelError),
+    *(
+        Row(
+            f"a layer named {name!r}",
+            text(lambda name=name: json.dumps(sequential(layer("Flatten"), dense(name=name)))),
+            "has a name that TensorFlow can't run it under",
+            ModelError,
+        )
+        for name in ("block 1", "a:0", ",", "é", "a\nb", "\ud800")
+    ),
     Row(
         "no layers",
         text('{"class_name": "Sequential", "module": "keras", "config": {"layers": []}}'),

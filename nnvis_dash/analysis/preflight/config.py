@@ -8,6 +8,7 @@ so that the check and the loader can't disagree about what the file says.
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, NoReturn
 
 from nnvis_dash.analysis.preflight import allowed
@@ -36,6 +37,7 @@ SIZES = {
     ),
     "Embedding": ("input_dim", "output_dim"),
 }
+_NAME = re.compile(r"[A-Za-z0-9_.\\/>-]*")  # what tf.name_scope takes
 _COUNTS = frozenset(
     {"units", "filters", "input_dim", "output_dim", "num_heads", "key_dim", "value_dim", "depth_multiplier", "groups"}
 )
@@ -169,7 +171,18 @@ class _Walk:
                 raise refused(f"The model has more than {MAX_LAYERS:,} layers")
         if isinstance(config, dict):
             self.check_sizes(name, config, where)
+            if not self.legacy:
+                self.check_name(name, own)
         return where
+
+    def check_name(self, kind: str, own: object) -> None:
+        """Say of a name that Keras takes, as another backend's models may have it, that TensorFlow doesn't."""
+        policy = kind in allowed.POLICIES | allowed.LEGACY_POLICIES
+        if isinstance(own, str) and not policy and not _NAME.fullmatch(own):
+            raise ModelError(
+                f"The layer {shown(own)!r} ({kind}) has a name that TensorFlow can't run it under",
+                "Build the model with names of English letters, digits and _, and load its weights into that.",
+            )
 
     def check_operation(self, name: str, config: Any, where: str) -> None:
         """Let the one field pass that names a function of TensorFlow, if it is a known one."""
