@@ -5,11 +5,13 @@ Invariant: no name of a folder or an archive becomes a path outside; links are r
 
 from __future__ import annotations
 
+import lzma
 import os
 import re
 import shutil
 import stat
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -99,7 +101,9 @@ def _copy_archive(path: Path, target: Path, max_bytes: int) -> None:
                     _write(file, target / name, inside[name].file_size)
     except DatasetError as error:  # how the checks of archives speak
         raise RefusedModel(error.what, error.mend) from None
-    except (zipfile.BadZipFile, EOFError, ValueError) as error:
+    except (zipfile.BadZipFile, EOFError, ValueError, OSError, zlib.error, lzma.LZMAError) as error:
+        if getattr(error, "errno", None) is not None:  # of the disk; bzip2's decoder raises an OSError without one
+            raise
         raise ModelError(f"The archive {path.name!r} is damaged ({type(error).__name__})", "Copy it again.") from None
 
 
