@@ -1,4 +1,4 @@
-"""Zips and folders given as SavedModels: what is damaged, leads outside or lies is refused before TensorFlow sees it."""
+"""Zips and folders given as SavedModels: what is damaged, leads outside or lies is refused before it is parsed."""
 
 from __future__ import annotations
 
