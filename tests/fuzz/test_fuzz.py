@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -113,7 +114,9 @@ def test_a_reader_that_does_not_come_back_is_found(tmp_path: Path, monkeypatch: 
 
     answering(monkeypatch, loop)
     monkeypatch.setattr(session, "HANGS", 1)
+    before = signal.getitimer(signal.ITIMER_REAL)[0]
     (finding,) = fuzz("npy", tmp_path, n_examples=1).findings
+    assert bool(signal.getitimer(signal.ITIMER_REAL)[0]) == bool(before), "pytest's limit is lost"
     assert "no answer within 1 s" in finding and "in loop" in finding
 
 
