@@ -74,10 +74,15 @@
     return [problem, !problem];
   };
 
-  /* A job runs from its request until an answer to that request is there. */
-  function tray(name, running, progress) {
+  /* The job tray. A job runs from its request until an answer to that request is there. */
+  const jobs = {};
+  const nothing = { index: () => false, embedding: () => false, testing: (r) => r.sample === null, grid: (r) => !r.methods.length };
+
+  function tray(name) {
     const line = document.getElementById("tray-" + name);
+    const { request, progress, answer } = jobs[name];
     if (!line) return;
+    const running = Boolean(request) && !nothing[name](request) && !(answer && same(answer.request, request));
     line.dataset.running = running ? "1" : "";
     if (!running) {
       line.hidden = true;
@@ -92,12 +97,20 @@
     line.title = (progress && progress.message) || "";
   }
 
-  space.tray = function (indexRequest, indexed, indexProgress, request, map, progress, asked, answer, testing, wide, rows, filling) {
-    tray("index", Boolean(indexRequest) && !(indexed && same(indexed.request, indexRequest)), indexProgress);
-    tray("embedding", Boolean(request) && !(map && same(map.request, request)), progress);
-    const wanted = asked && asked.sample !== null && asked.sample !== undefined;
-    tray("testing", Boolean(wanted) && !(answer && same(answer.request, asked)), testing);
-    tray("grid", Boolean(wide && wide.methods.length) && !(rows && same(rows.request, wide)), filling);
-    return dash.no_update;
-  };
+  for (const name of Object.keys(nothing)) {
+    jobs[name] = { request: null, progress: null, answer: null };
+    space[name + "Asked"] = function (request, progress, answer) {
+      const job = jobs[name];
+      // What was reported for another request says nothing about this one.
+      const stale = !same(job.request, request) && same(job.progress, progress);
+      jobs[name] = { request: request, progress: stale ? null : progress, answer: answer };
+      tray(name);
+      return dash.no_update;
+    };
+    space[name + "Answered"] = function (answer) {
+      jobs[name].answer = answer;
+      tray(name);
+      return dash.no_update;
+    };
+  }
 })();

@@ -7,17 +7,30 @@
   const space = (dash.nnvis = dash.nnvis || {});
   const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 
+  let last = [null, null, null];
   space.grid = function (request, progress, answer) {
+    last = [request, progress, answer];
+    draw(request, progress, answer);
+    return dash.no_update;
+  };
+
+  space.gridAnswer = function (answer) {
+    last[2] = answer;
+    draw(...last);
+    return dash.no_update;
+  };
+
+  function draw(request, progress, answer) {
     const place = document.getElementById("testing-grid");
     const wanted = Boolean(request && request.methods && request.methods.length);
     place.hidden = !wanted;
     if (!wanted) {
       place.replaceChildren();
-      return dash.no_update;
+      return;
     }
     const current = [answer, progress].find((found) => found && same(found.request, request));
     place.classList.toggle("pending", !(answer && same(answer.request, request)));
-    if (!current) return dash.no_update;
+    if (!current) return;
     const h = nnvis.h;
     const rows = new Map(current.rows.map((row) => [row.name, row]));
     const image = (sample) => h("img", { src: `image/${request.dataset}/${sample}.png?side=160`, alt: "sample " + sample });
@@ -38,6 +51,5 @@
     const problem = current.problem ? h("div", { class: "failure", role: "alert" }, current.problem) : null;
     place.replaceChildren(...[problem, h("table", {}, h("thead", {}, h("tr", {}, h("th", {}), heads)), h("tbody", {}, lines))].filter(Boolean));
     place.classList.toggle("coarse", !request.smooth);
-    return dash.no_update;
-  };
+  }
 })();

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from dash import ClientsideFunction, Dash, Input, Output
+from dash import ClientsideFunction, Dash, Input, Output, State
 from dash.exceptions import PreventUpdate
 
 from callbacks.index import register_cancel
@@ -42,8 +42,9 @@ def register(app: Dash, services: Services) -> None:
         try:
             samples = _columns(services, wanted)
             for number, name in enumerate(wanted["methods"]):
-                parts = {"request": wanted, "samples": samples, "rows": found}
-                report({**parts, "done": number, "total": len(wanted["methods"])})
+                place = f"{number + 1} of {len(wanted['methods'])}"
+                parts = {"request": wanted, "samples": samples, "rows": found, "of": place}
+                report(parts)
                 found.append(_row(services, manager, report, wanted, name, samples, parts))
         except PageLeft:
             raise PreventUpdate from None
@@ -57,6 +58,13 @@ def register(app: Dash, services: Services) -> None:
         Output(ids.GRID_DRAWN, "data"),
         Input(ids.GRID_REQUEST, "data"),
         Input(ids.GRID_PROGRESS, "data"),
+        State(ids.GRID, "data"),
+        prevent_initial_call=True,
+    )
+    # A callback of its own, since Dash holds one back until all its inputs are there: rows show before the last one.
+    app.clientside_callback(
+        ClientsideFunction("nnvis", "gridAnswer"),
+        Output(ids.GRID_FINISHED, "data"),
         Input(ids.GRID, "data"),
         prevent_initial_call=True,
     )

@@ -48,23 +48,27 @@ def register(app: Dash, services: Services) -> None:
         Input(ids.BARS_REGION, "data"),
         prevent_initial_call=True,
     )
-    app.clientside_callback(
-        ClientsideFunction("nnvis", "tray"),
-        Output(ids.TRAY_DRAWN, "data"),
-        Input(ids.INDEX_REQUEST, "data"),
-        Input(ids.INDEXED, "data"),
-        Input(ids.INDEX_PROGRESS, "data"),
-        Input(ids.EMBEDDING_REQUEST, "data"),
-        Input(ids.EMBEDDING_MAP, "data"),
-        Input(ids.EMBEDDING_PROGRESS, "data"),
-        Input(ids.TESTING_REQUEST, "data"),
-        Input(ids.TESTING_ATTRIBUTION, "data"),
-        Input(ids.TESTING_PROGRESS, "data"),
-        Input(ids.GRID_REQUEST, "data"),
-        Input(ids.GRID, "data"),
-        Input(ids.GRID_PROGRESS, "data"),
-        prevent_initial_call=True,
-    )
+    # Two callbacks a line: Dash holds back one that waits for an answer until that is there.
+    for name, asked, progress, answer in (
+        ("index", ids.INDEX_REQUEST, ids.INDEX_PROGRESS, ids.INDEXED),
+        ("embedding", ids.EMBEDDING_REQUEST, ids.EMBEDDING_PROGRESS, ids.EMBEDDING_MAP),
+        ("testing", ids.TESTING_REQUEST, ids.TESTING_PROGRESS, ids.TESTING_ATTRIBUTION),
+        ("grid", ids.GRID_REQUEST, ids.GRID_PROGRESS, ids.GRID),
+    ):
+        app.clientside_callback(
+            ClientsideFunction("nnvis", f"{name}Asked"),
+            Output(ids.tray(name, "asked"), "data"),
+            Input(asked, "data"),
+            Input(progress, "data"),
+            State(answer, "data"),
+            prevent_initial_call=True,
+        )
+        app.clientside_callback(
+            ClientsideFunction("nnvis", f"{name}Answered"),
+            Output(ids.tray(name, "answered"), "data"),
+            Input(answer, "data"),
+            prevent_initial_call=True,
+        )
     app.clientside_callback(
         ClientsideFunction("nnvis", "embeddingProgress"),
         Output(ids.EMBEDDING_PLAYED, "data"),

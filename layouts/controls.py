@@ -37,6 +37,8 @@ def segmented(label: str, options: Iterable[tuple[str, str, str]], chosen: str) 
     )
 
 
+# The widest range that a slider can be set in, of fractions and of whole numbers.
+SLIDER = (10.0, 128.0)
 DEFAULT = "-"  # an option's value that stands for nothing chosen: sent as null (an empty value would show as blank)
 
 
@@ -132,7 +134,7 @@ def slider(
 
 
 def parameter(view: str, entry: Parameter, value: Any, kind: str) -> Component:
-    """The control of one of a method's parameters: a list, a slider where it has both ends, else a number.
+    """The control of one of a method's parameters: a list, a slider where its range fits one, else a number.
 
     Sends `kind` with the value under ``parameters.<its name>``. None for what no control can give.
     """
@@ -146,7 +148,7 @@ def parameter(view: str, entry: Parameter, value: Any, kind: str) -> Component:
         return None
     low, high = entry.low, entry.high
     step: Any = 1 if float not in kinds else "any"
-    if low is not None and high is not None and isinstance(value, (int, float)):
+    if low is not None and high is not None and isinstance(value, (int, float)) and high - low <= SLIDER[step == 1]:
         fine = 1 if step == 1 else (high - low) / 100
         return slider(name, label, value, kind, field, low=low, high=high, step=fine, title=entry.help, shown=True)
     known = value if isinstance(value, (int, float)) else ""

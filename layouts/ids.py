@@ -36,7 +36,7 @@ REGIONS_DRAWN = "regions-drawn"
 
 PAGE = "page"
 INTAKE = "intake"
-TRAY_DRAWN = "tray-drawn"
+TRAY = ("index", "embedding", "testing", "grid")
 PAGE_TITLE = "page-title"
 PAGE_SHARE = "page-share"
 PAGE_NOTICE = "page-notice"
@@ -70,3 +70,9 @@ GRID_PROGRESS = "testing-grid-progress"
 GRID_CANCEL = "testing-grid-cancel"
 GRID = "testing-grid-rows"
 GRID_DRAWN = "testing-grid-drawn"
+GRID_FINISHED = "testing-grid-finished"
+
+
+def tray(name: str, what: str) -> str:
+    """Return the store for what was drawn of a line of the job tray."""
+    return f"tray-{name}-{what}"

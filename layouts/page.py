@@ -38,7 +38,7 @@ STORES = (
     ids.EMBEDDING_PLACED,
     ids.EMBEDDING_DRAWN,
     ids.EMBEDDING_PLAYED,
-    ids.TRAY_DRAWN,
+    *(ids.tray(name, what) for name in ids.TRAY for what in ("asked", "answered")),
     ids.TESTING_REQUEST,
     ids.TESTING_PROGRESS,
     ids.TESTING_ATTRIBUTION,
@@ -48,6 +48,7 @@ STORES = (
     ids.GRID_PROGRESS,
     ids.GRID,
     ids.GRID_DRAWN,
+    ids.GRID_FINISHED,
 )
 
 
