@@ -1,6 +1,6 @@
 """Adding images to a workspace against a bare loop over the same files: Pillow's decoder, and numpy for idx.
 
-    python -m benchmarks.intake [--rounds 5] [--write]
+    python -m benchmarks.intake [--rounds 9] [--write]
 
 The bare loops only read and decode. Adding also checks every header and limit, hashes the content and writes it to the
 disk (photographs as they are, small images as one array); the ratio is what that costs.
@@ -142,7 +142,7 @@ def idx_table(folder: Path, workspace: Workspace, n_images: int, zipped: bool, r
 def main() -> None:
     """Measure all sources and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--write", action="store_true", help="update the section in docs/benchmarks.md")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as made:
