@@ -47,12 +47,19 @@ def groups(clf: Classifier, data: DemoDataset, n: int) -> Groups:
     return {"shapes": np.concatenate(shapes), "pentagons": np.flatnonzero(plain & pentagon & green)[:n]}
 
 
-def share_inside(heatmaps: Floats, masks: np.ndarray[Any, Any]) -> float:
-    """Return the mean share of what is positive that lies inside the masks; maps with nothing positive don't count."""
+def shares_inside(heatmaps: Floats, masks: np.ndarray[Any, Any]) -> Floats:
+    """Return the share of what is positive inside the mask, for each map that has something positive."""
     positive = np.maximum(heatmaps, 0).astype(np.float64)
     total = positive.sum(axis=(1, 2))
     inside = (positive * masks).sum(axis=(1, 2))
-    return float(np.mean(inside[total > 0] / total[total > 0])) if (total > 0).any() else float("nan")
+    return np.asarray(inside[total > 0] / total[total > 0])
+
+
+def cell(shares: Floats, n: int) -> str:
+    """Return the mean, and of how many maps where some had nothing positive."""
+    if not len(shares):
+        return "nothing positive"
+    return f"{shares.mean():.2f}" + (f" ({len(shares)} of {n})" if len(shares) < n else "")
 
 
 def heatmaps(clf: Classifier, images: np.ndarray[Any, Any], method: str, patterns: object) -> Floats:
@@ -68,19 +75,19 @@ def heatmaps(clf: Classifier, images: np.ndarray[Any, Any], method: str, pattern
     return np.concatenate(found)
 
 
-def measure(name: str, data: DemoDataset, n: int, wanted: list[str]) -> dict[str, dict[str, float | str]]:
+def measure(name: str, data: DemoDataset, n: int, wanted: list[str]) -> dict[str, dict[str, str]]:
     """Return for one network by method and group: the share, or why there is none. The first row is the area."""
     card = read_cards()[name]
     clf = load_classifier(WEIGHTS / f"{name}.keras", card["preprocessing"], data.class_names)
     trained_on = np.flatnonzero(data.extras["split"] == TRAIN)[:N_FOR_PATTERNS]
     patterns = learn_patterns(clf, data.images[trained_on])
-    rows: dict[str, dict[str, float | str]] = {"": {}}
+    rows: dict[str, dict[str, str]] = {"": {}}
     for group, ids in groups(clf, data, n).items():
         masks = data.extras["masks"][ids]
-        rows[""][group] = float(masks.mean())
+        rows[""][group] = f"{masks.mean():.2f}"
         for method in wanted or METHODS:
             try:
-                found: float | str = share_inside(heatmaps(clf, data.images[ids], method, patterns), masks)
+                found = cell(shares_inside(heatmaps(clf, data.images[ids], method, patterns), masks), len(ids))
             except NNVisError as error:
                 found = str(error)
             rows.setdefault(method, {})[group] = found
@@ -88,21 +95,21 @@ def measure(name: str, data: DemoDataset, n: int, wanted: list[str]) -> dict[str
     return rows
 
 
-def body(measured: dict[str, dict[str, dict[str, float | str]]], n: int) -> str:
+def body(measured: dict[str, dict[str, dict[str, str]]], n: int) -> str:
     """Return the section's text."""
     columns = ["method", *(f"{group}, `{name}`" for name in measured for group in ("shapes", "pentagons"))]
     first = next(iter(measured.values()))
     rows = []
     for method in first:
         title = f"{METHODS[method].title} (`{method}`)" if method else "*area of the object (what chance gives)*"
-        cells = [row for network in measured.values() for row in network[method].values()]
-        rows.append([title, *(cell if isinstance(cell, str) else f"{cell:.2f}" for cell in cells)])
+        rows.append([title, *(shown for network in measured.values() for shown in network[method].values())])
     return (
-        f"Mean share, 0..1, of the map's positive values on the object's pixels; own prediction, logits, every "
-        f"parameter as it comes; about {n} images a group. *shapes*: nine classes off grass, where the object is the "
-        "evidence: above the area is better. *pentagons*: on grass, the planted background that the networks know "
-        "them by: below the area means that the map shows it. Methods that look through a layer, and the activation, "
-        f"use the last layer whose maps have {SIDE} × {SIDE} or more.\n\n" + table(columns, rows)
+        "Mean share, 0..1, of the map's positive values on the object's pixels; own prediction, logits, every "
+        f"parameter as it comes; about {n} images a group (where fewer maps have anything positive: how many). "
+        "*shapes*: nine classes off grass, where the object is the evidence: above the area is better. *pentagons*: on "
+        "grass, the planted background that the networks know them by: below the area means that the map shows it. "
+        "Methods that look through a layer, and the activation, use the last layer whose maps have "
+        f"{SIDE} × {SIDE} or more.\n\n" + table(columns, rows)
     )
 
 
