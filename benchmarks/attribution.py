@@ -21,6 +21,7 @@ from benchmarks.report import interleaved, table, write_section
 from nnvis_dash.analysis.attribution import METHODS, attribute, cams
 from nnvis_dash.analysis.attribution.grad_cam import class_maps
 from nnvis_dash.analysis.classifier import Classifier
+from nnvis_dash.analysis.relevance.patterns import learn_patterns
 from nnvis_dash.errors import NNVisError
 
 NETWORKS: dict[str, tuple[str, Callable[[], Any], int]] = {
@@ -31,8 +32,11 @@ STEPS = 8  # of methods whose cost is so many times a step's
 # What a method takes so many passes for, its parameter, and the goal in forward passes a step.
 STEPPED = {"integrated_gradients": ("steps", 2.1), "smoothgrad": ("samples", 2.1), "vargrad": ("samples", 2.1)}
 ONE_GRADIENT = ("gradient", "input_times_gradient", "guided_backprop", "deconvnet")
-RELEVANCE = ("lrp_", "deep_")
-FEW = 2  # images for methods that take hundreds of passes
+RELEVANCE = ("lrp_", "deep_taylor")
+# What a method looks at the image through hundreds of times, and the parameter that says how often.
+SAMPLED = {"rise": "masks", "lime": "samples", "shapley": "samples", "score_cam": "channels"}
+SAMPLES = 64
+FEW = 4  # images for methods that take many passes
 
 
 def goal(name: str) -> float | None:
@@ -52,6 +56,8 @@ def measure(build: Callable[[], Any], n_images: int, rounds: int, wanted: list[s
     rng = np.random.default_rng(1)
     images = rng.integers(0, 256, (n_images, *clf.card.input_shape), dtype=np.uint8)
     target = {"next": 0}
+    needed = [name for name in wanted or METHODS if "patterns" in METHODS[name].traits]
+    patterns = learn_patterns(clf, images) if needed else None
 
     def fresh(run: Callable[[], object]) -> Callable[[], object]:
         """Let nothing be kept of the images from the call before."""
@@ -79,11 +85,16 @@ def measure(build: Callable[[], Any], n_images: int, rounds: int, wanted: list[s
         if name in STEPPED:
             parameters = {STEPPED[name][0]: STEPS}
             label, share = f"{entry.title}, a step", float(STEPS)
+        elif name in SAMPLED:
+            parameters, batch = {SAMPLED[name]: SAMPLES}, images[:FEW]
+            label, share = f"{entry.title}, a sample", FEW * SAMPLES / n_images
         elif "slow" in entry.traits:
             batch, label = images[:FEW], f"{entry.title} (as it comes)"
             share = FEW / n_images
         else:
             share = 1.0
+        if "patterns" in entry.traits:
+            parameters = {"patterns": patterns}
         contestants[label] = explain(name, batch, parameters)
         shares[label], limits[label] = share, goal(name)
         if name == "grad_cam":
