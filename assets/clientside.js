@@ -95,15 +95,14 @@
     const words = [progress && progress.of, progress && progress.total ? Math.round(100 * done) + " %" : ""];
     line.querySelector(".job-share").textContent = words.filter(Boolean).join(" · ");
     line.title = (progress && progress.message) || "";
+    line.querySelector(".job-cancel").disabled = !(progress && progress.key);
   }
 
   for (const name of Object.keys(nothing)) {
     jobs[name] = { request: null, progress: null, answer: null };
     space[name + "Asked"] = function (request, progress, answer) {
-      const job = jobs[name];
-      // What was reported for another request says nothing about this one.
-      const stale = !same(job.request, request) && same(job.progress, progress);
-      jobs[name] = { request: request, progress: stale ? null : progress, answer: answer };
+      const reported = progress && same(progress.request, request) ? progress : null;
+      jobs[name] = { request: request, progress: reported, answer: answer };
       tray(name);
       return dash.no_update;
     };

@@ -36,7 +36,12 @@ def register(app: Dash, services: Services) -> None:
             request = services.index_request(session.dataset, model.fingerprint)
             try:
                 wait_for(
-                    services, manager, request, report, of=f"{model.name} ({position + 1}/{len(session.classifiers)})"
+                    services,
+                    manager,
+                    request,
+                    report,
+                    request=wanted,
+                    of=f"{model.name} ({position + 1}/{len(session.classifiers)})",
                 )
                 ready.append(model.fingerprint)
                 services.engine.warm(model.fingerprint)

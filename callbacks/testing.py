@@ -76,7 +76,7 @@ def register(app: Dash, services: Services) -> None:
         try:
             card = services.workspace.model(wanted["model"])
             request = attribution_request(wanted, [int(wanted["sample"])])
-            artifact = wait_for(services, manager, request, report)
+            artifact = wait_for(services, manager, request, report, request=wanted)
         except PageLeft:
             raise PreventUpdate from None
         except NNVisError as error:

@@ -117,7 +117,8 @@ def wait_for(
 ) -> Artifact:
     """Return a request's artifact inside a background callback.
 
-    `report` gets ``{"key", "done", "total", "message", **more}`` while it waits.
+    `report` gets ``{"key", "done", "total", "message", **more}`` while it waits; with what the page asked for as
+    `request` in `more`, the page tells it from what is reported late for an older one.
 
     Raises
     ------
