@@ -101,7 +101,9 @@ def panels() -> dict[str, Any]:
         "map": embedding.map_controls(View(), MODEL, [("tsne", "t-SNE")], form),
         "strip": embedding.strip([(3, "/image/x/3.png", NASTY, True)], 1, "by number", True),
         "attribution": attribution.form(MODEL, METHODS, ("a", NASTY), View(grid=("grad_cam",)), None, 1),
-        "explained layer": attribution.form(MODEL, FAKE, ("a", NASTY), View(attribution="fake", explained="conv"), None, 1),
+        "explained layer": attribution.form(
+            MODEL, FAKE, ("a", NASTY), View(attribution="fake", explained="conv"), None, 1
+        ),
         "bars": testing.bars([answer], 1),
     }
 
