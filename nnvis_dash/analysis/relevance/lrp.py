@@ -48,7 +48,7 @@ class LRP(Proportional):
             rule = self.first.at(place.pixels) if isinstance(self.first, Box) else self.first
         elif linear.dense and self.dense is not None:
             rule = self.dense
-        return rule(linear, x, relevance, place.positive)
+        return rule(linear, x, relevance, place.positive, place.z)
 
 
 def attributed(

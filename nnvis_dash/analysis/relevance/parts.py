@@ -57,6 +57,7 @@ class Elementwise:
     function: Callable[[Tensor], Tensor]
     keeps_sign: bool = False  # what is >= 0 stays so
     rectifies: bool = False  # nothing below 0 comes out
+    plain: bool = False  # max(x, 0) and nothing else
     mixes: bool = False  # a softmax: taken as elementwise by rules that pass relevance on unchanged
 
     def run(self, x: Tensor) -> Tensor:
@@ -198,7 +199,7 @@ def _activation(step: Step) -> tuple[Elementwise, ...]:
     name = getattr(activation, "__name__", "")
     if activation is None or name == "linear":
         return ()
-    return (Elementwise(activation, rectifies=name in _RECTIFIERS, mixes=name == "softmax"),)
+    return (Elementwise(activation, rectifies=name in _RECTIFIERS, plain=name == "relu", mixes=name == "softmax"),)
 
 
 def _linear(step: Step) -> tuple[Linear, ...]:

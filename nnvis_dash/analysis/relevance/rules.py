@@ -18,11 +18,13 @@ from typing import Any, Protocol
 from nnvis_dash.analysis.graph import Tensor
 from nnvis_dash.analysis.relevance.parts import Linear
 
+ROUNDING = 1e-5  # of a sum of thousands of float32
+
 
 class Rule(Protocol):
     """Shares relevance among the inputs of a linear part."""
 
-    def __call__(self, linear: Linear, x: Tensor, relevance: Tensor, positive: bool) -> Tensor:
+    def __call__(self, linear: Linear, x: Tensor, relevance: Tensor, positive: bool, z: Tensor | None = None) -> Tensor:
         """Return (N, ..., C) relevance of the inputs x of the same shape.
 
         Parameters
@@ -33,6 +35,8 @@ class Rule(Protocol):
             Of the outputs.
         positive : bool
             x is known to be >= 0.
+        z : (N, ..., K) tensor, optional
+            `linear.run(x)` where that is known already; it may be anything where the relevance is 0.
         """
         ...
 
@@ -44,10 +48,10 @@ class Z:
     epsilon: float = 0.0
     bias: bool = True
 
-    def __call__(self, linear: Linear, x: Tensor, relevance: Tensor, positive: bool) -> Tensor:
+    def __call__(self, linear: Linear, x: Tensor, relevance: Tensor, positive: bool, z: Tensor | None = None) -> Tensor:
         import tensorflow as tf
 
-        z = linear.run(x) if self.bias else linear.apply(x, linear.kernel)
+        z = _without_bias(linear, x, z) if not self.bias else linear.run(x) if z is None else z
         if self.epsilon:
             z += self.epsilon * tf.where(z >= 0, 1.0, -1.0)
         return x * back(linear, x, linear.kernel, divide(relevance, z))
@@ -65,20 +69,24 @@ class AlphaBeta:
     beta: float = 0.0
     bias: bool = True
 
-    def __call__(self, linear: Linear, x: Tensor, relevance: Tensor, positive: bool) -> Tensor:
+    def __call__(self, linear: Linear, x: Tensor, relevance: Tensor, positive: bool, z: Tensor | None = None) -> Tensor:
         import tensorflow as tf
 
         if linear.kernel is None:  # an average: nothing of its own to weigh
-            return Z()(linear, x, relevance, positive)
+            return Z()(linear, x, relevance, positive, z)
         up, down = tf.nn.relu(linear.kernel), -tf.nn.relu(-linear.kernel)
         high = x if positive else tf.nn.relu(x)
         low = [] if positive else [x - high]
         bias = linear.bias if self.bias else None
         supports = [(high, up), *((part, down) for part in low)]
-        result = self.alpha * _shared(linear, supports, None if bias is None else tf.nn.relu(bias), relevance)
+        above = tf.add_n([linear.apply(part, kernel) for part, kernel in supports])
+        share = divide(relevance, above if bias is None else above + tf.nn.relu(bias))
+        result = self.alpha * _handed(linear, supports, share)
         if self.beta:
             inhibits = [(high, down), *((part, up) for part in low)]
-            result -= self.beta * _shared(linear, inhibits, None if bias is None else -tf.nn.relu(-bias), relevance)
+            below = _difference(_without_bias(linear, x, z), above)
+            share = divide(relevance, below if bias is None else below - tf.nn.relu(-bias))
+            result -= self.beta * _handed(linear, inhibits, share)
         return result
 
 
@@ -88,20 +96,20 @@ class ZPlus:
 
     fast: bool = False
 
-    def __call__(self, linear: Linear, x: Tensor, relevance: Tensor, positive: bool) -> Tensor:
+    def __call__(self, linear: Linear, x: Tensor, relevance: Tensor, positive: bool, z: Tensor | None = None) -> Tensor:
         if not self.fast:
-            return AlphaBeta(1.0, 0.0, bias=False)(linear, x, relevance, positive)
+            return AlphaBeta(1.0, 0.0, bias=False)(linear, x, relevance, positive, z)
         import tensorflow as tf
 
         kernel = None if linear.kernel is None else tf.nn.relu(linear.kernel)
-        return _shared(linear, [(x, kernel)], None, relevance)
+        return _shared(linear, [(x, kernel)], relevance)
 
 
 @dataclass(frozen=True)
 class WSquare:
     """w^2: c = w squared, whatever the input."""
 
-    def __call__(self, linear: Linear, x: Tensor, relevance: Tensor, positive: bool) -> Tensor:
+    def __call__(self, linear: Linear, x: Tensor, relevance: Tensor, positive: bool, z: Tensor | None = None) -> Tensor:
         kernel = None if linear.kernel is None else linear.kernel**2
         return _spread(linear, x, kernel, relevance)
 
@@ -110,7 +118,7 @@ class WSquare:
 class Flat:
     """Flat: every input that reaches an output counts the same."""
 
-    def __call__(self, linear: Linear, x: Tensor, relevance: Tensor, positive: bool) -> Tensor:
+    def __call__(self, linear: Linear, x: Tensor, relevance: Tensor, positive: bool, z: Tensor | None = None) -> Tensor:
         import tensorflow as tf
 
         kernel = None if linear.kernel is None else tf.ones_like(linear.kernel)
@@ -131,11 +139,11 @@ class Box:
         ends = [pixels(tf.convert_to_tensor(bound, tf.float32)) for bound in (self.low, self.high)]
         return Box(tf.minimum(*ends), tf.maximum(*ends))
 
-    def __call__(self, linear: Linear, x: Tensor, relevance: Tensor, positive: bool) -> Tensor:
+    def __call__(self, linear: Linear, x: Tensor, relevance: Tensor, positive: bool, z: Tensor | None = None) -> Tensor:
         import tensorflow as tf
 
         if linear.kernel is None:
-            return Z()(linear, x, relevance, positive)
+            return Z()(linear, x, relevance, positive, z)
         up, down = tf.nn.relu(linear.kernel), -tf.nn.relu(-linear.kernel)
         low, high = (tf.zeros_like(x) + tf.convert_to_tensor(bound, x.dtype) for bound in (self.low, self.high))
         z = linear.apply(x, linear.kernel) - linear.apply(low, up) - linear.apply(high, down)
@@ -166,15 +174,37 @@ def pulled(function: Callable[[Tensor], Tensor], x: Tensor, upstream: Tensor) ->
     return tape.gradient(z, x, output_gradients=upstream, unconnected_gradients=tf.UnconnectedGradients.ZERO)
 
 
-def _shared(
-    linear: Linear, pairs: Sequence[tuple[Tensor, Tensor | None]], bias: Tensor | None, relevance: Tensor
-) -> Tensor:
+def _shared(linear: Linear, pairs: Sequence[tuple[Tensor, Tensor | None]], relevance: Tensor) -> Tensor:
     """Share relevance in proportion to the sum of some contributions x w."""
     import tensorflow as tf
 
     z = tf.add_n([linear.apply(x, kernel) for x, kernel in pairs])
-    share = divide(relevance, z if bias is None else z + bias)
+    return _handed(linear, pairs, divide(relevance, z))
+
+
+def _handed(linear: Linear, pairs: Sequence[tuple[Tensor, Tensor | None]], share: Tensor) -> Tensor:
+    """Hand each output's share to its contributions x w."""
+    import tensorflow as tf
+
     return tf.add_n([x * back(linear, x, kernel, share) for x, kernel in pairs])
+
+
+def _without_bias(linear: Linear, x: Tensor, z: Tensor | None) -> Tensor:
+    if z is None:
+        return linear.apply(x, linear.kernel)
+    return z if linear.bias is None else z - linear.bias
+
+
+def _difference(whole: Tensor, above: Tensor) -> Tensor:
+    """Return what of a sum is below 0, from the sum and what is above; 0 where that is only rounding.
+
+    One layer's pass less than adding it up. What is left of two numbers that are nearly alike has few digits, so less
+    than a thousandth of a percent counts as nothing.
+    """
+    import tensorflow as tf
+
+    below = whole - above
+    return tf.where(below < -ROUNDING * above, below, 0.0)
 
 
 def _spread(linear: Linear, x: Tensor, kernel: Tensor | None, relevance: Tensor) -> Tensor:

@@ -161,7 +161,35 @@ class Walk:
         chain = self.folded.chain(step, found, x)
         blank = values[0][:1] * 0.0
         pixels = (lambda colour: self._moved(slot, blank + colour)) if slot in self._pixels else None
-        return [(slot, _chained(step, chain, x, Place("", slot in self._positive, pixels), relevance, rules))]
+        begin = Place("", slot in self._positive, self._known(step, chain, values), pixels)
+        return [(slot, _chained(step, chain, x, begin, relevance, rules))]
+
+    def _known(self, step: Step, chain: Chain, values: Mapping[int, Tensor]) -> Tensor | None:
+        """Return what a step's last linear part put out, where the way forward left it.
+
+        Behind a plain rectifier it is known where that is open; where it is closed nothing comes back.
+        """
+        if isinstance(chain[-1], Linear):
+            return values[self.folded.backward.get(step.name, step).outputs[0]]
+        ending, slot = chain[-1], step.outputs[0]
+        plain = isinstance(ending, Elementwise) and ending.plain and isinstance(chain[-2], Linear)
+        return values[slot] if plain and self._silent(slot) else None
+
+    def _silent(self, slot: int) -> bool:
+        """Whether no relevance comes back to where a slot's values are 0, by rules that share by contributions."""
+        return all(self._hands_nothing(user, slot) for user in self.steps if slot in user.inputs)
+
+    def _hands_nothing(self, step: Step, slot: int) -> bool:
+        found = self.parts[step.name]
+        if isinstance(found, Sum) or step.kind == "BatchNormalization":
+            return isinstance(found, Sum) or step in self.folded.forward.values()
+        if isinstance(found, tuple):
+            for part in found:
+                if isinstance(part, Linear):
+                    return True
+                if isinstance(part, Elementwise) and not (part.keeps_sign or part.plain):
+                    return False
+        return self._silent(step.outputs[0])  # a 0 that was moved, joined or gated is a 0 there
 
     def _moved(self, slot: int, x: Tensor) -> Tensor:
         """Return what the model's input x (N, h, w, c) is in a slot before anything with weights."""
@@ -291,11 +319,13 @@ def _chained(step: Step, chain: Chain, x: Tensor, begin: Place, relevance: Tenso
     inputs = [x]
     for part in chain[:-1]:
         inputs.append(part.run(inputs[-1]))
-    n_linear = sum(isinstance(part, Linear) for part in chain)
+    n_linear = n_parts = sum(isinstance(part, Linear) for part in chain)
     for part, given in reversed(list(zip(chain, inputs, strict=True))):
         if isinstance(part, Linear):
             n_linear -= 1
-            place = Place(_named(step, n_linear), given is x and begin.positive, None if n_linear else begin.pixels)
+            name, last = _named(step, n_linear), n_linear == n_parts - 1
+            positive, pixels = given is x and begin.positive, None if n_linear else begin.pixels
+            place = Place(name, positive, begin.z if last else None, pixels)
             relevance = rules.linear(place, part, given, relevance)
         elif isinstance(part, Elementwise):
             relevance = rules.elementwise(part, given, relevance)

@@ -17,6 +17,7 @@ class Place:
 
     name: str  # of its step; with `/1` for the second linear part of a step
     positive: bool  # its inputs are known to be >= 0
+    z: Tensor | None  # its outputs where they are known, at least where there is relevance
     pixels: Callable[[Tensor], Tensor] | None  # its inputs for a colour (c,) of the model's input; None behind weights
 
 
@@ -79,8 +80,9 @@ class TowardsTarget:
             return self.rules.linear(place, linear, x, relevance)
         turned = replace(linear, kernel=-linear.kernel, bias=None if linear.bias is None else -linear.bias)
         of_first = tf.reshape(tf.cast(self.target == 0, x.dtype), [-1, *(1 for _ in relevance.shape[1:])])
+        other = replace(place, z=None if place.z is None else -place.z)
         return self.rules.linear(place, linear, x, relevance * (1 - of_first)) + self.rules.linear(
-            place, turned, x, relevance * of_first
+            other, turned, x, relevance * of_first
         )
 
     def elementwise(self, part: Elementwise, x: Tensor, relevance: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ import pytest
 from nnvis_dash.analysis.attribution import attribute
 from nnvis_dash.analysis.classifier import Classifier
 from nnvis_dash.analysis.relevance.deep_lift import of_softmax
+from nnvis_dash.analysis.relevance.walk import Walk
 from nnvis_dash.errors import ParameterError
 from tests import networks
 
@@ -116,3 +117,37 @@ def test_a_layer_without_a_rule_is_named():
     for method in ("lrp_z", "deep_taylor", "deep_lift"):
         with pytest.raises(ParameterError, match=r"strange.*LayerNormalization"):
             of(clf, method)
+
+
+@pytest.mark.parametrize("method", ["lrp_z", "lrp_epsilon", "lrp_alpha_2_beta_1", "lrp_preset_b"])
+@pytest.mark.parametrize("name", ["sequential", "residual", "nested", "behind_a_rectifier"])
+def test_outputs_that_the_way_forward_left_give_what_computing_them_again_gives(
+    name: str, method: str, monkeypatch: pytest.MonkeyPatch
+):
+    made = normalised_behind_a_rectifier if name == "behind_a_rectifier" else networks.ALL[name]
+    images = networks.images(4, Classifier.from_keras(made(), preprocessing="unit").card.input_shape)
+    kept = attribute(Classifier.from_keras(made(), preprocessing="unit"), images, method, target=1).values
+    monkeypatch.setattr(Walk, "_known", lambda *_: None)
+    again = attribute(Classifier.from_keras(made(), preprocessing="unit"), images, method, target=1).values
+    np.testing.assert_allclose(kept, again, rtol=1e-3, atol=1e-4 * np.abs(again).max())
+
+
+def normalised_behind_a_rectifier() -> Any:
+    """A normalisation that stands alone: relevance comes back to where the rectifier before it is closed."""
+    import keras
+
+    keras.utils.set_random_seed(3)
+    model = keras.Sequential(
+        [
+            keras.layers.Input((8, 8, 3)),
+            keras.layers.Conv2D(6, 3, activation="relu"),
+            keras.layers.BatchNormalization(),
+            keras.layers.MaxPooling2D(2),
+            keras.layers.Conv2D(5, 2, activation="relu"),
+            keras.layers.Flatten(),
+            keras.layers.Dense(3),
+        ]
+    )
+    norm = model.layers[1]
+    norm.set_weights([np.full(6, value, np.float32) for value in (1.5, 0.4, 0.1, 0.7)])
+    return model
