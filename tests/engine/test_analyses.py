@@ -135,6 +135,43 @@ def test_an_attribution_is_that_of_a_direct_call(engine: Engine, dataset: Datase
     np.testing.assert_allclose(artifact.array("probability"), classifier.predict(image)[:, 2], atol=1e-5)
 
 
+def test_patterns_are_learned_once_and_kept(engine: Engine, dataset: DatasetCard, classifier: Any) -> None:
+    from nnvis_dash.analysis.attribution import attribute
+    from nnvis_dash.analysis.relevance.patterns import Patterns, learn_patterns
+
+    given = {"dataset": dataset.fingerprint, "samples": [3], "model": classifier.card.fingerprint}
+    found = engine.result(Request("attribution", {**given, "method": "pattern_net"}))
+    learned = Request("patterns", {"model": classifier.card.fingerprint, "dataset": dataset.fingerprint})
+    kept = Patterns.from_artifact(engine.workspace.artifacts.load(learned.key))
+    direct = learn_patterns(classifier, engine.workspace.dataset("bands"))
+    assert list(kept.kernels) == list(direct.kernels)
+    for name, kernel in direct.kernels.items():
+        np.testing.assert_allclose(kept.kernels[name], kernel, rtol=1e-3, atol=1e-4)
+    images = engine.workspace.dataset("bands").batch([3], classifier.card.input_shape)
+    expected = attribute(classifier, images, "pattern_net", patterns=kept).values
+    np.testing.assert_allclose(found.array("values"), expected, rtol=1e-3, atol=1e-5)
+    engine.result(Request("attribution", {**given, "method": "pattern_attribution"}))
+    assert engine.row(learned.key) is not None
+
+
+def test_a_long_attribution_says_how_far_it_is(engine: Engine, dataset: DatasetCard, classifier: Any) -> None:
+    request = Request(
+        "attribution",
+        {
+            "dataset": dataset.fingerprint,
+            "samples": [4, 5],
+            "model": classifier.card.fingerprint,
+            "method": "rise",
+            "parameters": {"masks": 20_000},
+        },
+    )
+    seen: list[Row] = []
+    engine.result(request, on_progress=seen.append)
+    shares = [row.done / row.total for row in seen if row.total]
+    assert shares == sorted(shares)
+    assert any(0 < share < 1 for share in shares)
+
+
 def test_an_attribution_chooses_layer_and_target(engine: Engine, dataset: DatasetCard, classifier: Any) -> None:
     artifact = engine.result(
         Request("attribution", {"dataset": dataset.fingerprint, "samples": [7], "model": classifier.card.fingerprint})
