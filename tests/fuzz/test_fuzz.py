@@ -26,13 +26,13 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 @pytest.mark.parametrize("target", MAKERS)
 def test_changed_inputs_are_used_or_refused_in_words(target: str, tmp_path: Path):
-    n = N_EXAMPLES.get(target, 150)
+    n, before = N_EXAMPLES.get(target, 150), children()
     report = fuzz(target, tmp_path, seed=4, n_examples=n, first=FIRST.get(target, 0))
     assert report.findings == []
     assert report.n_examples == n
     accepted = sum(report.answers[answer] for answer in report.answers if answer.startswith("accepted"))
     assert 0 < accepted < n, "so many are changed that all, or none, can be read"
-    assert not children()
+    assert children() <= before
 
 
 @pytest.mark.parametrize("target", [target for target in MAKERS if target != "saved_model"])

@@ -53,12 +53,12 @@ def test_unknown_kinds_and_parameters_are_named() -> None:
         _ = Request("indx").key
     with pytest.raises(ParameterError, match=r"'perplexity'.*Its parameters: dataset"):
         _ = Request("projection", {"perplexity": 3}).key
-    with pytest.raises(ParameterError, match="sample is 'three'"):
-        _ = Request("attribution", {"sample": "three"}).key
+    with pytest.raises(ParameterError, match="samples is 'three'"):
+        _ = Request("attribution", {"samples": "three"}).key
 
 
 def test_requests_cross_the_wire_as_text() -> None:
-    request = Request("attribution", {"dataset": "é", "sample": 3, "parameters": {"low": -1.5}})
+    request = Request("attribution", {"dataset": "é", "samples": [3], "parameters": {"low": -1.5}})
     again = Request.from_text(request.kind, request.text)
     assert again.key == request.key
     assert again.read.parameters == {"low": -1.5}
