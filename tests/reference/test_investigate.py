@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,6 @@ from nnvis_dash.analysis.attribution import METHODS, OWN_PREDICTION, Question
 from nnvis_dash.analysis.classifier import Classifier
 from nnvis_dash.analysis.graph import Graph
 
-FOLDER = Path(os.environ.get("NNVIS_REFERENCES", Path(__file__).parents[3] / "shared" / "data" / "lrp_reference"))
 LAYERS = ("Dense", "Conv2D_relu", "MaxPooling2D")
 ALL = "ignore_bias"
 SETS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -46,7 +44,7 @@ SETS: dict[str, tuple[str, dict[str, Any]]] = {
     "BoundedDeepTaylor": ("deep_taylor_bounded", {"low": -128.0, "high": 128.0}),
 }
 
-pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="the reference attributions aren't here")
+pytestmark = pytest.mark.shared_data
 
 
 def network(layer: str, weights: list[np.ndarray]) -> Classifier:
@@ -70,9 +68,9 @@ def network(layer: str, weights: list[np.ndarray]) -> Classifier:
 
 @pytest.mark.parametrize("layer", LAYERS)
 @pytest.mark.parametrize("name", SETS)
-def test_the_attributions_are_those_of_the_reference(name: str, layer: str) -> None:
+def test_the_attributions_are_those_of_the_reference(shared_data: Path, name: str, layer: str) -> None:
     method, given = SETS[name]
-    with np.load(FOLDER / f"{name}.npz") as kept:
+    with np.load(shared_data / "lrp_reference" / f"{name}.npz") as kept:
         images = kept["input"].astype(np.float32)
         weights = [kept[f"{layer}/weights/{n}"] for n in (0, 1) if f"{layer}/weights/{n}" in kept]
         expected, outputs = kept[f"{layer}/attribution"], kept[f"{layer}/output"]
