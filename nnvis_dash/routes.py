@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from nnvis_dash.analysis.attribution import METHODS
-from nnvis_dash.errors import NNVisError
+from nnvis_dash.errors import NNVisError, NotFound
 from nnvis_dash.figures import heatmap
 from nnvis_dash.services import Services
 from nnvis_dash.state.ids import decode_ids
@@ -102,18 +102,16 @@ def blueprint(services: Services) -> flask.Blueprint:
         parts = services.workspace.artifacts.parts(key)
         names = parts.names()
         numbers = sorted(int(name.removeprefix("frame-")) for name in names if name.startswith("frame-"))
-        numbers = [number for number in numbers if number > after][:limit]
-        if "ids" not in names or not numbers:
-            response = _binary(keep=False)
-            response.headers.update({"X-Points": "0", "X-Frames": "0", "X-Last": str(after)})
-            return response
-        ids = next(iter(parts.load("ids").values())).astype("<i4")
-        arrays = []
-        for number in numbers:
-            coordinates = parts.load(f"frame-{number:06d}")["coordinates"].astype("<f4")
-            arrays += [coordinates[:, 0], coordinates[:, 1]]
+        numbers = [number for number in numbers if number > after][:limit] if "ids" in names else []
+        try:
+            ids = parts.load("ids")["sample_ids"].astype("<i4") if numbers else np.empty(0, "<i4")
+            places = [parts.load(f"frame-{number:06d}")["coordinates"].astype("<f4") for number in numbers]
+        except NotFound:  # the projection began anew meanwhile: it has no frames yet
+            ids, places, numbers = np.empty(0, "<i4"), [], []
+        arrays = [place[:, axis] for place in places for axis in (0, 1)]
+        last = numbers[-1] if numbers else after
         response = _binary(ids, *arrays, keep=False)
-        response.headers.update({"X-Points": str(len(ids)), "X-Frames": str(len(numbers)), "X-Last": str(numbers[-1])})
+        response.headers.update({"X-Points": str(len(ids)), "X-Frames": str(len(numbers)), "X-Last": str(last)})
         return response
 
     @routes.get("/attribution/<key>.png")

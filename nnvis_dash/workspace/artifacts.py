@@ -98,8 +98,11 @@ class Parts:
         path = self._folder / f"{name}.npz"
         if not _NAME.fullmatch(name) or not path.is_file():
             raise NotFound.among("part", name, sorted(self.names()))
-        with np.load(path, allow_pickle=False) as arrays:
-            return dict(arrays)
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                return dict(arrays)
+        except FileNotFoundError:
+            raise NotFound(f"The part {name!r} was removed", "Ask for it again.") from None
 
     def clear(self) -> None:
         """Remove every part."""

@@ -99,7 +99,8 @@ class Server:
             self.processes.append(subprocess.Popen(command, env=quiet, stderr=subprocess.DEVNULL))
 
     def kill(self) -> None:
-        for process in self.processes:
+        # the worker first: one that sees its scheduler go has time to hand its jobs back
+        for process in reversed(self.processes):
             process.kill()
             process.wait()
         self.processes.clear()
