@@ -442,10 +442,24 @@ def preprocessed(raw: Tensor, preprocessing: Preprocessing) -> Tensor:
 
 def outputs(graph: Graph, kind: OutputKind, x: Tensor, visit: Visit | None, output: str) -> Tensor:
     """Run a graph on preprocessed images and bring its outputs to (N, K) probabilities or logits, float32."""
+    z = graph.run(x, visit, logits=output == "logits" and removes_ending(graph, kind))
+    return ended(graph, kind, z, output)
+
+
+def removes_ending(graph: Graph, kind: OutputKind) -> bool:
+    """Whether a graph's last softmax or sigmoid can be left out to get its logits."""
+    return kind != "logits" and graph.ending == kind
+
+
+def ended(graph: Graph, kind: OutputKind, z: Tensor, output: str) -> Tensor:
+    """Bring what a graph put out to (N, K) probabilities or logits, float32.
+
+    For logits, `z` is without the last activation where that `removes_ending`.
+    """
     import tensorflow as tf
 
-    removable = kind != "logits" and graph.ending == kind
-    z = tf.cast(graph.run(x, visit, logits=removable and output == "logits"), tf.float32)
+    removable = removes_ending(graph, kind)
+    z = tf.cast(z, tf.float32)
     single = z.shape[-1] == 1
     if output == "logits":
         if kind == "softmax" and not removable:
