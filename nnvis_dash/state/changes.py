@@ -18,7 +18,7 @@ from nnvis_dash.state.codec import decode_link, field_check
 from nnvis_dash.state.selection import Selection
 from nnvis_dash.state.session import Session
 from nnvis_dash.state.state import State
-from nnvis_dash.state.view import View
+from nnvis_dash.state.view import DIFFERENCES, View
 
 CHANGE_LIMIT = 65_536  # bytes of JSON
 
@@ -254,12 +254,12 @@ def _output(state: State, output: Any) -> State:
     return _viewed(state, output=output)
 
 
-@_kind("explained", layer=field_check(View, "explained"))
-def _explained(state: State, layer: str | None) -> State:
-    """A class, or units of a layer: of another one the first."""
+@_kind("explained", layer=field_check(View, "explained"), unit=_Field(field_check(View, "unit"), 0))
+def _explained(state: State, layer: str | None, unit: int | None) -> State:
+    """A class, or units of a layer: of another one the first, if nothing else is said."""
     if layer == state.view.explained:
         return state
-    return _viewed(state, explained=layer, unit=None if layer is None else 0)
+    return _viewed(state, explained=layer, unit=None if layer is None else unit)
 
 
 @_kind("unit", unit=field_check(View, "unit"))
@@ -280,6 +280,32 @@ def _smooth(state: State, smooth: bool) -> State:
 @_kind("grid", grid=field_check(View, "grid"))
 def _grid(state: State, grid: tuple[str, ...]) -> State:
     return _viewed(state, grid=grid)
+
+
+@_kind("lens", lens=field_check(View, "lens"))
+def _lens(state: State, lens: Any) -> State:
+    return _viewed(state, lens=lens)
+
+
+@_kind("difference", parameters=checks.parameters_among(DIFFERENCES))
+def _difference(state: State, parameters: Any) -> State:
+    return _viewed(state, difference=_merged(state.view.difference, parameters))
+
+
+@_kind("beside", beside=field_check(View, "beside"))
+def _beside(state: State, beside: Any) -> State:
+    return _viewed(state, beside=beside)
+
+
+@_kind("readout", readout=field_check(View, "readout"), target=field_check(Selection, "target"))
+def _readout(state: State, readout: Any, target: int | None) -> State:
+    """What the map shows, and of which class."""
+    return _selected(_viewed(state, readout=readout), target=target)
+
+
+@_kind("common", common=field_check(View, "common"))
+def _common(state: State, common: bool) -> State:
+    return _viewed(state, common=common)
 
 
 @_kind("open", link=lambda what, value: decode_link(value))

@@ -20,6 +20,7 @@ Value = TypeVar("Value")
 Check: TypeAlias = Callable[[str, Any], Value]
 
 LONGEST_NAME = 200  # bytes of UTF-8
+LONGEST_WORD = 40  # characters
 LONGEST_SAMPLES = 6_000  # characters; a longer selection is kept on the server under its key
 MOST_CLASSIFIERS = 16
 MOST_CLASSES = 1_000  # as many indices as stand in a selection
@@ -200,6 +201,25 @@ def parameters(what: str, value: Any) -> tuple[tuple[str, Any], ...]:
     return tuple(sorted(read.items()))
 
 
+def parameters_among(known: tuple[str, ...]) -> Check[tuple[tuple[str, Any], ...]]:
+    """As `parameters`, of these names, with short words."""
+
+    def check(what: str, value: Any) -> tuple[tuple[str, Any], ...]:
+        read = parameters(what, value)
+        for key, entry in read:
+            one_of(known)(f"A name in {what}", key)
+            if isinstance(entry, str) and len(entry) > LONGEST_WORD:
+                raise refuse(f"The {key} in {what}", entry, f"Give a word of {LONGEST_WORD} characters at most.")
+        return read
+
+    return check
+
+
 def set_parameters(what: str, value: Any) -> tuple[tuple[str, Any], ...]:
     """As `parameters`, without those that are null."""
-    return tuple((key, entry) for key, entry in parameters(what, value) if entry is not None)
+    return without_null(parameters)(what, value)
+
+
+def without_null(check: Check[tuple[tuple[str, Any], ...]]) -> Check[tuple[tuple[str, Any], ...]]:
+    """As a check of parameters, without those that are null."""
+    return lambda what, value: tuple((key, entry) for key, entry in check(what, value) if entry is not None)

@@ -22,7 +22,7 @@ from nnvis_dash.state.ids import decode_ids, encode_ids
 from nnvis_dash.state.selection import CORRECTNESS, Selection
 from nnvis_dash.state.session import Session
 from nnvis_dash.state.state import State
-from nnvis_dash.state.view import COLOURS, OUTPUTS, View
+from nnvis_dash.state.view import BESIDES, COLOURS, DIFFERENCES, LENSES, OUTPUTS, READOUTS, View
 
 LINK_LIMIT = 65_536  # characters
 Part = TypeVar("Part", Session, Selection, View)
@@ -73,6 +73,11 @@ _FIELDS: Mapping[type, Mapping[str, _Field]] = {
         "clip": _Field("h", checks.real(50, 100)),
         "smooth": _Field("b", checks.truth),
         "grid": _Field("j", checks.names),
+        "lens": _Field("L", checks.one_of(LENSES)),
+        "difference": _Field("D", checks.without_null(checks.parameters_among(DIFFERENCES))),
+        "beside": _Field("B", checks.one_of(BESIDES)),
+        "readout": _Field("R", checks.one_of(READOUTS)),
+        "common": _Field("C", checks.truth),
     },
 }
 _SHORT = {entry.short: (part, name) for part, entries in _FIELDS.items() for name, entry in entries.items()}
@@ -89,7 +94,7 @@ def to_json(part: Session | Selection | View) -> dict[str, Any]:
     for name, value in record.items():
         if name == "units":
             record[name] = [[unit["layer"], unit["channel"]] for unit in value]
-        elif name in ("parameters", "attribution_parameters"):
+        elif name in ("parameters", "attribution_parameters", "difference"):
             record[name] = dict(value)
         elif isinstance(value, tuple):
             record[name] = list(value)

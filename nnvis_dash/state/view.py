@@ -9,6 +9,26 @@ Colour: TypeAlias = Literal["label", "prediction", "confidence", "correct", "ent
 COLOURS: tuple[str, ...] = get_args(Colour)
 Output: TypeAlias = Literal["logits", "probabilities"]
 OUTPUTS: tuple[str, ...] = get_args(Output)
+Lens: TypeAlias = Literal["attribution", "difference"]
+LENSES: tuple[str, ...] = get_args(Lens)
+Beside: TypeAlias = Literal["map", "samplers", "classifiers", "images"]
+BESIDES: tuple[str, ...] = get_args(Beside)
+Readout: TypeAlias = Literal["evidence", "logit"]
+READOUTS: tuple[str, ...] = get_args(Readout)
+# The analysis's parameters that can be set.
+DIFFERENCES = (
+    "laplace",
+    "live",
+    "outer",
+    "precision",
+    "reduce",
+    "sampler",
+    "samples",
+    "seconds",
+    "seed",
+    "stride",
+    "window",
+)
 Scalar: TypeAlias = str | int | float | bool
 
 
@@ -47,6 +67,16 @@ class View:
         Whether a heatmap is drawn smoothly; else in its own pixels.
     grid : tuple of str
         Attribution methods that are shown side by side; empty: only the one above.
+    lens : "attribution" or "difference"
+        What the testing view shows of a decision: an attribution, or a prediction difference analysis.
+    difference : tuple of (name, value)
+        The analysis's parameters that were changed, ascending by name.
+    beside : "map", "samplers", "classifiers" or "images"
+        What stands beside its map: more of the same, other samplers, the other classifiers, other images.
+    readout : "evidence" or "logit"
+        Whether its map shows the weight of evidence (bits) or the difference of logits.
+    common : bool
+        Whether maps that stand side by side share one scale of colours.
     """
 
     features: str = "features"
@@ -64,3 +94,8 @@ class View:
     clip: float = 100.0
     smooth: bool = True
     grid: tuple[str, ...] = ()
+    lens: Lens = "attribution"
+    difference: tuple[tuple[str, Scalar], ...] = ()
+    beside: Beside = "map"
+    readout: Readout = "evidence"
+    common: bool = False

@@ -17,7 +17,7 @@ from nnvis_dash.state.ids import canonical_ids, decode_ids, encode_ids
 from nnvis_dash.state.selection import CORRECTNESS, Selection
 from nnvis_dash.state.session import Session
 from nnvis_dash.state.state import State
-from nnvis_dash.state.view import COLOURS, OUTPUTS, View
+from nnvis_dash.state.view import BESIDES, COLOURS, DIFFERENCES, LENSES, OUTPUTS, READOUTS, View
 from nnvis_dash.types import Unit
 
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # neighbours share the processor
@@ -33,6 +33,8 @@ scalars = st.one_of(
     st.integers(-(2**53), 2**53), st.booleans(), st.floats(allow_nan=False, allow_infinity=False), names, st.just("")
 )
 settable = st.dictionaries(names, scalars, max_size=5)
+words = scalars.filter(lambda value: not isinstance(value, str) or len(value) <= 40)
+differences = st.dictionaries(st.sampled_from(DIFFERENCES), words, max_size=5)
 units = st.lists(st.tuples(names, st.integers(0, 4096)), max_size=8)
 
 sessions = st.builds(
@@ -68,6 +70,11 @@ views = st.builds(
     clip=st.floats(50, 100),
     smooth=st.booleans(),
     grid=st.lists(names, max_size=4, unique=True).map(tuple),
+    lens=st.sampled_from(LENSES),
+    difference=differences.map(lambda found: tuple(sorted(found.items()))),
+    beside=st.sampled_from(BESIDES),
+    readout=st.sampled_from(READOUTS),
+    common=st.booleans(),
 )
 states = st.builds(State, sessions, selections, views)
 
@@ -92,14 +99,19 @@ FIELDS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "attribution": {"attribution": names},
     "attribution_parameters": {"parameters": st.dictionaries(names, st.none() | scalars, max_size=9)},
     "output": {"output": st.sampled_from(OUTPUTS)},
-    "explained": {"layer": st.none() | names},
+    "explained": {"layer": st.none() | names, "unit": st.none() | st.integers(0, 9_999_999)},
     "unit": {"unit": st.none() | st.integers(0, 9_999_999)},
     "clip": {"clip": st.floats(50, 100)},
     "smooth": {"smooth": st.booleans()},
     "grid": {"grid": st.lists(names, max_size=4)},
+    "lens": {"lens": st.sampled_from(LENSES)},
+    "difference": {"parameters": st.dictionaries(st.sampled_from(DIFFERENCES), st.none() | words, max_size=9)},
+    "beside": {"beside": st.sampled_from(BESIDES)},
+    "readout": {"readout": st.sampled_from(READOUTS), "target": st.none() | st.integers(0, 500)},
+    "common": {"common": st.booleans()},
     "open": {"link": states.map(encode_link)},
 }
-OPTIONAL = {"dataset": {"classifiers"}, "method": {"parameters"}}
+OPTIONAL = {"dataset": {"classifiers"}, "method": {"parameters"}, "explained": {"unit"}}
 
 
 def records(kind: str) -> st.SearchStrategy[dict[str, Any]]:

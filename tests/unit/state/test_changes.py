@@ -111,6 +111,17 @@ def test_how_an_attribution_is_drawn() -> None:
     assert after(state, "grid", grid=[]).view.grid == ()
 
 
+def test_a_prediction_difference_belongs_to_no_classifier() -> None:
+    state = after(after(FULL, "lens", lens="difference"), "difference", parameters={"window": 6, "stride": None})
+    state = after(after(state, "beside", beside="samplers"), "readout", readout="logit", target=2)
+    assert (state.view.lens, state.view.difference, state.view.beside) == ("difference", (("window", 6),), "samplers")
+    assert (state.view.readout, state.selection.target) == ("logit", 2)
+    other = after(state, "classifiers", classifiers=["m2"])
+    assert (other.view.difference, other.selection.target) == ((("window", 6),), None)
+    assert after(state, "difference", parameters={"window": None}).view.difference == ()
+    assert after(state, "explained", layer="dense", unit=None).view.unit is None
+
+
 def test_parameters_beyond_the_most_that_a_state_holds_are_not_added() -> None:
     state = State(view=View(parameters=tuple((f"p{number:02}", number) for number in range(12))))
     assert after(state, "parameters", parameters={"one more": 1}) == state

@@ -17,7 +17,7 @@ from nnvis_dash.state.ids import content_key
 from nnvis_dash.state.selection import Selection
 from nnvis_dash.state.session import Session
 from nnvis_dash.state.state import State
-from nnvis_dash.state.view import View
+from nnvis_dash.state.view import DIFFERENCES, View
 from nnvis_dash.types import Unit
 
 TYPICAL = State(
@@ -137,6 +137,7 @@ def test_the_largest_state_that_changes_let_through_fits(alphabet: str) -> None:
         {"kind": "explained", "layer": name()},
         {"kind": "unit", "unit": 9_999_999},
         {"kind": "grid", "grid": [name() for _ in range(12)]},
+        {"kind": "difference", "parameters": {one: "é" * 40 for one in DIFFERENCES}},
     ]
     state = State()
     for change in changes:
