@@ -142,7 +142,7 @@ def in_chunks(job: Job, total: int, compute: Compute, message: str = "", first: 
             except queue.Empty:
                 job.progress(done, total, message)
                 continue
-            outcome = _outcome(future)
+            outcome = outcome_of(future)
             flying.pop(future.key).release()
             pace.saw(outcome["n"], outcome["seconds"])
             arrived_any = True
@@ -169,7 +169,7 @@ def _submit(job: Job, compute: Compute, start: int, stop: int) -> Future:
     )
 
 
-def _outcome(future: Future) -> dict[str, Any]:
+def outcome_of(future: Future) -> dict[str, Any]:
     """Return what a chunk said, or raise what it says."""
     if future.status != "finished":
         error = future.exception() if future.status == "error" else None

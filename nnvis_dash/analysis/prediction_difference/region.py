@@ -2,14 +2,96 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
 from nnvis_dash.analysis.prediction_difference.patch_model import PatchModel, grouped
+from nnvis_dash.analysis.prediction_difference.question import TOP, Question
 from nnvis_dash.errors import ParameterError
-from nnvis_dash.types import Floats, Images
+from nnvis_dash.types import Floats, Images, Ints
+
+if TYPE_CHECKING:
+    from nnvis_dash.analysis.classifier import Classifier
 
 Mask = npt.NDArray[np.bool_]
+
+
+class Erased(NamedTuple):
+    """What a classifier says when a region isn't known, for T classes."""
+
+    evidence: Floats  # (T,) weight of evidence of the region, in bits
+    error: Floats  # (T,) its standard error
+    probability: Floats  # (T,) of the unchanged image
+    without: Floats  # (T,) mean over the samples
+    targets: Ints  # (T,)
+    filled: Floats  # (S, h, w, C) the samples, raw pixels
+
+
+def erase(
+    clf: Classifier, image: Images, mask: Mask, source: PatchModel | Images, targets: Sequence[int], question: Question
+) -> Erased:
+    """Marginalise a region of a prepared image.
+
+    Parameters
+    ----------
+    clf : Classifier
+    image : (h, w, C) array of raw pixels
+    mask : (h, w) bool
+        The region.
+    source : PatchModel, or (N, h, w, C) other images
+    targets : sequence of int
+        Classes; empty: the most probable ones.
+    question : Question
+        Its samples, seed and Laplace correction count.
+
+    Raises
+    ------
+    ParameterError
+        A region or a class that doesn't fit, or too few images.
+    """
+    mask = checked_region(mask, image.shape[:2])
+    n_samples, seed = question.whole_samples, question.seed
+    if isinstance(source, PatchModel):
+        filled = region_given_surroundings(source, image, mask, n_samples, seed)
+    else:
+        filled = region_from_other_images(source, image, mask, n_samples, seed)
+    logits = clf.logits(np.concatenate([np.asarray(image, np.float32)[None], filled])).astype(np.float64)
+    p, q = _probabilities(clf, logits)
+    if not len(targets):
+        targets = np.argsort(-p[0], kind="stable")[:TOP].tolist()
+    for target in targets:
+        if isinstance(target, bool) or not isinstance(target, (int, np.integer)) or not 0 <= target < p.shape[1]:
+            raise ParameterError(f"There is no class {target!r}", f"Give numbers from 0 to {p.shape[1] - 1}.")
+    chosen = np.asarray(targets, np.int32)
+    columns = np.concatenate([p[:, chosen], q[:, chosen], logits[:, chosen]], axis=1)
+    scale = question.scale(clf.card)
+    draws = columns[1:].reshape(-1, question.step, columns.shape[1]).mean(axis=1)
+    without = draws.mean(axis=0)
+    variance = draws.var(axis=0, ddof=1) / len(draws) if len(draws) > 1 else np.full(len(without), np.nan)
+    n = len(chosen)
+    return Erased(
+        evidence=scale.evidence(columns[0], without)[:n].astype(np.float32),
+        error=np.sqrt(scale.variance(without, variance)[:n]).astype(np.float32),
+        probability=columns[0][:n].astype(np.float32),
+        without=without[:n].astype(np.float32),
+        targets=chosen,
+        filled=filled,
+    )
+
+
+def _probabilities(clf: Classifier, logits: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Return p and 1 − p (N, K), both exact near 0."""
+    from scipy.special import expit, logsumexp
+
+    if clf.card.output == "sigmoid" or clf.graph.output_shape[-1] == 1:
+        return expit(logits), expit(-logits)
+    total = logsumexp(logits, axis=1, keepdims=True)
+    n_classes = logits.shape[1]
+    others = [logsumexp(np.delete(logits, number, axis=1), axis=1) for number in range(n_classes)]
+    return np.exp(logits - total), np.exp(np.stack(others, axis=1) - total)
 
 
 def checked_region(mask: Mask, size: tuple[int, int]) -> Mask:
