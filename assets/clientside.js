@@ -27,6 +27,20 @@
     smooth: view.smooth,
   });
 
+  /* What a prediction difference analysis is asked for; nothing while the other lens is looked through. */
+  nnvis.analysed = (session, selection, view) => ({
+    dataset: session.dataset,
+    model: session.classifiers[0] || null,
+    sample: view.lens === "difference" ? selection.primary : null,
+    target: view.explained === null ? selection.target : null,
+    layer: view.explained,
+    unit: view.explained === null ? null : view.unit,
+    parameters: view.difference,
+    beside: view.beside,
+    classifiers: view.beside === "classifiers" ? session.classifiers : [],
+    samples: view.beside === "images" ? selection.samples : "",
+  });
+
   /* What each view is asked for, from the state; what did not change is not asked again. */
   space.derive = function (session, selection, view, ...previous) {
     if (!session || !selection || !view) return previous.map(() => dash.no_update);
@@ -48,14 +62,15 @@
       },
       filter,
       { ...filter, samples: selection.samples },
-      { session: session, ...explained, clip: view.clip, smooth: view.smooth, grid: view.grid },
-      nnvis.asked(session, selection, view),
+      { session: session, ...explained, clip: view.clip, smooth: view.smooth, grid: view.grid, lens: view.lens, difference: view.difference, beside: view.beside, common: view.common },
+      { ...nnvis.asked(session, selection, view), ...(view.lens === "difference" ? { method: null } : {}) },
       {
         ...nnvis.asked(session, selection, view),
-        sample: view.grid.length ? selection.primary : null,
+        sample: view.grid.length && view.lens !== "difference" ? selection.primary : null,
         samples: view.grid.length ? selection.samples : "",
-        methods: view.grid,
+        methods: view.lens === "difference" ? [] : view.grid,
       },
+      nnvis.analysed(session, selection, view),
     ];
     return next.map((request, i) => (request ? unless(request, previous[i]) : dash.no_update));
   };
@@ -76,7 +91,7 @@
 
   /* The job tray. A job runs from its request until an answer to that request is there. */
   const jobs = {};
-  const nothing = { index: () => false, embedding: () => false, testing: (r) => r.sample === null, grid: (r) => !r.methods.length };
+  const nothing = { index: () => false, embedding: () => false, testing: (r) => r.sample === null || r.method === null, grid: (r) => !r.methods.length, difference: () => false };
 
   function tray(name) {
     const line = document.getElementById("tray-" + name);

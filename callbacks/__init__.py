@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from dash import Dash
 
-from callbacks import embedding, grid, index, page, selection, strip, testing, workspace
+from callbacks import difference, embedding, grid, index, page, selection, strip, testing, workspace
 from nnvis_dash.services import Services
 
 
 def register_all(app: Dash, services: Services) -> None:
     """Register every callback of the page."""
-    for view in (selection, page, workspace, index, embedding, strip, testing, grid):
+    for view in (selection, page, workspace, index, embedding, strip, testing, grid, difference):
         view.register(app, services)

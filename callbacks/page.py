@@ -18,6 +18,7 @@ def register(app: Dash, services: Services) -> None:
         ids.TESTING_FORM,
         ids.TESTING_REQUEST,
         ids.GRID_REQUEST,
+        ids.DIFFERENCE_REQUEST,
     )
     app.clientside_callback(
         ClientsideFunction("nnvis", "derive"),
@@ -54,6 +55,7 @@ def register(app: Dash, services: Services) -> None:
         ("embedding", ids.EMBEDDING_REQUEST, ids.EMBEDDING_PROGRESS, ids.EMBEDDING_MAP),
         ("testing", ids.TESTING_REQUEST, ids.TESTING_PROGRESS, ids.TESTING_ATTRIBUTION),
         ("grid", ids.GRID_REQUEST, ids.GRID_PROGRESS, ids.GRID),
+        ("difference", ids.DIFFERENCE_RUN, ids.DIFFERENCE_PROGRESS, ids.DIFFERENCE_RESULT),
     ):
         app.clientside_callback(
             ClientsideFunction("nnvis", f"{name}Asked"),

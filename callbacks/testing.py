@@ -12,7 +12,7 @@ from dash.exceptions import PreventUpdate
 from callbacks.index import register_cancel
 from callbacks.reading import session_of, view_of
 from callbacks.waiting import PageLeft, wait_for
-from layouts import attribution, controls, ids, testing
+from layouts import attribution, controls, difference, ids, testing
 from nnvis_dash.analysis.attribution import METHODS
 from nnvis_dash.engine.jobs import Request
 from nnvis_dash.errors import NNVisError
@@ -57,7 +57,10 @@ def register(app: Dash, services: Services) -> None:
         if card is None or not models:
             return []
         names = services.class_names(card, models[0])
-        return attribution.form(models[0], METHODS, names, view_of(view), wanted["layer"], wanted["target"])
+        shown = view_of(view)
+        if shown.lens == "difference":
+            return difference.form(models[0], names, shown, wanted["target"])
+        return attribution.form(models[0], METHODS, names, shown, wanted["layer"], wanted["target"])
 
     @app.callback(
         Output(ids.TESTING_ATTRIBUTION, "data"),
@@ -69,7 +72,7 @@ def register(app: Dash, services: Services) -> None:
     )
     def explain(report: Callable[[Any], None], wanted: Any) -> Any:
         """Answer with an attribution as two pictures, or with what went wrong."""
-        if not wanted or wanted.get("sample") is None:
+        if not wanted or wanted.get("sample") is None or wanted.get("method") is None:
             return None
         if not wanted.get("model"):
             return {"request": wanted, "problem": "No classifier fits this dataset's classes. Add one."}

@@ -36,7 +36,7 @@ REGIONS_DRAWN = "regions-drawn"
 
 PAGE = "page"
 INTAKE = "intake"
-TRAY = ("index", "embedding", "testing", "grid")
+TRAY = ("index", "embedding", "testing", "grid", "difference")
 PAGE_TITLE = "page-title"
 PAGE_SHARE = "page-share"
 PAGE_NOTICE = "page-notice"
@@ -71,6 +71,23 @@ GRID_CANCEL = "testing-grid-cancel"
 GRID = "testing-grid-rows"
 GRID_DRAWN = "testing-grid-drawn"
 GRID_FINISHED = "testing-grid-finished"
+
+DIFFERENCE_REQUEST = "difference-request"
+DIFFERENCE_KNOWN = "difference-known"
+DIFFERENCE_COST = "difference-cost"
+DIFFERENCE_COSTED = "difference-costed"
+DIFFERENCE_RUN = "difference-run"  # written by the browser alone
+DIFFERENCE_PROGRESS = "difference-progress"
+DIFFERENCE_CANCEL = "difference-cancel"
+DIFFERENCE_RESULT = "difference-result"
+DIFFERENCE_ERASE = "difference-erase"  # written by the browser alone
+DIFFERENCE_ERASED = "difference-erased"
+DIFFERENCE_SHOWN = "difference-shown"
+DIFFERENCE_WANTED = "difference-wanted"
+DIFFERENCE_DRAWN = "difference-drawn"
+DIFFERENCE_REPORTED = "difference-reported"
+DIFFERENCE_FINISHED = "difference-finished"
+DIFFERENCE_CLEARED = "difference-cleared"
 
 
 def tray(name: str, what: str) -> str:

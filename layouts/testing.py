@@ -8,7 +8,7 @@ from typing import Any
 
 from dash import html
 
-from layouts import controls, ids
+from layouts import controls, difference, ids
 
 
 def panel() -> Any:
@@ -20,14 +20,27 @@ def panel() -> Any:
     ]
     body = [
         html.Div(pictures, className="pictures"),
+        difference.frame(),
         html.Div(id="testing-scale", className="evidence-scale", title="red speaks for it, blue against", hidden=True),
         html.Div(id="testing-message", className="message"),
         html.Div(id=ids.TESTING_CONTROLS, className="controls wide"),
         html.Div(id="testing-grid", className="grid", hidden=True),
         html.Div(id=ids.TESTING_BARS, className="bars"),
     ]
-    title = html.Div(id=ids.TESTING_SAMPLE, className="sample-title")
-    return controls.panel("testing", "Testing", title, html.Div(body, className="testing-body"))
+    head = [
+        html.Div(id=ids.TESTING_SAMPLE, className="sample-title"),
+        controls.segmented(
+            "lens",
+            [
+                (label, controls.change("lens", lens=name), name)
+                for name, label in (("attribution", "Explain"), ("difference", "Difference"))
+            ],
+            "attribution",
+        ),
+    ]
+    return controls.panel(
+        "testing", "Testing", html.Div(head, className="panel-tools"), html.Div(body, className="testing-body")
+    )
 
 
 def _figure(name: str, caption: str, overlay: bool = False) -> Any:

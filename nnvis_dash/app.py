@@ -19,6 +19,7 @@ from flask_compress import Compress
 from callbacks import register_all
 from callbacks.waiting import WaitingJobs
 from layouts.page import page
+from nnvis_dash.difference_routes import difference_blueprint
 from nnvis_dash.engine.client import Engine
 from nnvis_dash.intake_routes import intake_blueprint
 from nnvis_dash.routes import blueprint
@@ -74,6 +75,7 @@ def create_app(settings: Settings | None = None) -> dash.Dash:
     app.layout = page
     server.register_blueprint(blueprint(services))
     server.register_blueprint(intake_blueprint(services))
+    server.register_blueprint(difference_blueprint(services))
     _serve_bootstrap(server)
     Compress(server)
     register_all(app, services)

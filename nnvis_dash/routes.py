@@ -29,7 +29,7 @@ FOREVER = "private, max-age=31536000, immutable"
 LARGEST_SIDE = 1024
 
 
-def _or_404(view: Callable[..., flask.Response]) -> Callable[..., flask.Response]:
+def answers_or_404(view: Callable[..., flask.Response]) -> Callable[..., flask.Response]:
     """Turn what a user's address can cause into a 404, the same for what is missing and what is malformed."""
 
     @wraps(view)
@@ -48,10 +48,11 @@ def _binary(*arrays: Any, kind: str = "application/octet-stream", keep: bool = T
     return response
 
 
-def _download(data: bytes, kind: str, name: str) -> flask.Response:
+def download(data: bytes, kind: str, name: str, keep: bool = True) -> flask.Response:
+    """Return a file to be saved under a name; `keep`: the browser may keep it for ever."""
     response = flask.Response(data, mimetype=kind)
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    response.headers["Cache-Control"] = FOREVER
+    response.headers["Cache-Control"] = FOREVER if keep else "no-store"
     return response
 
 
@@ -64,7 +65,7 @@ def blueprint(services: Services) -> flask.Blueprint:
     routes = flask.Blueprint("nnvis", __name__)
 
     @routes.get("/image/<dataset>/<int:sample>.png")
-    @_or_404
+    @answers_or_404
     def image(dataset: str, sample: int) -> flask.Response:
         """One image as it is stored; `?side=` limits the longer side, in pixels."""
         pixels = services.dataset(dataset).image(sample)
@@ -82,7 +83,7 @@ def blueprint(services: Services) -> flask.Blueprint:
         return response
 
     @routes.get("/map/<key>/points")
-    @_or_404
+    @answers_or_404
     def points(key: str) -> flask.Response:
         """The map: n sample ids (int32), then n x, then n y (float32)."""
         artifact = services.workspace.artifacts.load(key)
@@ -91,7 +92,7 @@ def blueprint(services: Services) -> flask.Blueprint:
         return _binary(ids, coordinates[:, 0], coordinates[:, 1])
 
     @routes.get("/map/<key>/frames")
-    @_or_404
+    @answers_or_404
     def frames(key: str) -> flask.Response:
         """The frames after `?after=`: n ids (int32), then each frame's n x and n y (float32).
 
@@ -115,7 +116,7 @@ def blueprint(services: Services) -> flask.Blueprint:
         return response
 
     @routes.get("/attribution/<key>.png")
-    @_or_404
+    @answers_or_404
     def picture(key: str) -> flask.Response:
         """An attribution's first heatmap as a picture that says how it was made; `?clip=` is the percentile."""
         artifact = services.workspace.artifacts.load(key)
@@ -123,10 +124,10 @@ def blueprint(services: Services) -> flask.Blueprint:
         values = np.asarray(artifact.array("heatmap")[0])
         signed = heatmap.is_signed(values, METHODS[artifact.card["method"]].traits)
         data = heatmap.exported(values, clip, signed, {**_about(artifact), "clip": clip})
-        return _download(data, "image/png", _named(artifact, "png"))
+        return download(data, "image/png", _named(artifact, "png"))
 
     @routes.get("/attribution/<key>.zip")
-    @_or_404
+    @answers_or_404
     def values(key: str) -> flask.Response:
         """An attribution as heatmap.npy and values.npy, with attribution.json: all that they depend on."""
         artifact = services.workspace.artifacts.load(key)
@@ -137,7 +138,7 @@ def blueprint(services: Services) -> flask.Blueprint:
                 np.save(array, np.asarray(artifact.array(name)), allow_pickle=False)
                 archive.writestr(f"{name}.npy", array.getvalue())
             archive.writestr("attribution.json", json.dumps(_about(artifact), indent=1))
-        return _download(stream.getvalue(), "application/zip", _named(artifact, "zip"))
+        return download(stream.getvalue(), "application/zip", _named(artifact, "zip"))
 
     def _about(artifact: Artifact) -> dict[str, Any]:
         about = {
@@ -150,7 +151,7 @@ def blueprint(services: Services) -> flask.Blueprint:
         return about
 
     @routes.get("/attributes/<dataset>/<model>")
-    @_or_404
+    @answers_or_404
     def attributes(dataset: str, model: str) -> flask.Response:
         """Of all N samples: label, prediction (int32, -1: none), confidence, entropy / log K (f32, NaN: unknown)."""
         card = services.workspace.dataset(dataset).card
@@ -180,7 +181,7 @@ def blueprint(services: Services) -> flask.Blueprint:
         return flask.jsonify(services.workspace.keep_text(text))
 
     @routes.get("/texts/<key>")
-    @_or_404
+    @answers_or_404
     def text(key: str) -> flask.Response:
         """A large selection that was kept."""
         return flask.jsonify(services.workspace.kept_text(key))

@@ -19,6 +19,7 @@ READOUTS: tuple[str, ...] = get_args(Readout)
 DIFFERENCES = (
     "laplace",
     "live",
+    "numbers",
     "outer",
     "precision",
     "reduce",
