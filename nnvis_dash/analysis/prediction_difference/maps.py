@@ -14,8 +14,8 @@ from nnvis_dash.analysis import progress
 from nnvis_dash.analysis.prediction_difference.patch_model import PatchModel
 from nnvis_dash.analysis.prediction_difference.question import Question, pool
 from nnvis_dash.analysis.prediction_difference.samplers import Sampler
-from nnvis_dash.analysis.prediction_difference.schedule import Aim, Task, next_task, pieces
-from nnvis_dash.analysis.prediction_difference.tally import Tally, summed
+from nnvis_dash.analysis.prediction_difference.schedule import Aim, Task, next_tasks, pieces
+from nnvis_dash.analysis.prediction_difference.tally import Sums, Tally, summed
 from nnvis_dash.errors import ModelError, ParameterError
 from nnvis_dash.types import Floats, Images, Ints, Unit
 
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from nnvis_dash.analysis.classifier import Classifier
     from nnvis_dash.analysis.incremental.inference import Run
 
-PIECE = 512  # samples that are drawn at once
+PIECE = 512  # samples of the first batch that is drawn at once
+_PACE = 0.4  # seconds that one is meant to take
+_LARGEST = 2**15
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +110,7 @@ def prediction_difference(
     reduce: str = "mean",
     laplace: int = 100_000,
     antithetic: bool = True,
+    adaptive: bool = False,
     coarse: bool = False,
     precision: float = 0.0,
     seconds: float = 0.0,
@@ -149,6 +152,8 @@ def prediction_difference(
         N of the Laplace correction p ← (p N + 1) / (N + K), 100,000 in the published code.
     antithetic : bool
         Draw samples in pairs mean ± deviation: fewer are needed. False is the method as published.
+    adaptive : bool
+        Give each window the samples that it needs for the map to be as precise as with `samples` independent ones.
     coarse : bool
         Begin with a coarse map and refine it where the evidence is; for use with `seconds`.
     precision : float
@@ -189,22 +194,30 @@ def prediction_difference(
     run = question.plan(clf).begin(prepared)
     tally = begun(clf, question, run, chosen)
     draw = question.make_sampler(source, prepared)
-    aim = Aim(question.whole_samples, question.step, coarse, precision)
-    forwards, equivalents, end = 0, 0.0, time.monotonic() + seconds if seconds else np.inf
-    total = tally.counts.size * aim.samples
-    while time.monotonic() < end and (task := next_task(tally, aim)) is not None:
-        for piece in pieces(task, PIECE):
-            rows, columns = tally.lattice.corners(piece.places)
-            sums, squares = sampled(run, draw, tally, piece, chosen)
-            tally.add_sums(piece.places, sums, squares, piece.stop - piece.start, question.step)
-            forwards += piece.n_samples
-            equivalents += piece.n_samples * run.plan.cost(rows, columns)
-            progress.step(min(forwards, total), total)
-            if time.monotonic() > end or ((coarse or precision) and forwards % (4 * PIECE) < PIECE):
-                break  # what is known by now may change what comes next
+    aim = Aim(question.whole_samples, question.step, coarse, adaptive, precision)
+    forwards, equivalents = _computed(run, draw, tally, aim, chosen, seconds)
     return finished(
         tally, question, chosen, forwards, equivalents, len(chosen) if output == "logits" and not layer else 0
     )
+
+
+def _computed(run: Run, draw: Sampler, tally: Tally, aim: Aim, chosen: Ints, seconds: float) -> tuple[int, float]:
+    """Sample until the aim or the time is reached; return the images computed, and the forward passes they cost."""
+    forwards, equivalents, size = 0, 0.0, PIECE
+    end = time.monotonic() + seconds if seconds else np.inf
+    total = tally.counts.size * aim.samples
+    while tasks := next_tasks(tally, aim):
+        for piece in (piece for task in tasks for piece in pieces(task, size)):
+            began = time.monotonic()
+            tally.add_sums(piece.places, sampled(run, draw, tally, piece, chosen))
+            taken = time.monotonic() - began
+            size = int(np.clip(size * _PACE / max(taken, 1e-3), max(size // 4, 16), min(size * 4, _LARGEST)))
+            forwards += piece.n_samples
+            equivalents += piece.n_samples * run.plan.cost(*tally.lattice.corners(piece.places))
+            progress.step(min(forwards, total), total)
+            if time.monotonic() > end:
+                return forwards, equivalents
+    return forwards, equivalents
 
 
 def begun(clf: Classifier, question: Question, run: Run, chosen: Ints) -> Tally:
@@ -215,8 +228,8 @@ def begun(clf: Classifier, question: Question, run: Run, chosen: Ints) -> Tally:
     return Tally(question.lattice(clf.card), original, question.scale(clf.card))
 
 
-def sampled(run: Run, draw: Sampler, tally: Tally, task: Task, chosen: Ints) -> tuple[Any, Any]:
-    """Return sums and sums of squares (n, Q) of a task's windows.
+def sampled(run: Run, draw: Sampler, tally: Tally, task: Task, chosen: Ints) -> Sums:
+    """Return the sums of a task's windows.
 
     Raises
     ------

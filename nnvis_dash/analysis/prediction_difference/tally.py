@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,8 @@ from nnvis_dash.analysis.prediction_difference.evidence import log_odds_slope, w
 from nnvis_dash.analysis.prediction_difference.lattice import Lattice
 
 Doubles = npt.NDArray[np.float64]
-_PRIOR = 2.0  # draws that the neighbours' variance counts for, beside a window's own
+_SUMS = ("counts", "draws", "sums", "squares", "singles")
+_PRIOR = 4.0  # draws that the neighbours' variance counts for, beside a window's own
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,16 @@ class Scale:
         return np.concatenate([p, z], axis=-1)
 
 
+class Sums(NamedTuple):
+    """Sums over the samples of some windows, each (n, Q)."""
+
+    sums: Doubles
+    squares: Doubles
+    singles: Doubles
+    n_samples: int
+    n_draws: int
+
+
 class Tally:
     """What is known of each window of a lattice.
 
@@ -77,6 +88,8 @@ class Tally:
         Independent ones: pairs, where samples are antithetic.
     sums, squares : (n, m, Q) float64
         Over draws.
+    singles : (n, m, Q) float64
+        Squares over samples, each by itself.
     """
 
     def __init__(self, lattice: Lattice, original: npt.ArrayLike, scale: Scale) -> None:
@@ -86,21 +99,20 @@ class Tally:
         self.draws = np.zeros(lattice.shape, np.int64)
         self.sums = np.zeros((*lattice.shape, len(self.original)))
         self.squares = np.zeros_like(self.sums)
+        self.singles = np.zeros_like(self.sums)
 
     def add(self, places: npt.NDArray[np.int64], read: npt.NDArray[Any], step: int) -> None:
         """Add (n, S, Q) that was read with samples of n windows (numbers in the lattice); `step` samples are a draw."""
-        sums, squares = summed(read, step)
-        self.add_sums(places, sums, squares, read.shape[1], step)
+        self.add_sums(places, summed(read, step))
 
-    def add_sums(
-        self, places: npt.NDArray[np.int64], sums: Doubles, squares: Doubles, n_samples: int, step: int
-    ) -> None:
-        """Add what `summed` gave of windows that had so many samples."""
+    def add_sums(self, places: npt.NDArray[np.int64], found: Sums) -> None:
+        """Add what `summed` gave of windows."""
         at = np.unravel_index(places, self.lattice.shape)
-        self.sums[at] += sums
-        self.squares[at] += squares
-        self.counts[at] += n_samples
-        self.draws[at] += n_samples // step
+        self.sums[at] += found.sums
+        self.squares[at] += found.squares
+        self.singles[at] += found.singles
+        self.counts[at] += found.n_samples
+        self.draws[at] += found.n_draws
 
     @property
     def known(self) -> npt.NDArray[np.bool_]:
@@ -119,7 +131,7 @@ class Tally:
     def variances(self) -> Doubles:
         """Return (n, m, R) variances of the evidence; NaN where there are no samples.
 
-        A window's own draws count together with those of its neighbours, as if these were two more; where no neighbour
+        A window's own draws count together with those of its neighbours, as if these were four more; where no neighbour
         has two draws either, the variance of the neighbours' evidence takes its place, which is too large rather than
         too small.
         """
@@ -133,19 +145,27 @@ class Tally:
         pooled = (_PRIOR * prior + np.where(n > 1, (n - 1) * np.nan_to_num(own), 0.0)) / (_PRIOR + np.maximum(n - 1, 0))
         return np.where(n > 0, pooled / np.maximum(n, 1), np.nan)
 
+    def independent(self, n_samples: int) -> Doubles:
+        """Return (n, m, R) variances that the evidence would have from so many samples, each drawn by itself."""
+        without, n = self.without(), self.counts[..., None].astype(float)
+        own = np.where(n > 1, (self.singles - n * np.nan_to_num(without) ** 2) / np.maximum(n - 1, 1), np.nan)
+        return self.lattice.around(self.scale.variance(without, np.maximum(own, 0.0)), 1) / n_samples
+
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Return the state as arrays."""
-        names = ("counts", "draws", "sums", "squares", "original")
+        names = (*_SUMS, "original")
         return {name: getattr(self, name) for name in names}
 
     def restore(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
         """Take the state that `arrays` gave."""
-        for name in ("counts", "draws", "sums", "squares"):
+        for name in _SUMS:
             setattr(self, name, np.array(arrays[name]))
 
 
-def summed(read: npt.NDArray[Any], step: int) -> tuple[Doubles, Doubles]:
-    """Return (n, Q) sums and sums of squares over draws of (n, S, Q); a draw is the mean of `step` samples."""
+def summed(read: npt.NDArray[Any], step: int) -> Sums:
+    """Sum up what was read, (n, S, Q), over draws; a draw is the mean of `step` samples."""
     n, samples, columns = read.shape
-    draws = np.asarray(read, np.float64).reshape(n, samples // step, step, columns).mean(axis=2)
-    return draws.sum(axis=1), (draws**2).sum(axis=1)
+    values = np.asarray(read, np.float64)
+    draws = values.reshape(n, samples // step, step, columns).mean(axis=2)
+    singles = np.einsum("nsq,nsq->nq", values, values)
+    return Sums(draws.sum(axis=1), np.einsum("nsq,nsq->nq", draws, draws), singles, samples, samples // step)

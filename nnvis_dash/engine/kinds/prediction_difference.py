@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import time
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
@@ -13,8 +14,8 @@ import numpy as np
 from distributed import Future
 
 from nnvis_dash.analysis.prediction_difference.question import Question, pool
-from nnvis_dash.analysis.prediction_difference.schedule import Aim, Task, next_task, pieces
-from nnvis_dash.analysis.prediction_difference.tally import Tally
+from nnvis_dash.analysis.prediction_difference.schedule import Aim, Task, next_tasks, pieces
+from nnvis_dash.analysis.prediction_difference.tally import Sums, Tally
 from nnvis_dash.engine.chunks import AHEAD, Pace, outcome_of
 from nnvis_dash.engine.job import describe
 from nnvis_dash.engine.jobs import Request
@@ -53,6 +54,7 @@ class DifferenceParameters(KindParameters):
     laplace: int = 100_000
     antithetic: bool = True
     live: bool = True  # a coarse map first
+    adaptive: bool = True  # as precise as with `samples` independent ones, with fewer
     seconds: float = 0.0  # to stop after; 0: when all is done
     precision: float = 0.0  # standard error in the first map's unit that is enough; 0: all windows have all samples
     numbers: str = "float32"  # or "bfloat16", for a preview
@@ -113,8 +115,8 @@ def compute_piece(
         evaluator = _kept(path, text, patches)
         task = Task(places, start, stop)
         began = time.perf_counter()
-        sums, squares = sampled(evaluator.run, evaluator.sampler, evaluator.empty, task, evaluator.chosen)
-        return {"seconds": time.perf_counter() - began, "sums": sums, "squares": squares}
+        sums = sampled(evaluator.run, evaluator.sampler, evaluator.empty, task, evaluator.chosen)
+        return {"seconds": time.perf_counter() - began, "sums": tuple(sums)}
     except Exception as error:
         return describe(error)
 
@@ -148,7 +150,9 @@ class _Rounds:
         self.job, self.parameters, self.patches = job, parameters, patches
         self.evaluator, self.tally = evaluator, tally
         question = evaluator.question
-        self.aim = Aim(question.whole_samples, question.step, parameters.live, parameters.precision)
+        self.aim = Aim(
+            question.whole_samples, question.step, parameters.live, parameters.adaptive, parameters.precision
+        )
         self.round, self.forwards, self.equivalents, self.taken = 0, 0, 0.0, 0.0
         if TALLY in job.parts.names():
             kept = job.parts.load(TALLY)
@@ -159,6 +163,7 @@ class _Rounds:
         self._published = 0.0
         self._pace = Pace(FIRST)
         self._rate = 0.0  # seconds a sample, of one worker
+        self._rates: deque[float] = deque(maxlen=9)
         self._workers = 1
 
     def go(self) -> None:
@@ -200,12 +205,18 @@ class _Rounds:
 
     def _rounds(self) -> Iterator[list[Task]]:
         """Yield what comes next until nothing does: about a second's worth, so that what is found is used."""
-        while (task := next_task(self.tally, self.aim)) is not None:
-            if not self.parameters.live and not self.parameters.precision:
-                yield [task]
+        while tasks := next_tasks(self.tally, self.aim):
+            if not (self.parameters.live or self.parameters.adaptive or self.parameters.precision):
+                yield tasks
                 continue
-            n = int(ROUND * self._workers / self._rate) if self._rate else FIRST
-            yield [next(pieces(task, max(n, self._pace.size)))]
+            n = max(int(ROUND * self._workers / self._rate) if self._rate else FIRST, self._pace.size)
+            some: list[Task] = []
+            for task in tasks:
+                some.append(next(pieces(task, n)))
+                n -= some[-1].n_samples
+                if n <= 0:
+                    break
+            yield some
 
     @property
     def _over(self) -> bool:
@@ -230,12 +241,12 @@ class _Rounds:
         outcome = outcome_of(future)
         future.release()
         n = task.n_samples
-        self.tally.add_sums(task.places, outcome["sums"], outcome["squares"], task.stop - task.start, self.aim.step)
+        self.tally.add_sums(task.places, Sums(*outcome["sums"]))
         self.forwards += n
         self.equivalents += n * self.evaluator.run.plan.cost(*self.tally.lattice.corners(task.places))
         self._pace.saw(n, outcome["seconds"])
-        rate = outcome["seconds"] / n
-        self._rate = rate if not self._rate else 0.7 * self._rate + 0.3 * rate
+        self._rates.append(outcome["seconds"] / n)
+        self._rate = float(np.median(self._rates))  # some chunks trace a graph first, which takes far longer
         self._tell()
         if time.monotonic() - self._published > PUBLISH:
             self._publish(complete=False)
