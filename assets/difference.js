@@ -23,7 +23,9 @@
   let unit = 0; // place of the unit that is shown large
 
   const signed = (value, digits = 2) => (value === null || value === undefined ? "–" : (value > 0 ? "+" : value < 0 ? "−" : "") + Math.abs(value).toFixed(digits));
-  const plain = (value) => (Math.abs(value) >= 100 ? value.toFixed(0) : Math.abs(value) >= 10 ? value.toFixed(1) : value.toFixed(2));
+  const plain = (value) => (Math.abs(value) >= 100 ? value.toFixed(0) : Math.abs(value) >= 10 ? value.toFixed(1) : Math.abs(value) >= 0.1 || !value ? value.toFixed(2) : value >= 0.0001 ? Number(value.toPrecision(2)).toString() : value.toExponential(0));
+  const percent = (share) => (share > 0 && share < 0.01 ? "<1" : Math.floor(100 * share + 1e-9)) + " %";
+  const minus = (value, digits) => value.toFixed(digits).replace("-", "−");
   const grouped = (value) => value.toLocaleString("en-US");
   const lasting = (seconds) => (seconds < 1 ? "1 s" : seconds < 90 ? Math.round(seconds) + " s" : seconds < 5400 ? Math.round(seconds / 60) + " min" : (seconds / 3600).toFixed(1) + " h");
   const memory = (bytes) => (bytes < 1e9 ? Math.max(1, Math.round(bytes / 1e6)) + " MB" : (bytes / 1e9).toFixed(1) + " GB");
@@ -55,6 +57,7 @@
   };
 
   space.differenceKnown = function (answer) {
+    const before = known;
     known = answer;
     if (!answer) return dash.no_update;
     const goes = run && !over && same(identity(answer.request, answer.columns), run.identity);
@@ -62,17 +65,25 @@
     if (!goes || !running) columns = answer.columns;
     else columns = answer.columns.map((column, place) => ({ ...column, state: newer(column, columns[place]) }));
     const main = mainOf(columns);
-    if (main && main.running && !goes) start(); // someone else computes it, or this page did before it was reloaded
+    if (main && !goes && (main.running || widened(before, answer, main))) start();
     else draw();
     return dash.no_update;
   };
+
+  /* A job that runs is watched, whoever began it; others stand beside a map that is complete with one click. */
+  const widened = (before, answer, main) =>
+    Boolean(before && answer.request.beside !== "map" && before.request.beside !== answer.request.beside && before.request.sample === answer.request.sample) &&
+    Boolean(main.state && main.state.complete) && columns.some((column) => !column.state && !column.problem);
+
+  /* A run that goes on while another class is shown answers for the class that it began with. */
+  const shownOf = (list) => list.map((column, place) => ({ ...column, target: ((known && known.columns[place]) || column).target }));
 
   const newer = (column, other) => (other && other.key === column.key && other.state && (!column.state || other.state.round > column.state.round) ? other.state : column.state);
 
   space.differenceProgress = function (progress) {
     if (!progress || !run || over || !same(progress.request, run)) return dash.no_update;
     running = progress;
-    columns = progress.columns;
+    columns = shownOf(progress.columns);
     draw();
     return dash.no_update;
   };
@@ -81,7 +92,7 @@
     if (!answer || !run || !same(answer.request, run)) return dash.no_update;
     over = answer;
     running = null;
-    if (answer.columns.length) columns = answer.columns;
+    if (answer.columns.length) columns = shownOf(answer.columns);
     draw();
     return dash.no_update;
   };
@@ -156,7 +167,9 @@
     if (image.getAttribute("src") === source) return;
     const next = new Image();
     next.onload = () => {
-      if (image.dataset.wanted === source) image.src = source;
+      if (image.dataset.wanted !== source) return;
+      image.src = source;
+      if (id === "difference-original-image" && mainOf(columns)) image.decode().then(shape, () => {});
     };
     next.src = source;
   }
@@ -165,7 +178,7 @@
   const className = (target) => (shown[0] && shown[0].names[target] !== undefined ? shown[0].names[target] : "class " + target);
   const named = (readout) => (readout.kind === "activation" ? `${readout.layer} ${readout.channel}` : className(readout.target));
   const unitOf = (kind) => (kind === "evidence" ? "bits" : kind === "logit" ? "logits" : "");
-  const said = (readout) => (readout.kind === "evidence" ? "p " + readout.value.toFixed(3) : readout.kind === "logit" ? "logit " + readout.value.toFixed(2) : readout.value.toFixed(3));
+  const said = (readout) => (readout.kind === "evidence" ? "p " + readout.value.toFixed(3) : readout.kind === "logit" ? "logit " + minus(readout.value, 2) : minus(readout.value, 3));
 
   function draw() {
     const [catalog, selection, view] = shown;
@@ -192,9 +205,7 @@
     show("difference-over-under", imageOf(main, true), "");
     show("difference-over-image", some ? address(main, place, "&over=1") : "", "map over the image");
     show("difference-error-image", some ? address(main, place, "&what=error") : "", "standard error");
-    by("difference").classList.toggle("coarse", Boolean(main.state && Math.max(...main.state.size) <= 96));
-    const card = size(main);
-    document.querySelectorAll(".pane").forEach((pane) => (pane.style.aspectRatio = `${card[1]} / ${card[0]}`));
+    shape();
     by("difference-original-caption").textContent = "original";
     by("difference-map-caption").textContent = some ? `${named(readout)} · ${said(readout)}` : "evidence";
     by("difference-error-caption").title = some ? `standard error, at most ${plain(readout.error)} ${unitOf(readout.kind)}` : "";
@@ -208,6 +219,12 @@
     exported(main, place);
     beside(main, place);
     drawErased();
+  }
+
+  function shape() {
+    const [height, width] = size(mainOf(columns));
+    by("difference").classList.toggle("coarse", Math.max(height, width) <= 96);
+    document.querySelectorAll(".pane").forEach((pane) => (pane.style.aspectRatio = `${width} / ${height}`));
   }
 
   function size(column) {
@@ -225,29 +242,32 @@
     const some = maps.some((column) => column.state && column.state.done > 0);
     const share = maps.length ? maps.reduce((sum, column) => sum + (column.state ? column.state.done / Math.max(1, column.state.total) : 0), 0) / maps.length : 0;
     const busy = computing();
-    button.disabled = !busy && (!current() || complete);
+    const priced = cost && known && same(cost.request, known.request) ? cost : null;
+    const refused = current() && !complete && priced && priced.problem;
+    button.disabled = !busy && (!current() || complete || Boolean(refused));
+    if (refused && !busy) by("difference-message").textContent = refused;
     button.textContent = busy ? "Pause" : complete ? "Computed" : some ? "Go on" : "Compute";
     button.dataset.state = busy ? "running" : complete ? "complete" : some ? "paused" : "idle";
     bar.hidden = !busy && !some;
     by("difference-done").style.width = 100 * share + "%";
-    status.textContent = words(busy, complete, some, share, maps);
+    status.textContent = words(busy, complete, some, share, maps, priced);
   }
 
-  function words(busy, complete, some, share, maps) {
+  function words(busy, complete, some, share, maps, priced) {
     if (!current()) return "";
     const seconds = maps.reduce((sum, column) => sum + (column.state ? column.state.seconds : 0), 0);
     const forwards = maps.reduce((sum, column) => sum + ((column.state && column.state.forwards) || 0), 0);
     if (busy) {
       const at = running && columns[running.at];
       const state = at && at.state;
-      const parts = [running && running.of, state ? `${Math.round((100 * state.done) / Math.max(1, state.total))} %` : "", running && running.message];
+      const parts = [running && running.of, state ? percent(state.done / Math.max(1, state.total)) : "", running && running.message];
       if (state && state.estimate) parts.push(state.estimate.seconds ? `about ${lasting(state.estimate.seconds)} to go` : "", memory(state.estimate.bytes));
       return parts.filter(Boolean).join(" · ") || "starting …";
     }
-    if (complete) return `${grouped(forwards)} samples in ${seconds.toFixed(1)} s` + (share < 0.995 ? ` · ${Math.round(100 * share)} % of all, as far as was wanted` : "") + (maps.some((column) => column.state && column.state.numbers === "bfloat16") ? " · a preview in bfloat16" : "");
-    const whole = known.ahead || (cost && same(cost.request, known.request) && cost.ahead);
-    if (some) return `${Math.round(100 * share)} % is computed and kept` + (whole ? ` · about ${lasting(whole.seconds * (1 - share))} to go, ${memory(whole.bytes)}` : "");
-    if (!whole) return cost && same(cost.request, known.request) ? cost.problem || "" : "estimating …";
+    if (complete) return `${grouped(forwards)} samples in ${seconds.toFixed(1)} s` + (share < 0.995 ? ` · ${percent(share)} of all, as far as was wanted` : "") + (maps.some((column) => column.state && column.state.numbers === "bfloat16") ? " · a preview in bfloat16" : "");
+    const whole = known.ahead || (priced && priced.ahead);
+    if (some) return `${percent(share)} is computed and kept` + (whole ? ` · about ${lasting(whole.seconds * (1 - share))} to go, ${memory(whole.bytes)}` : "");
+    if (!whole) return priced ? "" : "estimating …";
     return `${grouped(whole.windows)} windows, ${grouped(whole.forwards)} samples` + (maps.length > 1 ? ` in ${maps.length} maps` : "") + ` · about ${lasting(whole.seconds)}, ${memory(whole.bytes)}`;
   }
 
@@ -322,7 +342,7 @@
     const rows = [];
     const row = (title, cell) => rows.push(h("tr", {}, h("th", { scope: "row" }, title), columns.map((column) => (column.state && !column.problem ? cell(column) : waiting(column)))));
     const map = (column, at, more, under) => (at < 0 ? h("td", {}) : h("td", {}, picture(address(column, at, more), column.title, under), column.sensitivity || more ? null : h("span", { class: "cell-caption" }, said(column.state.readouts[at]) + ` ±${plain(column.state.readouts[at].limit)}`)));
-    if (view.beside === "images") row("image", (column) => h("td", {}, picture(imageOf(column), "sample " + column.sample)));
+    if (view.beside === "images") rows.push(h("tr", {}, h("th", { scope: "row" }, "image"), columns.map((column) => h("td", {}, picture(imageOf(column), "sample " + column.sample)))));
     if (layered && view.beside === "images") {
       readouts.forEach((readout) => row(`${readout.layer} ${readout.channel}`, (column) => map(column, placeOf(column, "", null, readout.channel))));
     } else {
@@ -555,7 +575,7 @@
     place.hidden = !erased || Boolean(erased.problem);
     const status = by("difference-erase-status");
     const pixels = erase ? erase.runs.reduce((sum, [, from, to]) => sum + to - from, 0) : 0;
-    if (!erase) status.textContent = "Drag on the original: how much does the region say, were it not known?";
+    if (!erase) status.textContent = "drag over the original image";
     else status.textContent = erased ? erased.problem || `weight of evidence of these ${grouped(pixels)} pixels, bits · ${erase.parameters.sampler || "conditional"} sampler` : `${grouped(pixels)} pixels …`;
     if (place.hidden) return place.replaceChildren();
     const most = Math.max(...erased.classes.map((one) => Math.abs(one.evidence || 0)), 1e-9);

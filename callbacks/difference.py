@@ -258,7 +258,7 @@ def _images(services: Services, wanted: Mapping[str, Any], model: ModelCard, tar
     if wanted["layer"] is None or wanted["unit"] is not None:
         units: list[int] | None = None
     else:
-        stored = Stored.open(services.workspace.artifacts, str(main.key))
+        stored = services.difference(str(main.key))
         if stored is None:
             return [main, *(Column(f"#{sample}", model, sample, target, None) for sample in samples[1:])]
         units = [int(readout["channel"]) for readout in stored.readouts]
@@ -343,7 +343,7 @@ def describe(services: Services, column: Column) -> dict[str, Any]:
         return told
     row = services.engine.row(column.request.key)
     told["running"] = row is not None and not row.finished and not row.stale
-    stored = Stored.open(services.workspace.artifacts, column.request.key)
+    stored = services.difference(column.request.key)
     told["state"] = None if stored is None else summary(stored)
     return told
 

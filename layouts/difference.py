@@ -51,7 +51,7 @@ def defaults(model: ModelCard) -> dict[str, Any]:
 def chosen(model: ModelCard, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parameters with those that were set; an outer patch that wasn't set follows the window."""
     known = {**defaults(model), **given}
-    if "outer" not in given and "window" in given:
+    if "outer" not in given and isinstance(known["window"], (int, float)):
         known["outer"] = min(int(known["window"]) + 4, *model.input_shape[:2])
     return known
 
@@ -86,9 +86,10 @@ def frame() -> Any:
             ),
             html.Button("Clear", id="difference-clear", type="button", className="act", hidden=True),
             html.Span(
-                "Drag on the original: how much does the region say, were it not known?",
+                "drag over the original image",
                 id="difference-erase-status",
                 className="label",
+                title="What the region says, were its pixels not known: its marginalised weight of evidence",
             ),
         ],
         className="brush-line",

@@ -30,7 +30,7 @@ def difference_blueprint(services: Services) -> flask.Blueprint:
     samplers = Recent(8)
 
     def opened(key: str) -> Stored:
-        stored = Stored.open(services.workspace.artifacts, key)
+        stored = services.difference(key, flask.request.args.get("round", type=int))
         if stored is None:
             raise NotFound(f"There is no map {key!r}", "Ask for it again.")
         return stored
@@ -55,10 +55,10 @@ def difference_blueprint(services: Services) -> flask.Blueprint:
         """A map as far as it is; `?what=error` its standard errors, `?over=1` as a layer, `?limit=` or `?clip=`."""
         stored = opened(key)
         if flask.request.args.get("what") == "error":
-            errors = np.asarray(stored.errors[readout])
+            errors = np.where(covered(stored), stored.errors[readout], np.nan)
             data = difference.error_picture(errors, _limit(errors, clip()))
         else:
-            values = np.asarray(stored.maps[readout])
+            values = np.where(covered(stored), stored.maps[readout], np.nan)
             data = difference.map_picture(values, _limit(values, clip()), _flag("over"))
         settled = stored.complete and flask.request.args.get("round", -1, type=int) == stored.round
         return _picture(data, settled)
@@ -191,6 +191,18 @@ def difference_blueprint(services: Services) -> flask.Blueprint:
         return about
 
     return routes
+
+
+def covered(stored: Stored) -> Any:
+    """Return which pixels lie in a window that has been computed, (H, W) bool."""
+    height, width = stored.card["size"]
+    side = int(stored.card["window"])
+    steps = np.zeros((height + 1, width + 1), np.int32)  # where windows begin and end, summed up below
+    at = np.nonzero(np.asarray(stored.counts) > 0)
+    rows, cols = np.asarray(stored.rows)[at[0]], np.asarray(stored.cols)[at[1]]
+    for down, right, sign in ((0, 0, 1), (side, 0, -1), (0, side, -1), (side, side, 1)):
+        np.add.at(steps, (rows + down, cols + right), sign)
+    return steps.cumsum(axis=0).cumsum(axis=1)[:height, :width] > 0
 
 
 def nearest_window(stored: Stored, readout: int, row: int, col: int) -> tuple[int, int] | None:

@@ -6,6 +6,7 @@ answer, and a worker that is killed loses nothing.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -17,6 +18,7 @@ import numpy.typing as npt
 
 from nnvis_dash.analysis.classes import as_outputs
 from nnvis_dash.analysis.index import Index, load_index
+from nnvis_dash.analysis.prediction_difference.stored import Stored
 from nnvis_dash.analysis.uncertainty import most_ambiguous, normalised_entropy
 from nnvis_dash.engine.client import Engine
 from nnvis_dash.engine.jobs import Request
@@ -65,6 +67,8 @@ class Services:
     _datasets: Recent = field(default_factory=lambda: Recent(8))
     _indexes: Recent = field(default_factory=lambda: Recent(16))
     _measured: Recent = field(default_factory=lambda: Recent(16))
+    _differences: Recent = field(default_factory=lambda: Recent(12))
+    _reading: threading.Lock = field(default_factory=threading.Lock)
 
     def dataset(self, fingerprint: str) -> Dataset:
         """Open a dataset (memory-mapped); NotFound names what is there."""
@@ -122,6 +126,24 @@ class Services:
             return self._indexes.get(key, load)
         except NotFound:
             return None
+
+    def difference(self, key: str, number: int | None = None) -> Stored | None:
+        """Return what is known of a prediction difference, None where nothing is.
+
+        A page asks for many pictures of one round: with its `number`, what was read of it is not read again.
+        """
+
+        def unread() -> Stored:
+            raise NotFound("This round was not read yet", "Read it.")
+
+        with self._reading:  # one at a time; CPython 3.11's parser, which numpy reads headers with, fails in threads
+            if number is not None:
+                with contextlib.suppress(NotFound):
+                    return self._differences.get((key, number), unread)
+            stored = Stored.open(self.workspace.artifacts, key)
+            if stored is not None:
+                self._differences.get((key, stored.round), lambda: stored)
+            return stored
 
     def accuracy(self, dataset: DatasetCard, model: ModelCard) -> float | None:
         """Return the share of labelled samples that are predicted right, None where it isn't known."""
