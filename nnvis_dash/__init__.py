@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from nnvis_dash.analysis.classifier import Classifier, load_classifier
     from nnvis_dash.analysis.doctor import Diagnosis, doctor
     from nnvis_dash.analysis.index import Index, index
+    from nnvis_dash.analysis.prediction_difference import PredictionDifference, prediction_difference
+    from nnvis_dash.analysis.prediction_difference.patch_model import PatchModel
     from nnvis_dash.analysis.projections import Projection, project
     from nnvis_dash.analysis.relevance.patterns import Patterns, learn_patterns
     from nnvis_dash.workspace.datasets import Dataset, load_dataset
@@ -32,7 +34,9 @@ _PLACES = {
     "Dataset": "nnvis_dash.workspace.datasets",
     "Diagnosis": "nnvis_dash.analysis.doctor",
     "Index": "nnvis_dash.analysis.index",
+    "PatchModel": "nnvis_dash.analysis.prediction_difference.patch_model",
     "Patterns": "nnvis_dash.analysis.relevance.patterns",
+    "PredictionDifference": "nnvis_dash.analysis.prediction_difference",
     "Projection": "nnvis_dash.analysis.projections",
     "Workspace": "nnvis_dash.workspace.store",
     "attribute": "nnvis_dash.analysis.attribution",
@@ -42,6 +46,7 @@ _PLACES = {
     "load_classifier": "nnvis_dash.analysis.classifier",
     "load_dataset": "nnvis_dash.workspace.datasets",
     "methods": "nnvis_dash.analysis.attribution",
+    "prediction_difference": "nnvis_dash.analysis.prediction_difference",
     "project": "nnvis_dash.analysis.projections",
 }
 
@@ -51,7 +56,9 @@ __all__ = [
     "Dataset",
     "Diagnosis",
     "Index",
+    "PatchModel",
     "Patterns",
+    "PredictionDifference",
     "Projection",
     "Workspace",
     "attribute",
@@ -61,6 +68,7 @@ __all__ = [
     "load_classifier",
     "load_dataset",
     "methods",
+    "prediction_difference",
     "project",
 ]
 

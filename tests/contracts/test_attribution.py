@@ -59,6 +59,8 @@ def explain(clf, images, method, **question):
 
 
 def given(clf, method):
+    if "images" in METHODS[method].traits:
+        return {"patches": networks.images(64, clf.card.input_shape, seed=1), "samples": 4}
     if "patterns" not in METHODS[method].traits or not clf.card.layers:
         return CHEAP.get(method, {})
     if clf.card.fingerprint not in PATTERNS:

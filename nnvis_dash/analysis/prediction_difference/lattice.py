@@ -103,17 +103,17 @@ class Lattice:
     def roughness(self, values: Doubles) -> Doubles:
         """Return (n, m, R): the standard deviation of the (filled) values over each window and its eight neighbours."""
         filled = self.filled(values)
-        mean = self.around(filled, 1)
-        return np.sqrt(np.maximum(self.around(filled**2, 1) - mean**2, 0.0))
+        mean = self.around(filled)
+        return np.sqrt(np.maximum(self.around(filled**2) - mean**2, 0.0))
 
-    def around(self, values: Doubles, reach: int) -> Doubles:
-        """Return (n, m, R) means over each window and its neighbours that are known; NaN where none is."""
+    def around(self, values: Doubles) -> Doubles:
+        """Return (n, m, R) means over each window and its eight neighbours that are known; NaN where none is."""
         known = np.isfinite(values)
-        size = (2 * reach + 1, 2 * reach + 1, 1)
-        total = ndimage.uniform_filter(np.where(known, values, 0.0), size, mode="constant")
-        share = ndimage.uniform_filter(known.astype(float), size, mode="constant")
+        nine = np.ones((3, 3, 1))
+        total = ndimage.convolve(np.where(known, values, 0.0), nine, mode="constant")
+        share = ndimage.convolve(known.astype(float), nine, mode="constant")
         with np.errstate(invalid="ignore", divide="ignore"):
-            return np.where(share > 1e-9, total / share, np.nan)
+            return np.where(share > 0, total / share, np.nan)
 
 
 def _starts(size: int, window: int, stride: int) -> Numbers:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -190,18 +190,32 @@ def prediction_difference(
     chosen = question.chosen(clf, prepared, listed)
     if layer is None and target is None:
         chosen = chosen[:1]
-    source = _source(clf, question, patches)
-    run = question.plan(clf).begin(prepared)
+    source = source_of(clf, question, patches)
+    found = computed(clf, prepared, question, chosen, source, adaptive, coarse, precision, seconds)
+    return replace(found, first=len(chosen) if output == "logits" and layer is None else 0)
+
+
+def computed(
+    clf: Classifier,
+    image: Images,
+    question: Question,
+    chosen: Ints,
+    source: PatchModel | Images,
+    adaptive: bool = False,
+    coarse: bool = False,
+    precision: float = 0.0,
+    seconds: float = 0.0,
+) -> PredictionDifference:
+    """Answer a checked question on a prepared image (h, w, C); the rest as `prediction_difference` has it."""
+    run = question.plan(clf).begin(image)
     tally = begun(clf, question, run, chosen)
-    draw = question.make_sampler(source, prepared)
+    draw = question.make_sampler(source, image)
     aim = Aim(question.whole_samples, question.step, coarse, adaptive, precision)
-    forwards, equivalents = _computed(run, draw, tally, aim, chosen, seconds)
-    return finished(
-        tally, question, chosen, forwards, equivalents, len(chosen) if output == "logits" and not layer else 0
-    )
+    forwards, equivalents = _sampled_until(run, draw, tally, aim, chosen, seconds)
+    return finished(tally, question, chosen, forwards, equivalents)
 
 
-def _computed(run: Run, draw: Sampler, tally: Tally, aim: Aim, chosen: Ints, seconds: float) -> tuple[int, float]:
+def _sampled_until(run: Run, draw: Sampler, tally: Tally, aim: Aim, chosen: Ints, seconds: float) -> tuple[int, float]:
     """Sample until the aim or the time is reached; return the images computed, and the forward passes they cost."""
     forwards, equivalents, size = 0, 0.0, PIECE
     end = time.monotonic() + seconds if seconds else np.inf
@@ -250,9 +264,7 @@ def sampled(run: Run, draw: Sampler, tally: Tally, task: Task, chosen: Ints) -> 
     return summed(read, draw.step)
 
 
-def finished(
-    tally: Tally, question: Question, chosen: Ints, forwards: int, equivalents: float, first: int = 0
-) -> PredictionDifference:
+def finished(tally: Tally, question: Question, chosen: Ints, forwards: int, equivalents: float) -> PredictionDifference:
     """Return what a tally says by now."""
     lattice = tally.lattice
     evidence, variances = tally.evidence(), tally.variances()
@@ -275,7 +287,6 @@ def finished(
         forwards=forwards,
         equivalents=equivalents,
         question=question,
-        first=first,
     )
 
 
@@ -291,7 +302,7 @@ def _one(clf: Classifier, image: Any) -> Images:
     return prepared
 
 
-def _source(clf: Classifier, question: Question, patches: Any) -> PatchModel | Images:
+def source_of(clf: Classifier, question: Question, patches: Any) -> PatchModel | Images:
     """Return what the sampler draws from."""
     if patches is None:
         raise ParameterError(

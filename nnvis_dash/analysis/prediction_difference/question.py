@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 POOL = 2000  # images of a dataset that are drawn from
 _POOL_BYTES = 512 * 2**20
-_SMALL = 64  # pixels up to which three groups of windows an axis do, and four beyond
+_SMALL = 64  # pixels up to which two groups of windows an axis do, and four beyond
 TOP = 3  # classes, or
 STRONGEST = 8  # channels that are explained where none was chosen
 
@@ -99,7 +99,7 @@ class Question:
         from nnvis_dash.analysis.incremental.inference import incremental
         from nnvis_dash.analysis.incremental.readouts import Readout
 
-        n_buckets = 3 if max(clf.card.input_shape[:2]) <= _SMALL else 4
+        n_buckets = 2 if max(clf.card.input_shape[:2]) <= _SMALL else 4
         readout = Readout(self.layer, self.reduce)  # type: ignore[arg-type]
         return incremental(clf, (self.window, self.window), readout, n_buckets, precision=self.precision)
 

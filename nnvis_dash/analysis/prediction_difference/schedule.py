@@ -144,7 +144,9 @@ def _neyman(tally: Tally, aim: Aim) -> list[Task]:
         if not (newly := (wanted < draws) & ~enough).any():
             break
         enough |= newly
-    wanted = np.minimum(np.minimum(np.ceil(wanted), 2 * draws), most).astype(np.int64)
+    # by half or by as many again: few different numbers, so that much is computed at once
+    wanted = np.where(wanted > 1.5 * draws, 2 * draws, np.where(wanted > draws, np.ceil(1.5 * draws), draws))
+    wanted = np.minimum(wanted, np.maximum(most, draws)).astype(np.int64)
     open_ = wanted > draws
     tasks = []
     for have in np.unique(counts[open_])[::-1]:

@@ -139,7 +139,7 @@ class Tally:
         n = self.draws[..., None].astype(float)
         own = np.where(n > 1, (self.squares - n * np.nan_to_num(without) ** 2) / np.maximum(n - 1, 1), np.nan)
         own = self.scale.variance(without, np.maximum(own, 0.0))  # of one draw
-        around = self.lattice.around(own, 1)
+        around = self.lattice.around(own)
         rough = self.lattice.roughness(evidence) ** 2
         prior = np.where(np.isfinite(around), around, rough)
         pooled = (_PRIOR * prior + np.where(n > 1, (n - 1) * np.nan_to_num(own), 0.0)) / (_PRIOR + np.maximum(n - 1, 0))
@@ -149,7 +149,7 @@ class Tally:
         """Return (n, m, R) variances that the evidence would have from so many samples, each drawn by itself."""
         without, n = self.without(), self.counts[..., None].astype(float)
         own = np.where(n > 1, (self.singles - n * np.nan_to_num(without) ** 2) / np.maximum(n - 1, 1), np.nan)
-        return self.lattice.around(self.scale.variance(without, np.maximum(own, 0.0)), 1) / n_samples
+        return self.lattice.around(self.scale.variance(without, np.maximum(own, 0.0))) / n_samples
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Return the state as arrays."""

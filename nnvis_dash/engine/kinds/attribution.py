@@ -65,6 +65,8 @@ def attribution(job: Job, parameters: AttributionParameters) -> None:
     own = dict(parameters.parameters)
     if "patterns" in METHODS[parameters.method].traits:
         own["patterns"] = _patterns(job, parameters)
+    if "images" in METHODS[parameters.method].traits:
+        own["patches"] = dataset
     with reporting(job.progress):
         explained = attribute(
             classifier,
