@@ -35,6 +35,22 @@ def mobilenet_at_224() -> Any:
     return _calibrated(model)
 
 
+def vgg16_at_224() -> Any:
+    """Return keras.applications' VGG-16 for 224 × 224 images and 1,000 classes."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+    return keras.applications.VGG16(weights=None)
+
+
+def resnet50_at_224() -> Any:
+    """Return keras.applications' ResNet-50 for 224 × 224 images and 1,000 classes."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+    return _calibrated(keras.applications.ResNet50(weights=None))
+
+
 def _calibrated(model: Any) -> Any:
     """Let every batch normalisation take its statistics from some images, so that activations are of a usual size."""
     import keras

@@ -182,11 +182,14 @@ def prediction_difference(
         raise ParameterError(f"There is no output {output!r} to explain", "Use logits or probabilities.")
     if layer is None and unit is not None:
         raise ParameterError(f"The unit {unit} is of no layer", "Give its layer as well.")
+    for name, value in (("precision", precision), ("seconds", seconds)):
+        if not 0 <= value < np.inf:
+            raise ParameterError(f"The {name} is {value!r}", "Give a number, 0 or more; 0 is no limit.")
     question = Question(window, outer, samples, sampler, stride, seed, laplace, antithetic, layer, reduce)
     question.check(clf.card)
     prepared = _one(clf, image)
     wanted = unit if layer is not None else target
-    listed = [] if wanted is None else [wanted] if isinstance(wanted, (int, np.integer)) else list(wanted)
+    listed = [] if wanted is None else np.atleast_1d(np.asarray(wanted)).tolist()
     chosen = question.chosen(clf, prepared, listed)
     if layer is None and target is None:
         chosen = chosen[:1]

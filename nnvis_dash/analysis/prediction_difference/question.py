@@ -48,6 +48,7 @@ class Question:
         side = min(height, width)
         for name, value, low, high in (
             ("window", self.window, 1, side - 1),
+            ("seed", self.seed, 0, 2**63),
             ("stride", self.stride, 1, side),
             ("samples", self.samples, 1, 100_000),
             ("laplace", self.laplace, 1, 10**12),
@@ -59,9 +60,10 @@ class Question:
                 )
         if self.sampler not in SAMPLERS:
             raise ParameterError(f"There is no sampler {self.sampler!r}", f"Use one of: {', '.join(SAMPLERS)}.")
-        if self.sampler != "marginal" and not self.window < self.outer <= side:
+        whole = isinstance(self.outer, int) and not isinstance(self.outer, bool)
+        if self.sampler != "marginal" and not (whole and self.window < self.outer <= side):
             raise ParameterError(
-                f"The outer window has {self.outer} pixels, the window {self.window} and the image {width} × {height}",
+                f"The outer window has {self.outer!r} pixels, the window {self.window}, the image {width} × {height}",
                 f"Give an outer window from {self.window + 1} to {side} pixels"
                 + (", or a smaller window." if self.window + 1 >= side else "."),
             )

@@ -53,6 +53,8 @@ def erase(
         A region or a class that doesn't fit, or too few images.
     """
     mask = checked_region(mask, image.shape[:2])
+    if question.samples < 2:
+        raise ParameterError("The region has 1 sample, which says nothing of its error", "Give 2 samples or more.")
     n_samples, seed = question.whole_samples, question.seed
     if isinstance(source, PatchModel):
         filled = region_given_surroundings(source, image, mask, n_samples, seed)
@@ -70,7 +72,9 @@ def erase(
     scale = question.scale(clf.card)
     draws = columns[1:].reshape(-1, question.step, columns.shape[1]).mean(axis=1)
     without = draws.mean(axis=0)
-    variance = draws.var(axis=0, ddof=1) / len(draws) if len(draws) > 1 else np.full(len(without), np.nan)
+    if len(draws) == 1:  # a pair, taken for two independent samples: rather too large an error than too small a one
+        draws = columns[1:]
+    variance = draws.var(axis=0, ddof=1) / len(draws)
     n = len(chosen)
     return Erased(
         evidence=scale.evidence(columns[0], without)[:n].astype(np.float32),
@@ -128,45 +132,48 @@ def region_from_other_images(images: Images, image: Images, mask: Mask, samples:
 def region_given_surroundings(model: PatchModel, image: Images, mask: Mask, samples: int, seed: int) -> Floats:
     """Return the image (S, h, w, C) float32 with the region drawn from a patch model, from its border inwards.
 
-    The region is drawn in tiles of half a patch, those first that have most known pixels around them; each tile given
-    the patch around it, where tiles that were drawn before count as known. Samples are pairs mean ± deviation of the
-    same random numbers. For a region that fits into one tile this is the conditional distribution itself, else its
-    approximation by patches.
+    A region smaller than a patch is drawn at once, from the conditional distribution itself. A larger one is drawn in
+    tiles of half a patch, those first that have most known pixels around them; each tile given the patch around it,
+    where tiles that were drawn before count as known. Samples are pairs mean ± deviation of the same random numbers.
     """
     size, side = mask.shape, model.outer
-    height, width = size
-    tile = max(1, side // 2)
     pairs = -(-samples // 2)
     made = np.repeat(np.asarray(image, np.float32)[None], 2 * pairs, axis=0)
     rng = np.random.default_rng([seed, 2])
     hidden = mask.copy()
     while hidden.any():
-        top, left = _next_tile(hidden, tile)
-        tops, lefts = (
-            int(np.clip(at - (side - tile) // 2, 0, extent - side))
-            for at, extent in zip((top, left), (height, width), strict=True)
-        )
-        patch = np.s_[tops : tops + side, lefts : lefts + side]
+        corner, extent = _next_tile(hidden, side)
+        begin = [
+            int(np.clip(at - (side - length) // 2, 0, whole - side))
+            for at, length, whole in zip(corner, extent, size, strict=True)
+        ]
+        patch = np.s_[begin[0] : begin[0] + side, begin[1] : begin[1] + side]
+        tile = np.s_[corner[0] : corner[0] + extent[0], corner[1] : corner[1] + extent[1]]
         wanted = np.zeros(size, bool)
-        wanted[top : top + tile, left : left + tile] = hidden[top : top + tile, left : left + tile]
+        wanted[tile] = hidden[tile]
         _draw(model, made, patch, hidden[patch], wanted[patch], pairs, rng)
         hidden[wanted] = False
     return made[:samples]
 
 
-def _next_tile(hidden: Mask, tile: int) -> tuple[int, int]:
-    """Return the corner of the tile around the hidden pixel whose neighbourhood is known best."""
+def _next_tile(hidden: Mask, side: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return corner and extent of what is drawn next: all that is hidden where that is smaller than a patch.
+
+    Else half a patch, around the hidden pixel whose neighbourhood is known best.
+    """
     from scipy import ndimage
 
-    height, width = hidden.shape
-    rows, columns = (min(tile, extent) for extent in (height, width))
-    unknown = ndimage.uniform_filter(hidden.astype(float), 2 * tile + 1, mode="nearest")
-    at = int(np.argmin(np.where(hidden, unknown, np.inf)))
-    row, column = divmod(at, width)
-    return (
-        int(np.clip(row - rows // 2, 0, height - rows)),
-        int(np.clip(column - columns // 2, 0, width - columns)),
+    rows, columns = (np.flatnonzero(hidden.any(axis=axis)) for axis in (1, 0))
+    extent = (int(np.ptp(rows)) + 1, int(np.ptp(columns)) + 1)
+    if max(extent) < side:
+        return (int(rows[0]), int(columns[0])), extent
+    half = max(1, side // 2)
+    unknown = ndimage.uniform_filter(hidden.astype(float), 2 * half + 1, mode="nearest")
+    at = divmod(int(np.argmin(np.where(hidden, unknown, np.inf))), hidden.shape[1])
+    first, second = (
+        int(np.clip(place - half // 2, 0, length - half)) for place, length in zip(at, hidden.shape, strict=True)
     )
+    return (first, second), (half, half)
 
 
 def _draw(

@@ -66,6 +66,9 @@ class DifferenceParameters(KindParameters):
     @property
     def question(self) -> Question:
         """What the analysis is asked."""
+        for name, value in (("precision", self.precision), ("seconds", self.seconds)):
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < float("inf"):
+                raise ParameterError(f"The {name} is {value!r}", "Give a number, 0 or more; 0 is no limit.")
         if self.numbers not in ("float32", "bfloat16"):
             raise ParameterError(f"There are no numbers {self.numbers!r}", "Use float32, or bfloat16 for a preview.")
         names = ("window", "outer", "samples", "sampler", "stride", "seed", "laplace", "antithetic", "layer", "reduce")
