@@ -91,7 +91,7 @@ def test_means_around_a_window_pass_over_what_is_not_known():
     lattice = Lattice((5, 4), (1, 1))
     values = np.full((5, 4, 1), np.nan)
     values[0, 0], values[1, 1], values[4, 3] = 3, 5, 7
-    found = lattice.around(values, 1)[..., 0]
+    found = lattice.around(values)[..., 0]
     assert found[0, 0] == found[0, 1] == found[1, 0] == pytest.approx(4)
     assert found[2, 2] == pytest.approx(5)
     assert found[3, 3] == pytest.approx(7)

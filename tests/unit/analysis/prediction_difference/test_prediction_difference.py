@@ -194,7 +194,7 @@ def test_the_seed_alone_decides(clf, pictures, image, sampler, monkeypatch):
     from nnvis_dash.analysis.incremental.inference import incremental
     from nnvis_dash.analysis.incremental.readouts import Readout
 
-    given = {"window": 3, "outer": 6, "samples": 6, "sampler": sampler, "patches": pictures, "stride": 2}
+    given = {"window": 4, "outer": 6, "samples": 6, "sampler": sampler, "patches": pictures}
     one = prediction_difference(clf, image, **given, seed=3)
     again = prediction_difference(clf, image, **given, seed=3)
     np.testing.assert_array_equal(one.maps, again.maps)
@@ -205,7 +205,7 @@ def test_the_seed_alone_decides(clf, pictures, image, sampler, monkeypatch):
     monkeypatch.setattr(maps, "PIECE", 7)
     _same(one, prediction_difference(clf, image, **given, seed=3))
     monkeypatch.setattr(
-        Question, "plan", lambda self, clf: incremental(clf, (3, 3), Readout(), n_buckets=2, memory=8_000)
+        Question, "plan", lambda self, clf: incremental(clf, (4, 4), Readout(), n_buckets=1, memory=8_000)
     )
     _same(one, prediction_difference(clf, image, **given, seed=3))
 
@@ -254,10 +254,24 @@ def test_precision_stops_sampling_where_enough_is_known(clf, pictures, image):
     assert (rough.counts == 2).all()
 
 
+def test_adaptive_maps_are_as_precise_with_fewer_samples(clf, pictures, image):
+    given = {"window": 3, "outer": 6, "samples": 30, "patches": pictures, "seed": 2}
+    plain = prediction_difference(clf, image, 0, **given, antithetic=False)
+    adaptive = prediction_difference(clf, image, 0, **given, adaptive=True)
+    assert adaptive.forwards < 0.5 * plain.forwards
+    assert (adaptive.counts >= 2).all()
+    exact = prediction_difference(clf, image, 0, **{**given, "samples": 1000, "seed": 3})
+    away = [np.sqrt(((one.maps[0] - exact.maps[0]) ** 2).mean()) for one in (adaptive, plain)]
+    assert away[0] < 1.3 * away[1]
+    again = prediction_difference(clf, image, 0, **given, adaptive=True)
+    np.testing.assert_allclose(again.maps, adaptive.maps, rtol=1e-3, atol=1e-3 * np.abs(adaptive.maps).max())
+
+
 def test_a_time_limit_leaves_a_map_without_holes(clf, pictures, image):
-    given = {"window": 3, "outer": 6, "samples": 50, "patches": pictures, "coarse": True}
+    given = {"window": 4, "outer": 6, "samples": 50, "patches": pictures, "coarse": True}
     found = prediction_difference(clf, image, 0, **given, seconds=1e-6)
     assert (found.counts == 0).any()
+    assert (found.counts > 0).any()
     assert np.isnan(found.window_values[found.counts == 0]).all()
     assert np.isfinite(found.maps).all()
     assert np.isfinite(found.errors).all()
