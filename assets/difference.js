@@ -22,8 +22,9 @@
   let number = 0;
   let unit = 0; // place of the unit that is shown large
 
-  const signed = (value, digits = 2) => (value === null || value === undefined ? "–" : (value > 0 ? "+" : value < 0 ? "−" : "") + Math.abs(value).toFixed(digits));
   const plain = (value) => (Math.abs(value) >= 100 ? value.toFixed(0) : Math.abs(value) >= 10 ? value.toFixed(1) : Math.abs(value) >= 0.1 || !value ? value.toFixed(2) : value >= 0.0001 ? Number(value.toPrecision(2)).toString() : value.toExponential(0));
+  const signed = (value) => (value === null || value === undefined ? "–" : (value > 0 ? "+" : value < 0 ? "−" : "") + plain(Math.abs(value)));
+  const margin = (error) => (error === null || error === undefined ? "–" : plain(error));
   const percent = (share) => (share > 0 && share < 0.01 ? "<1" : Math.floor(100 * share + 1e-9)) + " %";
   const minus = (value, digits) => value.toFixed(digits).replace("-", "−");
   const grouped = (value) => value.toLocaleString("en-US");
@@ -193,12 +194,13 @@
     by("difference").classList.toggle("pending", !fresh);
     if (!fresh) return runLine();
     const problem = known.problem || (over && over.problem) || (mainOf(columns) || {}).problem || "";
-    by("difference-message").textContent = problem;
-    runLine();
     const main = mainOf(columns);
-    if (!main) return;
-    const place = placeOf(main, view.readout, main.target);
+    const place = main ? placeOf(main, view.readout, main.target) : -1;
     const some = place >= 0;
+    const flat = some && main.state.complete && !main.state.readouts[place].limit;
+    by("difference-message").textContent = problem || (flat ? "The map is flat: nothing speaks for or against what is explained." : "");
+    runLine();
+    if (!main) return;
     const readout = some ? main.state.readouts[place] : null;
     show("difference-original-image", imageOf(main), "sample " + main.sample);
     show("difference-map-image", some ? address(main, place) : "", "map");
@@ -240,7 +242,7 @@
     const maps = columns.filter((column) => !column.sensitivity);
     const complete = columns.length > 0 && columns.every((column) => column.problem || (column.state && column.state.complete));
     const some = maps.some((column) => column.state && column.state.done > 0);
-    const share = maps.length ? maps.reduce((sum, column) => sum + (column.state ? column.state.done / Math.max(1, column.state.total) : 0), 0) / maps.length : 0;
+    const share = maps.length ? maps.reduce((sum, column) => sum + (column.state ? column.state.complete ? 1 : column.state.done / Math.max(1, column.state.total) : 0), 0) / maps.length : 0;
     const busy = computing();
     const priced = cost && known && same(cost.request, known.request) ? cost : null;
     const refused = current() && !complete && priced && priced.problem;
@@ -257,6 +259,7 @@
     if (!current()) return "";
     const seconds = maps.reduce((sum, column) => sum + (column.state ? column.state.seconds : 0), 0);
     const forwards = maps.reduce((sum, column) => sum + ((column.state && column.state.forwards) || 0), 0);
+    const all = maps.reduce((sum, column) => sum + ((column.state && column.state.total) || 0), 0);
     if (busy) {
       const at = running && columns[running.at];
       const state = at && at.state;
@@ -264,7 +267,7 @@
       if (state && state.estimate) parts.push(state.estimate.seconds ? `about ${lasting(state.estimate.seconds)} to go` : "", memory(state.estimate.bytes));
       return parts.filter(Boolean).join(" · ") || "starting …";
     }
-    if (complete) return `${grouped(forwards)} samples in ${seconds.toFixed(1)} s` + (share < 0.995 ? ` · ${percent(share)} of all, as far as was wanted` : "") + (maps.some((column) => column.state && column.state.numbers === "bfloat16") ? " · a preview in bfloat16" : "");
+    if (complete) return (forwards < all ? `${grouped(forwards)} of ${grouped(all)} samples ${known.request.parameters.seconds ? "within the budget" : "were enough"}` : `${grouped(forwards)} samples`) + ` · ${seconds.toFixed(1)} s` + (maps.some((column) => column.state && column.state.numbers === "bfloat16") ? " · a preview in bfloat16" : "");
     const whole = known.ahead || (priced && priced.ahead);
     if (some) return `${percent(share)} is computed and kept` + (whole ? ` · about ${lasting(whole.seconds * (1 - share))} to go, ${memory(whole.bytes)}` : "");
     if (!whole) return priced ? "" : "estimating …";
@@ -431,7 +434,7 @@
       : null;
     card.replaceChildren(
       h("div", {},
-        h("div", { class: "window-line" }, h("b", {}, `${signed(found.evidence)} ± ${found.error === null ? "–" : found.error.toFixed(2)} ${unitOf(readout.kind)}`), ` for ${named(readout)}`),
+        h("div", { class: "window-line" }, h("b", {}, `${signed(found.evidence)} ± ${margin(found.error)} ${unitOf(readout.kind)}`), ` for ${named(readout)}`),
         h("div", { class: "window-line" }, `${what} ${found.value.toFixed(digits)}, without the window ${found.without === null ? "–" : found.without.toFixed(digits)}`),
         strip,
         h("div", { class: "label" }, `rows ${found.row}–${found.row + found.side - 1}, columns ${found.col}–${found.col + found.side - 1} · ${found.samples} samples${found.strip ? ": the image, then the first of them" : ""}`)
@@ -576,7 +579,7 @@
     const status = by("difference-erase-status");
     const pixels = erase ? erase.runs.reduce((sum, [, from, to]) => sum + to - from, 0) : 0;
     if (!erase) status.textContent = "drag over the original image";
-    else status.textContent = erased ? erased.problem || `weight of evidence of these ${grouped(pixels)} pixels, bits · ${erase.parameters.sampler || "conditional"} sampler` : `${grouped(pixels)} pixels …`;
+    else status.textContent = erased ? erased.problem || `weight of evidence of these ${grouped(pixels)} pixels, bits · ${erase.parameters.sampler || "conditional"} sampler` : `${grouped(pixels)} pixels: drawing what could stand there …`;
     if (place.hidden) return place.replaceChildren();
     const most = Math.max(...erased.classes.map((one) => Math.abs(one.evidence || 0)), 1e-9);
     place.replaceChildren(
@@ -585,7 +588,7 @@
         return h("div", { class: "erased-class" },
           h("span", { class: "bar-name" }, className(one.target)),
           h("span", { class: "evidence-track" }, h("span", { class: one.evidence >= 0 ? "for" : "against", style: { width: share + "%", [one.evidence >= 0 ? "left" : "right"]: "50%" } })),
-          h("span", { class: "bar-value" }, `${signed(one.evidence)} ± ${one.error === null ? "–" : one.error.toFixed(2)}`),
+          h("span", { class: "bar-value" }, `${signed(one.evidence)} ± ${margin(one.error)}`),
           h("span", { class: "label" }, `p ${one.probability.toFixed(3)} → ${one.without === null ? "–" : one.without.toFixed(3)}`)
         );
       })),

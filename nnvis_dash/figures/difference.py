@@ -21,16 +21,17 @@ Map = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.uint8]
 
 UNKNOWN = (226, 230, 236)  # no colour of a scale
+ROUNDING = 1e-6  # what is smaller is no evidence, only float32
 PALE = 0.4  # how much of the image's contrast is left under a map
 
 
 def limit(values: Map, clip: float = 100.0) -> float:
-    """Return the value that gets the strongest colour: a percentile of the absolute values; 0 where none is known."""
+    """Return the value that gets the strongest colour: a percentile of the absolute values; 0 for a flat map."""
     known = np.abs(values[np.isfinite(values)])
-    if not known.size:
+    if not known.size or known.max() < ROUNDING:
         return 0.0
     strongest = float(np.percentile(known, clip)) if clip < 100 else float(known.max())
-    return strongest or float(known.max())
+    return strongest if strongest >= ROUNDING else float(known.max())
 
 
 def map_picture(values: Map, strongest: float, over: bool = False, about: Mapping[str, Any] | None = None) -> bytes:

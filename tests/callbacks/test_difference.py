@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import flask
 import numpy as np
 import pytest
 
 from callbacks import difference
 from nnvis_dash.analysis.prediction_difference.stored import Stored
-from nnvis_dash.difference_routes import covered, nearest_window
+from nnvis_dash.difference_routes import covered, difference_blueprint, nearest_window
+from nnvis_dash.engine.client import Engine
 from nnvis_dash.engine.jobs import Request
 from nnvis_dash.errors import ParameterError
 from nnvis_dash.figures import difference as figures
+from nnvis_dash.services import Services as RealServices
+from nnvis_dash.settings import Settings
 from nnvis_dash.types import Layer, ModelCard, Preprocessing
+from nnvis_dash.workspace.store import Workspace
+
+KEY = "0123456789abcdef0123456789abcdef"
 
 
 def card(name: str, names: tuple[str, ...] = ("a", "b", "c", "d", "e"), layer: str = "conv") -> ModelCard:
@@ -155,4 +163,29 @@ def test_the_strongest_colour_ignores_what_is_not_known() -> None:
     values = np.array([[np.nan, -4.0], [1.0, 2.0]], np.float32)
     assert figures.limit(values) == 4.0
     assert figures.limit(np.full((2, 2), np.nan, np.float32)) == 0.0
-    assert figures.limit(np.zeros((2, 2), np.float32)) == 0.0
+    assert figures.limit(np.full((2, 2), 2e-7, np.float32)) == 0.0  # rounding is drawn as nothing
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Any:
+    server = flask.Flask("test")
+    services = RealServices(Settings(), Workspace(tmp_path), cast(Engine, None))
+    server.register_blueprint(difference_blueprint(services))
+    return server.test_client()
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "image/none/0/none.png",
+        "x.y/maps/0.png",
+        f"{KEY}/maps/0.png?what=error",
+        f"{KEY}/window?row=0&col=0",
+        f"{KEY}/sensitivity.png",
+        f"{KEY}.png",
+        f"{KEY}.npz",
+        "x.y.json",
+    ],
+)
+def test_what_is_not_there_is_not_found(client: Any, address: str) -> None:
+    assert client.get(f"/difference/{address}").status_code == 404
