@@ -226,15 +226,22 @@ def test_pairs_need_fewer_samples(clf, pictures, image):
 
 
 @pytest.mark.parametrize(
-    ("sampler", "antithetic"), [("conditional", True), ("conditional", False), ("marginal", False)]
+    ("sampler", "more"),
+    [
+        ("conditional", {}),
+        ("conditional", {"antithetic": False}),
+        ("marginal", {}),
+        ("conditional", {"adaptive": True, "coarse": True}),
+    ],
+    ids=str,
 )
-def test_standard_errors_are_the_spread_over_seeds(clf, pictures, image, sampler, antithetic):
+def test_standard_errors_are_the_spread_over_seeds(clf, pictures, image, sampler, more):
     model = pictures if sampler == "marginal" else PatchModel.fit(pictures, 6)
     given = {"window": 3, "outer": 6, "samples": 8, "sampler": sampler, "patches": model, "stride": 2}
-    found = [prediction_difference(clf, image, 0, seed=seed, antithetic=antithetic, **given) for seed in range(40)]
+    found = [prediction_difference(clf, image, 0, seed=seed, **more, **given) for seed in range(40)]
     for values, errors in (("window_values", "window_errors"), ("maps", "errors")):
         spread = np.stack([getattr(one, values) for one in found]).std(axis=0, ddof=1)
-        told = np.sqrt(np.stack([getattr(one, errors) for one in found]).astype(np.float64) ** 2).mean(axis=0)
+        told = np.sqrt(np.mean([getattr(one, errors).astype(np.float64) ** 2 for one in found], axis=0))
         axes = tuple(range(spread.ndim - 1)) if values == "window_values" else (1, 2)
         ratio = np.sqrt((told**2).mean(axis=axes) / (spread**2).mean(axis=axes))
         assert (ratio > 0.5).all()
