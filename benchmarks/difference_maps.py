@@ -72,7 +72,7 @@ def measure(name: str, n_images: int) -> list[str]:
     """Return one row of the table."""
     data = draw_shapes() if name.startswith("shapes") else load_digits()
     clf = load_classifier(WEIGHTS / f"{name}.keras", read_cards()[name]["preprocessing"], data.class_names)
-    held_out = np.flatnonzero((data.extras["split"] == HELD_OUT) & (data.extras["flaw"] == 0))
+    held_out = np.flatnonzero((data.extras["split"] == HELD_OUT) & (data.extras.get("flaw", 0) == np.int64(0)))
     chosen = np.random.default_rng(3).choice(held_out, n_images, replace=False)
     patches = PatchModel.fit(data.images[:2000], OUTER)
     errors: dict[str, list[float]] = {"published": [], "adaptive": [], "same settings": []}

@@ -322,7 +322,7 @@ def source_of(clf: Classifier, question: Question, patches: Any) -> PatchModel |
                 "Fit it anew with PatchModel.fit, for this outer window and sampler.",
             )
         return patches
-    images = pool(clf, patches, question.seed)
+    images = pool(clf, patches)
     if question.sampler == "marginal":
         return images
-    return PatchModel.fit(images, question.outer, question.per_channel, seed=question.seed)
+    return PatchModel.fit(images, question.outer, question.per_channel)

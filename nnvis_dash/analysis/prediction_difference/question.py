@@ -141,7 +141,7 @@ class Question:
         return np.argsort(-values, kind="stable")[: TOP if self.layer is None else STRONGEST].astype(np.int32)
 
 
-def pool(clf: Classifier | ModelCard, data: Any, seed: int = 0) -> Images:
+def pool(clf: Classifier | ModelCard, data: Any) -> Images:
     """Return images of a dataset, or of an array, fitted to a classifier: at most `POOL`, drawn at random."""
     from nnvis_dash.analysis.classifier import Classifier
 
@@ -150,7 +150,7 @@ def pool(clf: Classifier | ModelCard, data: Any, seed: int = 0) -> Images:
     limit = max(1, min(POOL, _POOL_BYTES // (height * width * channels)))
     chosen = np.arange(len(data))
     if len(data) > limit:
-        chosen = np.sort(np.random.default_rng([seed, 0]).choice(len(data), limit, replace=False))
+        chosen = np.sort(np.random.default_rng(0).choice(len(data), limit, replace=False))
     if hasattr(data, "batch"):
         return np.asarray(data.batch(chosen.tolist(), card.input_shape, card.resize))
     if not isinstance(clf, Classifier):

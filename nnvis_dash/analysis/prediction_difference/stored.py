@@ -175,5 +175,5 @@ def sampler_of(workspace: Workspace, card: Mapping[str, Any]) -> Sampler:
     image = dataset.batch([card["sample"]], model.input_shape, model.resize)[0]
     question = question_of(card)
     if card["patch_model"] is None:
-        return question.make_sampler(pool(model, dataset, question.seed), image)
+        return question.make_sampler(pool(model, dataset), image)
     return question.make_sampler(PatchModel.from_artifact(workspace.artifacts.load(card["patch_model"])), image)

@@ -54,7 +54,7 @@ def erased_region(job: Job, parameters: RegionParameters) -> None:
     mask = _mask(parameters.runs, clf.card.input_shape[:2])
     patches = patches_of(job, parameters.model, parameters.dataset, question)
     if patches is None:
-        source: Any = pool(clf, job.dataset(parameters.dataset), parameters.seed)
+        source: Any = pool(clf, job.dataset(parameters.dataset))
     else:
         source = PatchModel.from_artifact(job.workspace.artifacts.load(patches))
     found = erase(clf, image, mask, source, parameters.targets, question)

@@ -20,7 +20,6 @@ class PatchModelParameters(KindParameters):
     dataset: str = ""  # fingerprint
     outer: int = 14
     per_channel: bool = False
-    seed: int = 0
 
     def title(self, workspace: Workspace) -> str:
         """Return what the job tray calls the job."""
@@ -33,6 +32,6 @@ def patch_model(job: Job, parameters: PatchModelParameters) -> None:
     from nnvis_dash.analysis.prediction_difference.patch_model import PatchModel
     from nnvis_dash.analysis.prediction_difference.question import pool
 
-    images = pool(job.workspace.model(parameters.model), job.dataset(parameters.dataset), parameters.seed)
-    found = PatchModel.fit(images, parameters.outer, parameters.per_channel, seed=parameters.seed)
+    images = pool(job.workspace.model(parameters.model), job.dataset(parameters.dataset))
+    found = PatchModel.fit(images, parameters.outer, parameters.per_channel)
     job.save(found.arrays(), found.card())

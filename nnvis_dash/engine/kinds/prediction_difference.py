@@ -89,7 +89,7 @@ class _Evaluator:
         wanted = parameters.targets if parameters.layer is None else parameters.units
         self.chosen = question.chosen(clf, image, wanted)
         if patches is None:
-            source: Any = pool(clf, dataset, question.seed)
+            source: Any = pool(clf, dataset)
         else:
             source = PatchModel.from_artifact(job.workspace.artifacts.load(patches))
         self.sampler = question.make_sampler(source, image)
@@ -328,7 +328,6 @@ def patches_of(job: Job, model: str, dataset: str, question: Question) -> str | 
             "dataset": dataset,
             "outer": question.outer,
             "per_channel": question.per_channel,
-            "seed": question.seed,
         },
     )
     return require(job, request, "learning what patches look like").key

@@ -15,6 +15,7 @@ from nnvis_dash.errors import ModelError, NNVisError, ParameterError
 from nnvis_dash.types import Unit
 from tests.unit.analysis.prediction_difference.scenes import small, smooth
 
+LEARNED = PatchModel.fit(smooth(40), 6)
 GIVEN: dict[str, Any] = {"window": 3, "outer": 6, "samples": 4, "stride": 4, "patches": smooth(40)}
 
 
@@ -90,13 +91,13 @@ ROWS = (
     Bad(
         "a patch model over channels",
         r"over 3 channels.*Fit it anew",
-        {"patches": PatchModel.fit(smooth(40), 6), "sampler": "conditional per channel"},
+        {"patches": LEARNED, "sampler": "conditional per channel"},
     ),
     Bad("a grey patch model", r"over 1 channels", {"patches": PatchModel.fit(smooth(40, (10, 9, 1)), 6)}),
     Bad(
         "a patch model and marginal",
         r"marginal sampler draws from images.*Give a dataset",
-        {"patches": PatchModel.fit(smooth(40), 6), "sampler": "marginal"},
+        {"patches": LEARNED, "sampler": "marginal"},
     ),
     Bad("several images", r"shape \(2, 10, 9, 3\).*Give one image", image=lambda: smooth(2)),
     Bad("a row", r"shape \(9,\).*Give one image", image=lambda: np.zeros(9, np.uint8)),

@@ -35,6 +35,12 @@ def pictures():
 
 
 @pytest.fixture(scope="module")
+def learned(pictures):
+    """Patches of 6 × 6 pixels."""
+    return PatchModel.fit(pictures, 6)
+
+
+@pytest.fixture(scope="module")
 def image(pictures):
     return smooth(1, seed=7)[0]
 
@@ -45,7 +51,7 @@ def test_a_plain_loop_over_windows_gives_the_same(clf, pictures, image, sampler,
     window, outer, samples = 3, 6, 4
     found = prediction_difference(clf, image, [2, 0], window, outer, samples, sampler, pictures, stride, seed=5)
     question = Question(window, outer, samples, sampler, stride, 5)
-    source = pictures if sampler == "marginal" else PatchModel.fit(pictures, outer, "per" in sampler, seed=5)
+    source = pictures if sampler == "marginal" else PatchModel.fit(pictures, outer, "per" in sampler)
     draw = question.make_sampler(source, image).draw
     before, logits_before = clf.predict(image[None])[0], clf.logits(image[None])[0]
     rows, columns = (starts(size, window, stride) for size in SHAPE[:2])
@@ -70,13 +76,13 @@ def test_a_plain_loop_over_windows_gives_the_same(clf, pictures, image, sampler,
 
 
 @pytest.mark.parametrize("reduce", ["mean", "max"])
-def test_a_plain_loop_over_windows_of_a_hidden_layers_channels(clf, pictures, image, reduce):
+def test_a_plain_loop_over_windows_of_a_hidden_layers_channels(clf, learned, image, reduce):
     import keras
 
     found = prediction_difference(
-        clf, image, None, 3, 6, 2, "conditional", pictures, 3, layer="conv", unit=[3, 1], reduce=reduce
+        clf, image, None, 3, 6, 2, "conditional", learned, 3, layer="conv", unit=[3, 1], reduce=reduce
     )
-    draw = Question(3, 6, 2).make_sampler(PatchModel.fit(pictures, 6), image).draw
+    draw = Question(3, 6, 2).make_sampler(learned, image).draw
     part = keras.Model(clf.model.input, clf.model.get_layer("conv").output)
 
     def read(images):
@@ -210,17 +216,19 @@ def test_the_seed_alone_decides(clf, pictures, image, sampler, monkeypatch):
     _same(one, prediction_difference(clf, image, **given, seed=3))
 
 
-def test_odd_samples_are_rounded_up_to_pairs(clf, pictures, image):
-    given = {"window": 3, "outer": 6, "patches": pictures, "stride": 3}
+def test_odd_samples_are_rounded_up_to_pairs(clf, pictures, learned, image):
+    given = {"window": 3, "outer": 6, "patches": learned, "stride": 3}
     assert (prediction_difference(clf, image, samples=5, **given).counts == 6).all()
     assert (prediction_difference(clf, image, samples=5, antithetic=False, **given).counts == 5).all()
-    assert (prediction_difference(clf, image, samples=5, sampler="marginal", **given).counts == 5).all()
+    assert (
+        prediction_difference(clf, image, samples=5, sampler="marginal", **{**given, "patches": pictures}).counts == 5
+    ).all()
     one = prediction_difference(clf, image, samples=1, antithetic=False, **given)
     assert np.isfinite(one.errors).all()
 
 
-def test_pairs_need_fewer_samples(clf, pictures, image):
-    given = {"window": 3, "outer": 6, "samples": 20, "patches": pictures, "stride": 3}
+def test_pairs_need_fewer_samples(clf, learned, image):
+    given = {"window": 3, "outer": 6, "samples": 20, "patches": learned, "stride": 3}
     pairs, single = (prediction_difference(clf, image, **given, antithetic=antithetic) for antithetic in (True, False))
     assert np.sqrt((pairs.window_errors**2).mean()) < 0.5 * np.sqrt((single.window_errors**2).mean())
 
@@ -235,8 +243,8 @@ def test_pairs_need_fewer_samples(clf, pictures, image):
     ],
     ids=str,
 )
-def test_standard_errors_are_the_spread_over_seeds(clf, pictures, image, sampler, more):
-    model = pictures if sampler == "marginal" else PatchModel.fit(pictures, 6)
+def test_standard_errors_are_the_spread_over_seeds(clf, pictures, learned, image, sampler, more):
+    model = pictures if sampler == "marginal" else learned
     given = {"window": 3, "outer": 6, "samples": 8, "sampler": sampler, "patches": model, "stride": 2}
     found = [prediction_difference(clf, image, 0, seed=seed, **more, **given) for seed in range(40)]
     for values, errors in (("window_values", "window_errors"), ("maps", "errors")):
@@ -261,8 +269,8 @@ def test_precision_stops_sampling_where_enough_is_known(clf, pictures, image):
     assert (rough.counts == 2).all()
 
 
-def test_adaptive_maps_are_as_precise_with_fewer_samples(clf, pictures, image):
-    given = {"window": 3, "outer": 6, "samples": 30, "patches": pictures, "seed": 2}
+def test_adaptive_maps_are_as_precise_with_fewer_samples(clf, learned, image):
+    given = {"window": 3, "outer": 6, "samples": 30, "patches": learned, "seed": 2}
     plain = prediction_difference(clf, image, 0, **given, antithetic=False)
     adaptive = prediction_difference(clf, image, 0, **given, adaptive=True)
     assert adaptive.forwards < 0.5 * plain.forwards
@@ -274,8 +282,8 @@ def test_adaptive_maps_are_as_precise_with_fewer_samples(clf, pictures, image):
     np.testing.assert_allclose(again.maps, adaptive.maps, rtol=1e-3, atol=1e-3 * np.abs(adaptive.maps).max())
 
 
-def test_a_time_limit_leaves_a_map_without_holes(clf, pictures, image):
-    given = {"window": 4, "outer": 6, "samples": 50, "patches": pictures, "coarse": True}
+def test_a_time_limit_leaves_a_map_without_holes(clf, learned, image):
+    given = {"window": 4, "outer": 6, "samples": 50, "patches": learned, "coarse": True}
     found = prediction_difference(clf, image, 0, **given, seconds=1e-6)
     assert (found.counts == 0).any()
     assert (found.counts > 0).any()
@@ -299,8 +307,8 @@ def test_a_dataset_may_give_the_images(clf, pictures, image):
     np.testing.assert_array_equal(one.maps, two.maps)
 
 
-def test_an_image_may_have_a_batch_axis_or_another_size(clf, pictures, image):
-    given = {"window": 3, "outer": 6, "samples": 2, "stride": 3, "patches": pictures}
+def test_an_image_may_have_a_batch_axis_or_another_size(clf, learned, image):
+    given = {"window": 3, "outer": 6, "samples": 2, "stride": 3, "patches": learned}
     one = prediction_difference(clf, image, 0, **given)
     np.testing.assert_array_equal(prediction_difference(clf, image[None], 0, **given).maps, one.maps)
     twice = np.repeat(np.repeat(image, 2, axis=0), 2, axis=1)
