@@ -319,7 +319,7 @@ def test_a_region_is_that_of_a_direct_call(engine: Engine, ask: Any, classifier:
     image = data.batch([SAMPLE], SHAPE)[0]
     mask = np.zeros(SHAPE[:2], bool)
     mask[3:7, 2:7] = True
-    source = data.images if sampler == "marginal" else PatchModel.fit(data.images, 6, seed=4)
+    source = data.images if sampler == "marginal" else PatchModel.fit(data.images, 6)
     expected = erase(classifier, image, mask, source, [2, 1], Question(1, 6, 12, sampler, seed=4))
     for name in ("evidence", "error", "probability", "without"):
         np.testing.assert_allclose(found.array(name), getattr(expected, name), rtol=1e-3, atol=1e-4, err_msg=name)

@@ -85,7 +85,8 @@ def padded(layers, x):
 
 
 def max_same(layers, x):
-    x = layers.MaxPooling2D(3, strides=2, padding="same")(conv(layers, x, activation="linear"))
+    """Below 0, so that what lies beyond the border must be less than 0."""
+    x = layers.MaxPooling2D(3, strides=2, padding="same")(layers.Rescaling(-1.0, -0.1)(conv(layers, x)))
     return layers.MaxPooling2D(2, padding="same")(x)
 
 
