@@ -268,7 +268,7 @@ def _build(clf: Classifier, precision: str, dtype: np.dtype[Any]) -> Callable[[A
     """Trace raw images -> the arrays of `ARRAYS` as one graph."""
     import tensorflow as tf
 
-    from nnvis_dash.analysis.classifier import outputs, preprocessed
+    from nnvis_dash.analysis.ends import outputs, preprocessed
     from nnvis_dash.analysis.lean import greatest_and_mean, in_bfloat16, lean
 
     if isinstance(clf.graph, OpaqueGraph):

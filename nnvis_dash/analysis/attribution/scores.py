@@ -12,7 +12,7 @@ import numpy as np
 
 from nnvis_dash.analysis.attribution import Question
 from nnvis_dash.analysis.card import batch_size
-from nnvis_dash.analysis.classifier import outputs, preprocessed
+from nnvis_dash.analysis.ends import outputs, preprocessed
 from nnvis_dash.analysis.graph import Graph, Tensor, Visit
 from nnvis_dash.errors import NotFound, ParameterError
 from nnvis_dash.types import Floats, Images, Ints, ModelCard

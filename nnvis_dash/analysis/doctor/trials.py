@@ -132,7 +132,7 @@ def _build(clf: Classifier, only_moments: bool = False) -> tuple[Callable[[Any, 
     """Trace raw images and the numbers of a preprocessing -> one row for each image."""
     import tensorflow as tf
 
-    from nnvis_dash.analysis.classifier import outputs
+    from nnvis_dash.analysis.ends import outputs
     from nnvis_dash.analysis.lean import lean
 
     channels = clf.card.input_shape[2]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from nnvis_dash.analysis.classifier import preprocessed, removes_ending
+from nnvis_dash.analysis.ends import preprocessed, removes_ending
 from nnvis_dash.analysis.graph import Graph, Step, Tensor
 from nnvis_dash.analysis.incremental.moves import Move, move_of
 from nnvis_dash.analysis.incremental.patches import Patches

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from nnvis_dash.analysis.classifier import ended
+from nnvis_dash.analysis.ends import ended
 from nnvis_dash.analysis.graph import Graph, Tensor
 
 if TYPE_CHECKING:

@@ -119,9 +119,17 @@ class PatchModel:
             (mean + shift).astype(np.float32), np.linalg.cholesky(covariance), float(low), float(high), n_patches, n
         )
 
-    def given(self, hidden: npt.NDArray[np.bool_]) -> Conditional:
-        """Return how the hidden pixels of a patch depend on the others: (l, l) bool, some hidden and some not."""
-        return _conditional(self, np.ascontiguousarray(hidden, bool).tobytes())
+    def given(self, hidden: npt.NDArray[np.bool_], wanted: npt.NDArray[np.bool_] | None = None) -> Conditional:
+        """Return how hidden pixels of a patch depend on the others.
+
+        Parameters
+        ----------
+        hidden : (l, l) bool
+        wanted : (l, l) bool, optional
+            Some of the hidden ones; all by default.
+        """
+        masks = (np.ascontiguousarray(mask, bool).tobytes() for mask in (hidden, hidden if wanted is None else wanted))
+        return _conditional(self, *masks)
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Return what `from_artifact` needs, as arrays."""
@@ -141,7 +149,7 @@ class PatchModel:
 
 @dataclass(frozen=True, eq=False)
 class Conditional:
-    """Hidden pixels given the others: normal with mean m + B (x − m_others) and covariance L Lᵀ.
+    """Hidden pixels given the known ones: normal with mean m + B (x − m_others) and covariance L Lᵀ.
 
     Attributes
     ----------
@@ -160,21 +168,24 @@ class Conditional:
 
 
 @lru_cache(maxsize=96)
-def _conditional(model: PatchModel, hidden: bytes) -> Conditional:
+def _conditional(model: PatchModel, hidden: bytes, wanted: bytes) -> Conditional:
     import scipy.linalg
 
-    side = model.outer
-    mask = np.frombuffer(hidden, bool).reshape(side, side)
-    if not model.per_channel:
-        mask = np.repeat(mask[:, :, None], model.mean.shape[2], axis=2)
-    inside, outside = np.flatnonzero(mask), np.flatnonzero(~mask)
+    by_channel = 1 if model.per_channel else model.mean.shape[2]
+    outside, inside = (
+        np.flatnonzero(np.repeat(mask, by_channel))
+        for mask in (~np.frombuffer(hidden, bool), np.frombuffer(wanted, bool))
+    )
     weights, spreads = [], []
     for factor in model.cholesky:
         covariance = factor @ factor.T
-        known = scipy.linalg.cho_factor(covariance[np.ix_(outside, outside)], lower=True)
-        cross = covariance[np.ix_(outside, inside)]
-        weight = scipy.linalg.cho_solve(known, cross).T
-        rest = covariance[np.ix_(inside, inside)] - weight @ cross
+        rest = covariance[np.ix_(inside, inside)]
+        weight = np.zeros((len(inside), len(outside)))
+        if len(outside):
+            known = scipy.linalg.cho_factor(covariance[np.ix_(outside, outside)], lower=True)
+            cross = covariance[np.ix_(outside, inside)]
+            weight = scipy.linalg.cho_solve(known, cross).T
+            rest = rest - weight @ cross
         rest[np.diag_indices_from(rest)] += 1e-6 * _SMALLEST
         weights.append(weight)
         spreads.append(np.linalg.cholesky(0.5 * (rest + rest.T)))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from nnvis_dash.analysis.prediction_difference.patch_model import PatchModel, grouped
+from nnvis_dash.analysis.prediction_difference.patch_model import PatchModel, grouped, ungrouped
 from nnvis_dash.analysis.prediction_difference.question import TOP, Question
 from nnvis_dash.errors import ParameterError
 from nnvis_dash.types import Floats, Images, Ints
@@ -141,39 +142,41 @@ def region_given_surroundings(model: PatchModel, image: Images, mask: Mask, samp
     made = np.repeat(np.asarray(image, np.float32)[None], 2 * pairs, axis=0)
     rng = np.random.default_rng([seed, 2])
     hidden = mask.copy()
-    while hidden.any():
-        corner, extent = _next_tile(hidden, side)
-        begin = [
-            int(np.clip(at - (side - length) // 2, 0, whole - side))
-            for at, length, whole in zip(corner, extent, size, strict=True)
-        ]
-        patch = np.s_[begin[0] : begin[0] + side, begin[1] : begin[1] + side]
-        tile = np.s_[corner[0] : corner[0] + extent[0], corner[1] : corner[1] + extent[1]]
+    corners, extent = _tiles(mask, side)
+    while corners:
+        begins = [_begin(corner, extent, side, size) for corner in corners]
+        known = [(~hidden[top : top + side, left : left + side]).sum() for top, left in begins]
+        best = int(np.argmax(known))
+        (top, left), (row, column) = begins.pop(best), corners.pop(best)
+        patch = np.s_[top : top + side, left : left + side]
         wanted = np.zeros(size, bool)
+        tile = np.s_[row : row + extent[0], column : column + extent[1]]
         wanted[tile] = hidden[tile]
-        _draw(model, made, patch, hidden[patch], wanted[patch], pairs, rng)
-        hidden[wanted] = False
+        if wanted.any():
+            _draw(model, made, patch, hidden[patch], wanted[patch], pairs, rng)
+            hidden[wanted] = False
     return made[:samples]
 
 
-def _next_tile(hidden: Mask, side: int) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Return corner and extent of what is drawn next: all that is hidden where that is smaller than a patch.
-
-    Else half a patch, around the hidden pixel whose neighbourhood is known best.
-    """
-    from scipy import ndimage
-
-    rows, columns = (np.flatnonzero(hidden.any(axis=axis)) for axis in (1, 0))
+def _tiles(mask: Mask, side: int) -> tuple[list[tuple[int, int]], tuple[int, int]]:
+    """Return what is drawn at once, corners and extent: all where that is smaller than a patch, else half patches."""
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
     extent = (int(np.ptp(rows)) + 1, int(np.ptp(columns)) + 1)
-    if max(extent) < side:
-        return (int(rows[0]), int(columns[0])), extent
-    half = max(1, side // 2)
-    unknown = ndimage.uniform_filter(hidden.astype(float), 2 * half + 1, mode="nearest")
-    at = divmod(int(np.argmin(np.where(hidden, unknown, np.inf))), hidden.shape[1])
-    first, second = (
-        int(np.clip(place - half // 2, 0, length - half)) for place, length in zip(at, hidden.shape, strict=True)
+    if max(extent) >= side:
+        extent = (max(1, side // 2), max(1, side // 2))
+    down, across = (
+        range(int(some[0]), int(some[-1]) + 1, length) for some, length in zip((rows, columns), extent, strict=True)
     )
-    return (first, second), (half, half)
+    return list(itertools.product(down, across)), extent
+
+
+def _begin(corner: tuple[int, int], extent: tuple[int, int], side: int, size: tuple[int, ...]) -> tuple[int, int]:
+    """Return where the patch begins that has a tile in its middle, or is shifted inside the image."""
+    first, second = (
+        int(np.clip(at - (side - length) // 2, 0, whole - side))
+        for at, length, whole in zip(corner, extent, size, strict=True)
+    )
+    return first, second
 
 
 def _draw(
@@ -186,31 +189,12 @@ def _draw(
     rng: np.random.Generator,
 ) -> None:
     """Draw the wanted pixels of a patch in all images, given those that aren't hidden."""
-    import scipy.linalg
-
-    side, channels = model.outer, model.mean.shape[2]
-    values = grouped(made[:, patch[0], patch[1]] - model.mean, model.per_channel)  # (G, 2 pairs, D)
-    by_channel = 1 if model.per_channel else channels
-    known, drawn = (np.flatnonzero(np.repeat(mask.ravel(), by_channel)) for mask in (~hidden, wanted))
-    for group, factor in enumerate(model.cholesky):
-        covariance = factor @ factor.T
-        rest = covariance[np.ix_(drawn, drawn)]
-        mean = np.zeros((2 * pairs, len(drawn)))
-        if len(known):
-            weights = scipy.linalg.solve(
-                covariance[np.ix_(known, known)], covariance[np.ix_(known, drawn)], assume_a="pos"
-            )
-            mean = values[group][:, known] @ weights
-            rest = rest - covariance[np.ix_(drawn, known)] @ weights
-        rest = 0.5 * (rest + rest.T) + 1e-8 * np.eye(len(drawn))
-        noise = rng.standard_normal((pairs, len(drawn))) @ np.linalg.cholesky(rest).T
-        deviation = np.stack([noise, -noise], axis=1).reshape(2 * pairs, -1)
-        values[group][:, drawn] = mean + deviation
-    flat = values.transpose(1, 0, 2)
-    if model.per_channel:
-        whole = flat.transpose(0, 2, 1).reshape(-1, side, side, channels)
-    else:
-        whole = flat.reshape(-1, side, side, channels)
-    pixels = np.clip(whole + model.mean, model.low, model.high)
-    target = made[:, patch[0], patch[1]]
-    made[:, patch[0], patch[1]] = np.where(wanted[None, :, :, None], pixels, target)
+    channels, groups = model.mean.shape[2], len(model.cholesky)
+    known = model.given(hidden, wanted)
+    away = grouped(made[:, patch[0], patch[1]] - model.mean, model.per_channel)[:, :, known.others]
+    mean = away @ known.weights.transpose(0, 2, 1) + grouped(model.mean[None], model.per_channel)[:, :, known.hidden]
+    noise = rng.standard_normal((groups, pairs, len(known.hidden)), np.float32)
+    moved = noise @ known.spread.transpose(0, 2, 1)
+    values = mean + np.stack([moved, -moved], axis=2).reshape(groups, 2 * pairs, -1)
+    inside = made[:, patch[0], patch[1]]  # a view
+    inside[:, wanted] = np.clip(ungrouped(values, int(wanted.sum()), channels), model.low, model.high)

@@ -109,7 +109,7 @@ def input_rule(preprocessing: Preprocessing, channels: int, given: Any) -> Rule:
 
 def bounds(preprocessing: Preprocessing, channels: int, raw: float) -> tuple[float, ...]:
     """Return a raw pixel's value in each channel of the model's input."""
-    from nnvis_dash.analysis.classifier import preprocessed
+    from nnvis_dash.analysis.ends import preprocessed
 
     return tuple(
         float(value) for value in np.asarray(preprocessed(np.full((1, 1, 1, channels), raw), preprocessing)).ravel()

@@ -249,7 +249,7 @@ class _Rounds:
         self.equivalents += n * self.evaluator.run.plan.cost(*self.tally.lattice.corners(task.places))
         self._pace.saw(n, outcome["seconds"])
         self._rates.append(outcome["seconds"] / n)
-        self._rate = float(np.median(self._rates))  # some chunks trace a graph first, which takes far longer
+        self._rate = float(np.quantile(self._rates, 0.25))  # chunks that trace a graph first take far longer
         self._tell()
         if time.monotonic() - self._published > PUBLISH:
             self._publish(complete=False)
