@@ -327,7 +327,7 @@
       return h("td", {},
         h("button", { type: "button", class: "act cell", "aria-pressed": String(at === place), "data-change": change("readout", { readout: kind, target: target }), title: `${named(readout)}, ${kind === "evidence" ? "weight of evidence" : "difference of logits"}: show it above` },
           picture(address(main, at), `${kind} of ${named(readout)}`),
-          h("span", { class: "cell-caption" }, h("b", {}, said(readout)), ` ±${plain(readout.limit)}`))
+          h("span", { class: "cell-caption" }, h("b", {}, said(readout)), ` · max ${plain(readout.limit)}`))
       );
     };
     const head = h("tr", {}, h("th", {}), targets.map((target) => h("th", { scope: "col" }, className(target))));
@@ -344,7 +344,7 @@
     const waiting = (column) => h("td", {}, column.problem ? h("span", { class: "label" }, column.problem) : h("span", { class: "waiting" }));
     const rows = [];
     const row = (title, cell) => rows.push(h("tr", {}, h("th", { scope: "row" }, title), columns.map((column) => (column.state && !column.problem ? cell(column) : waiting(column)))));
-    const map = (column, at, more, under) => (at < 0 ? h("td", {}) : h("td", {}, picture(address(column, at, more), column.title, under), column.sensitivity || more ? null : h("span", { class: "cell-caption" }, said(column.state.readouts[at]) + ` ±${plain(column.state.readouts[at].limit)}`)));
+    const map = (column, at, more, under) => (at < 0 ? h("td", {}) : h("td", {}, picture(address(column, at, more), column.title, under), column.sensitivity || more ? null : h("span", { class: "cell-caption" }, said(column.state.readouts[at]) + ` · max ${plain(column.state.readouts[at].limit)}`)));
     if (view.beside === "images") rows.push(h("tr", {}, h("th", { scope: "row" }, "image"), columns.map((column) => h("td", {}, picture(imageOf(column), "sample " + column.sample)))));
     if (layered && view.beside === "images") {
       readouts.forEach((readout) => row(`${readout.layer} ${readout.channel}`, (column) => map(column, placeOf(column, "", null, readout.channel))));
@@ -579,7 +579,7 @@
     const status = by("difference-erase-status");
     const pixels = erase ? erase.runs.reduce((sum, [, from, to]) => sum + to - from, 0) : 0;
     if (!erase) status.textContent = "drag over the original image";
-    else status.textContent = erased ? erased.problem || `weight of evidence of these ${grouped(pixels)} pixels, bits · ${erase.parameters.sampler || "conditional"} sampler` : `${grouped(pixels)} pixels: drawing what could stand there …`;
+    else status.textContent = erased ? erased.problem || `evidence of these ${grouped(pixels)} pixels, in bits` : `${grouped(pixels)} pixels: drawing what could stand there …`;
     if (place.hidden) return place.replaceChildren();
     const most = Math.max(...erased.classes.map((one) => Math.abs(one.evidence || 0)), 1e-9);
     place.replaceChildren(

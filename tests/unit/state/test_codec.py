@@ -137,7 +137,7 @@ def test_the_largest_state_that_changes_let_through_fits(alphabet: str) -> None:
         {"kind": "explained", "layer": name()},
         {"kind": "unit", "unit": 9_999_999},
         {"kind": "grid", "grid": [name() for _ in range(12)]},
-        {"kind": "difference", "parameters": {one: "é" * 40 for one in DIFFERENCES}},
+        {"kind": "difference", "parameters": dict.fromkeys(DIFFERENCES, "é" * 40)},
     ]
     state = State()
     for change in changes:
