@@ -62,12 +62,12 @@ def live(clf: Classifier, image: Any, question: Question, patches: PatchModel, f
         coarse = bool(tally.known[np.ix_(rows, columns)].all())
         if coarse and "coarse" not in marks:
             marks["coarse"] = taken
-        if full is None:
-            if coarse:
-                break
+        if not coarse:
             continue
+        if full is None:
+            break
         alike = float(np.corrcoef(finished(tally, question, chosen, 0, 0.0).values.ravel(), full.ravel())[0, 1])
-        if coarse and "coarse alike" not in marks:
+        if "coarse alike" not in marks:
             marks |= {"coarse alike": alike, "coarse passes": spent}
         if alike >= ALIKE:
             marks |= {"alike": alike, "alike passes": spent, "alike seconds": taken}

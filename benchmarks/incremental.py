@@ -29,9 +29,9 @@ NETWORKS: dict[str, tuple[str, Any, int, int, float | None]] = {
     "mobilenet": ("MobileNet at 224 × 224", mobilenet_at_224, 10, 4, None),
     "resnet": ("ResNet-50 at 224 × 224", resnet50_at_224, 10, 4, None),
 }
-BATCHES = (8, 16, 32)  # larger ones are slower at 224 × 224
-LARGEST = 160  # images of a group's batch, and of the whole images that are compared
-
+BATCHES = {224: (8, 16, 32), 32: (32, 128, 256)}  # of whole images, by their size: the best of these counts
+LARGEST = {224: 160, 32: 480}  # images of a group's batch
+COMPARED = {224: 64, 32: 256}  # whole images that are timed
 SAMPLES = 20
 CHOSEN = np.arange(3)
 
@@ -53,6 +53,7 @@ def measure(name: str, rounds: int) -> list[str]:
     clf = Classifier.from_keras(build(), preprocessing="unit")
     rng = np.random.default_rng(5)
     image = rng.integers(0, 256, clf.card.input_shape).astype(np.float32)
+    side = clf.card.input_shape[0]
     plan = Incremental(clf, (window, window), Readout(), n_buckets)
     run = Run(plan, image)
     n = plan.n_windows[0]
@@ -62,7 +63,7 @@ def measure(name: str, rounds: int) -> list[str]:
     apart = bits = 0.0
     same = True
     for number, (group, places) in enumerate(plan.grouped(*every)):
-        count = max(1, min(group.room, LARGEST) // SAMPLES)
+        count = max(1, min(group.room, LARGEST[side]) // SAMPLES)
         some = rng.choice(places, count)
         rows, columns = every[0][some], every[1][some]
         windows = rng.uniform(0, 255, (count, SAMPLES, window, window, 3)).astype(np.float32)
@@ -78,12 +79,12 @@ def measure(name: str, rounds: int) -> list[str]:
         bits = max(bits, float(np.abs(np.log2(own / found[:, 3:6]) - np.log2(p / (1 - p))).max()))
         same = same and np.array_equal(found[:, 6:], logits)
     function = clf._function("probabilities", np.dtype(np.float32))
-    images = whole(clf, image, *batches["group 0"])[:64]
+    images = np.concatenate([whole(clf, image, *given) for given in batches.values()])[: COMPARED[side]]
     by_size = {
         f"whole {size}": lambda size=size: [
             function(tf.constant(images[start : start + size])).numpy() for start in range(0, len(images), size)
         ]
-        for size in BATCHES
+        for size in BATCHES[side]
     }
     tried = interleaved(by_size, 1)
     best = min(by_size, key=lambda key: tried[key].cpu[0])

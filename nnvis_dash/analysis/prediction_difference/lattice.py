@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 Numbers = npt.NDArray[np.int64]
 Doubles = npt.NDArray[np.float64]
@@ -108,6 +107,8 @@ class Lattice:
 
     def around(self, values: Doubles) -> Doubles:
         """Return (n, m, R) means over each window and its eight neighbours that are known; NaN where none is."""
+        from scipy import ndimage
+
         known = np.isfinite(values)
         nine = np.ones((3, 3, 1))
         total = ndimage.convolve(np.where(known, values, 0.0), nine, mode="constant")
