@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from nnvis_dash.analysis.attacks import Adversarial, attack, attacks
     from nnvis_dash.analysis.attribution import Attribution, attribute, methods
     from nnvis_dash.analysis.classifier import Classifier, load_classifier
     from nnvis_dash.analysis.doctor import Diagnosis, doctor
@@ -23,22 +24,28 @@ if TYPE_CHECKING:
     from nnvis_dash.analysis.prediction_difference.patch_model import PatchModel
     from nnvis_dash.analysis.projections import Projection, project
     from nnvis_dash.analysis.relevance.patterns import Patterns, learn_patterns
+    from nnvis_dash.analysis.transformations import transform, transformations
+    from nnvis_dash.state.edits import Edit
     from nnvis_dash.workspace.datasets import Dataset, load_dataset
     from nnvis_dash.workspace.store import Workspace
 
 __version__ = "0.1.0"
 
 _PLACES = {
+    "Adversarial": "nnvis_dash.analysis.attacks",
     "Attribution": "nnvis_dash.analysis.attribution",
     "Classifier": "nnvis_dash.analysis.classifier",
     "Dataset": "nnvis_dash.workspace.datasets",
     "Diagnosis": "nnvis_dash.analysis.doctor",
+    "Edit": "nnvis_dash.state.edits",
     "Index": "nnvis_dash.analysis.index",
     "PatchModel": "nnvis_dash.analysis.prediction_difference.patch_model",
     "Patterns": "nnvis_dash.analysis.relevance.patterns",
     "PredictionDifference": "nnvis_dash.analysis.prediction_difference",
     "Projection": "nnvis_dash.analysis.projections",
     "Workspace": "nnvis_dash.workspace.store",
+    "attack": "nnvis_dash.analysis.attacks",
+    "attacks": "nnvis_dash.analysis.attacks",
     "attribute": "nnvis_dash.analysis.attribution",
     "doctor": "nnvis_dash.analysis.doctor",
     "index": "nnvis_dash.analysis.index",
@@ -48,19 +55,25 @@ _PLACES = {
     "methods": "nnvis_dash.analysis.attribution",
     "prediction_difference": "nnvis_dash.analysis.prediction_difference",
     "project": "nnvis_dash.analysis.projections",
+    "transform": "nnvis_dash.analysis.transformations",
+    "transformations": "nnvis_dash.analysis.transformations",
 }
 
 __all__ = [
+    "Adversarial",
     "Attribution",
     "Classifier",
     "Dataset",
     "Diagnosis",
+    "Edit",
     "Index",
     "PatchModel",
     "Patterns",
     "PredictionDifference",
     "Projection",
     "Workspace",
+    "attack",
+    "attacks",
     "attribute",
     "doctor",
     "index",
@@ -70,6 +83,8 @@ __all__ = [
     "methods",
     "prediction_difference",
     "project",
+    "transform",
+    "transformations",
 ]
 
 

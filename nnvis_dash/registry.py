@@ -26,7 +26,7 @@ class NoParameters:
 
 @dataclass(frozen=True)
 class Parameter:
-    """One field of an entry's parameters as a form shows it (dataclass metadata: help, low, high, choices, unit)."""
+    """One field of an entry's parameters as a form shows it, from the dataclass's metadata."""
 
     name: str
     type: Any
@@ -36,6 +36,11 @@ class Parameter:
     high: float | None = None
     choices: tuple[Any, ...] = ()
     unit: str = ""
+    step: float = 0  # of a slider; 0: a hundredth of the range
+    identity: float | None = None  # where it changes nothing, if there is such a value
+
+
+_SHOWN = frozenset(entry.name for entry in fields(Parameter)) - {"name", "type", "default"}
 
 
 @dataclass(frozen=True)
@@ -58,11 +63,7 @@ class Entry(Generic[Function]):
                 name=entry.name,
                 type=hints[entry.name],
                 default=None if entry.default is MISSING else entry.default,
-                **{
-                    key: value
-                    for key, value in entry.metadata.items()
-                    if key in ("help", "low", "high", "choices", "unit")
-                },
+                **{key: value for key, value in entry.metadata.items() if key in _SHOWN},
             )
             for entry in fields(self.parameters)
         )
