@@ -7,18 +7,20 @@ scheduler was restarted. A finished request is answered from the workspace witho
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from distributed import Client, Future, fire_and_forget
+from distributed import CancelledError, Client, Future, KilledWorker, fire_and_forget
 
 from nnvis_dash.engine.jobs import STALE, JobTable, Request, Row
-from nnvis_dash.engine.launch import claim, launch
+from nnvis_dash.engine.launch import QUESTION, claim, launch
 from nnvis_dash.errors import Cancelled, EngineError
 from nnvis_dash.workspace.store import Workspace
 
@@ -130,6 +132,46 @@ class Engine:
             finally:
                 future.release()
         raise EngineError("The engine lost the job several times", "See whether its workers keep running, then retry.")
+
+    def ask(self, name: str, parameters: Mapping[str, Any], timeout: float = 30.0) -> dict[str, Any]:
+        """Ask a question and wait for its answer: no row, no artifact, next in every worker's queue.
+
+        Parameters
+        ----------
+        name : str
+            One of `nnvis_dash.engine.questions`.
+        parameters : mapping
+            What JSON can hold.
+        timeout : float
+            Seconds.
+
+        Raises
+        ------
+        EngineError
+            The engine can't be reached, or doesn't answer in time.
+        NNVisError
+            What the question itself raised.
+        """
+        from nnvis_dash.engine.job import answer, outcome_error
+
+        client = self._connect()
+        future = client.submit(
+            answer,
+            str(self.workspace.path),
+            name,
+            json.dumps(dict(parameters)),
+            key=f"{name}-{uuid.uuid4().hex}",
+            priority=QUESTION,
+        )
+        try:
+            outcome = future.result(timeout=timeout)
+        except (TimeoutError, OSError, CancelledError, KilledWorker):
+            raise EngineError("The engine doesn't answer", "It is busy, or it stopped: try again.") from None
+        finally:
+            future.release()
+        if "answer" not in outcome:
+            raise outcome_error(outcome)
+        return dict(outcome["answer"])
 
     def warm(self, model_fingerprint: str) -> None:
         """Ask every worker to load a model, so that the first click on it is answered at once."""

@@ -1,36 +1,34 @@
-"""A job as its kind's function sees it, inside an engine worker, and the one task that runs every kind.
+"""A job as its kind's function sees it, inside an engine worker, and the two tasks that run every job and question.
 
-The broad `except` here is one of the project's two: whatever ends a job badly becomes a reason in its row.
+The broad `except` of each is one of the project's few: whatever ends a job badly becomes a reason in its row.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import cached_property, lru_cache
-from pathlib import Path
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from distributed import get_client, get_worker, secede
 
 from nnvis_dash import errors
-from nnvis_dash.engine.jobs import JobTable, Request
+from nnvis_dash.engine.desk import Desk
+from nnvis_dash.engine.jobs import Request
 from nnvis_dash.engine.kinds import KINDS
+from nnvis_dash.engine.questions import QUESTIONS
 from nnvis_dash.errors import Cancelled, EngineError, NNVisError
-from nnvis_dash.settings import Settings
-from nnvis_dash.workspace.store import Workspace
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     from distributed import Client, Worker
 
-    from nnvis_dash.analysis.classifier import Classifier
     from nnvis_dash.workspace.artifacts import Parts
-    from nnvis_dash.workspace.datasets import Dataset
 
 logger = logging.getLogger(__name__)
 
@@ -39,14 +37,7 @@ LOOK = 0.1  # seconds between two looks at the table
 STARTS = 4  # how often an attempt is begun, when each time its worker or the whole engine is lost
 
 
-@lru_cache(maxsize=8)
-def open_workspace(path: str) -> tuple[Workspace, JobTable]:
-    """Open a workspace and its job table, once a process."""
-    workspace = Workspace(path, max_pixels=Settings.from_environment().max_pixels)
-    return workspace, JobTable(Path(path) / "cache" / "jobs")
-
-
-class Job:
+class Job(Desk):
     """One run of one request.
 
     Parameters
@@ -59,11 +50,10 @@ class Job:
     """
 
     def __init__(self, path: str, request: Request, attempt: int) -> None:
-        self.path = path
+        super().__init__(path)
         self.request = request
         self.key = request.key
         self.attempt = attempt
-        self.workspace, self.table = open_workspace(path)
         self._looked = 0.0
         self._cancelled = threading.Event()
         self._state: dict[str, Any] = {}
@@ -94,16 +84,6 @@ class Job:
     def parts(self) -> Parts:
         """What is kept of an unfinished run."""
         return self.workspace.artifacts.parts(self.key)
-
-    def classifier(self, fingerprint: str) -> Classifier:
-        """Return a warm classifier of this worker."""
-        from nnvis_dash.engine.worker import WARM
-
-        return WARM.get(self.workspace, fingerprint)
-
-    def dataset(self, fingerprint: str) -> Dataset:
-        """Return a dataset, opened once a worker."""
-        return _dataset(self.path, fingerprint)
 
     def progress(self, done: int, total: int, message: str = "") -> None:
         """Say how far the job is; at most ten times a second reach the table.
@@ -171,11 +151,6 @@ class Job:
         self.table.update(self.key, self.attempt, **{**self._state, "done": done}, state=state, reason=reason)
 
 
-@lru_cache(maxsize=16)
-def _dataset(path: str, fingerprint: str) -> Dataset:
-    return open_workspace(path)[0].dataset(fingerprint)
-
-
 def run(path: str, kind: str, text: str, attempt: int) -> dict[str, str]:
     """Run one job in an engine worker and return how it ended; it never raises.
 
@@ -223,6 +198,30 @@ def run(path: str, kind: str, text: str, attempt: int) -> dict[str, str]:
 
 def _cancelled() -> Cancelled:
     return Cancelled("The job was cancelled", "What was computed is kept: start it again to go on.")
+
+
+def answer(path: str, name: str, text: str) -> dict[str, Any]:
+    """Answer a question in an engine worker; it never raises.
+
+    Parameters
+    ----------
+    path : str
+        The workspace's folder.
+    name, text : str
+        The question, its parameters as JSON.
+
+    Returns
+    -------
+    dict
+        {"answer": what the question's function returns}, or how it failed: see `outcome_error`.
+    """
+    try:
+        entry = QUESTIONS[name]
+        return {"answer": entry.function(Desk(path), entry.read(json.loads(text)))}
+    except Exception as error:
+        if not isinstance(error, NNVisError):
+            logger.exception("%s: no answer", name)
+        return dict(describe(error))
 
 
 def describe(error: Exception) -> dict[str, str]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from nnvis_dash.workspace.artifacts import Artifact
     from nnvis_dash.workspace.store import Workspace
 
+QUESTION = 20  # priority of what a person waits for while a slider moves
 PERSON = 10  # priority of what a person waits for
 COORDINATOR = 5
 CHUNK = -10

@@ -15,6 +15,7 @@ from nnvis_dash.errors import StateError
 from nnvis_dash.state import checks
 from nnvis_dash.state.checks import Check
 from nnvis_dash.state.codec import decode_link, field_check
+from nnvis_dash.state.edits import Edit
 from nnvis_dash.state.selection import Selection
 from nnvis_dash.state.session import Session
 from nnvis_dash.state.state import State
@@ -157,9 +158,23 @@ def _select(state: State, samples: str) -> State:
 
 @_kind("primary", sample=checks.optional(checks.sample))
 def _primary(state: State, sample: int | None) -> State:
-    """The sample that is tested; the class that was explained belonged to the one before."""
-    target = state.selection.target if sample == state.selection.primary else None
-    return _selected(state, primary=sample, target=target, origin="")
+    """The sample that is tested, as it is; the class that was explained and the edits belonged to the one before."""
+    if sample == state.selection.primary and not state.selection.derived:
+        return _selected(state, origin="")
+    return _selected(state, primary=sample, derived="", edits=(), target=None, origin="")
+
+
+@_kind("derived", derived=field_check(Selection, "derived"))
+def _derived(state: State, derived: str) -> State:
+    """A sample of the tray is tested, or with the empty text the primary one again."""
+    if derived == state.selection.derived:
+        return _selected(state, origin="")
+    return _selected(state, derived=derived, edits=(), target=None, origin="")
+
+
+@_kind("edits", edits=field_check(Selection, "edits"))
+def _edits(state: State, edits: tuple[Edit, ...]) -> State:
+    return _selected(state, edits=edits)
 
 
 @_kind("compared", sample=checks.optional(checks.sample))

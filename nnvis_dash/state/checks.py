@@ -6,6 +6,7 @@ The limits are such that every state that passes fits a link (`codec.LINK_LIMIT`
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import unicodedata
@@ -13,6 +14,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVar
 
 from nnvis_dash.errors import StateError
+from nnvis_dash.state.edits import Edit
 from nnvis_dash.state.ids import HIGHEST_ID, canonical_ids
 from nnvis_dash.types import Unit
 
@@ -21,17 +23,21 @@ Check: TypeAlias = Callable[[str, Any], Value]
 
 LONGEST_NAME = 200  # bytes of UTF-8
 LONGEST_WORD = 40  # characters
-LONGEST_SAMPLES = 6_000  # characters; a longer selection is kept on the server under its key
+LONGEST_SAMPLES = 4_000  # characters; a longer selection is kept on the server under its key
 MOST_CLASSIFIERS = 16
 MOST_CLASSES = 1_000  # as many indices as stand in a selection
 MOST_UNITS = 512
 MOST_LAYERS = 32  # that these units may be of
 MOST_PARAMETERS = 12
 MOST_METHODS = 12  # that stand side by side
+MOST_EDITS = 12
+LONGEST_EDITS = 5_000  # characters of JSON, of all edits together; a drawn region takes most of them
 HIGHEST_CLASS = 99_999
 HIGHEST_CHANNEL = 9_999_999
 
 _KEPT = re.compile(r"@[A-Za-z0-9_-]{1,64}", re.ASCII)
+_DERIVED = re.compile(r"[0-9a-f]{32}", re.ASCII)
+_WORD = re.compile(r"[a-z][a-z0-9_]{0,39}", re.ASCII)
 
 
 def shown(value: object) -> str:
@@ -171,6 +177,47 @@ def names(what: str, value: Any) -> tuple[str, ...]:
     """Names, each once, in their order."""
     found = [name(what, entry) for entry in sequence(what, value, MOST_METHODS)]
     return tuple(dict.fromkeys(found))
+
+
+def derived(what: str, value: Any) -> str:
+    """The name of a derived sample, or the empty text."""
+    if value == "" or (isinstance(value, str) and _DERIVED.fullmatch(value)):
+        return value
+    raise refuse(what, value, "Give the 32 hexadecimal digits of a sample of the tray.")
+
+
+def edits(what: str, value: Any) -> tuple[Edit, ...]:
+    """Edits from [name, {parameter: value}] pairs, in their order; null stands for a parameter's default."""
+    found = []
+    for entry in sequence(what, value, MOST_EDITS):
+        pair = isinstance(entry, (list, tuple)) and len(entry) == 2
+        if not pair or not isinstance(entry[0], str) or not isinstance(entry[1], dict):
+            raise refuse(f"An entry of {what}", entry, "Give pairs of a transformation's name and its parameters.")
+        _word(f"A name in {what}", entry[0])
+        if len(entry[1]) > MOST_PARAMETERS:
+            raise refuse(f"The parameters in {what}", entry[1], f"Give {MOST_PARAMETERS} at most.")
+        read = {_word(f"A parameter in {what}", key): _value(what, held) for key, held in entry[1].items()}
+        kept = {key: held for key, held in read.items() if held is not None}
+        found.append(Edit(entry[0], tuple(sorted(kept.items()))))
+    size = len(json.dumps([edit.to_json() for edit in found]))
+    if size > LONGEST_EDITS:
+        raise StateError(f"{what} take {size} characters", f"Draw simpler regions: {LONGEST_EDITS} are kept.")
+    return tuple(found)
+
+
+def _word(what: str, value: Any) -> str:
+    if not isinstance(value, str) or not _WORD.fullmatch(value):
+        raise refuse(what, value, "Give a word of small letters, digits and _.")
+    return value
+
+
+def _value(what: str, value: Any) -> str | int | float | bool | None:
+    """A scalar, of which text may be long but is plain ASCII."""
+    if isinstance(value, str):
+        if not value.isascii() or not value.isprintable():
+            raise refuse(f"A value in {what}", value, "Give plain letters, digits and signs.")
+        return value
+    return optional(scalar)(f"A value in {what}", value)
 
 
 def features(what: str, value: Any) -> str:

@@ -56,6 +56,8 @@ _FIELDS: Mapping[type, Mapping[str, _Field]] = {
         "pattern": _Field("n", checks.optional(checks.name)),
         "target": _Field("t", checks.optional(checks.target)),
         "origin": _Field("r", checks.any_name),
+        "derived": _Field("T", checks.derived),
+        "edits": _Field("E", checks.edits),
     },
     View: {
         "features": _Field("f", checks.features),
@@ -89,10 +91,12 @@ def field_check(part: type, name: str) -> Check[Any]:
 
 
 def to_json(part: Session | Selection | View) -> dict[str, Any]:
-    """Return a part of the state as a store holds it: units as pairs, parameters by name."""
+    """Return a part of the state as a store holds it: units and edits as pairs, parameters by name."""
     record = asdict(part)
     for name, value in record.items():
-        if name == "units":
+        if name == "edits":
+            record[name] = [edit.to_json() for edit in getattr(part, name)]
+        elif name == "units":
             record[name] = [[unit["layer"], unit["channel"]] for unit in value]
         elif name in ("parameters", "attribution_parameters", "difference"):
             record[name] = dict(value)

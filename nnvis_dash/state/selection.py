@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
+from nnvis_dash.state.edits import Edit
 from nnvis_dash.types import Unit
 
 Correctness: TypeAlias = Literal["all", "wrong", "right"]
@@ -35,6 +36,10 @@ class Selection:
         Class that is explained; None: the prediction.
     origin : str
         The view that spoke last, which isn't redrawn for what it said.
+    derived : str
+        The sample of the tray that is tested in place of the primary one; empty: none.
+    edits : tuple of Edit
+        What is done to the tested image, in this order.
     """
 
     samples: str = ""
@@ -47,3 +52,5 @@ class Selection:
     pattern: str | None = None
     target: int | None = None
     origin: str = ""
+    derived: str = ""
+    edits: tuple[Edit, ...] = ()

@@ -33,6 +33,7 @@ from nnvis_dash.errors import DatasetError, ModelError, NNVisError, NotFound
 from nnvis_dash.types import DatasetCard, ModelCard
 from nnvis_dash.workspace.artifacts import Artifacts
 from nnvis_dash.workspace.datasets import Dataset, default_name, open_dataset
+from nnvis_dash.workspace.derived import DerivedSamples
 from nnvis_dash.workspace.disk import disk_errors
 from nnvis_dash.workspace.labels import LabelsGiven, NamesGiven, plain_text
 from nnvis_dash.workspace.lock import locked
@@ -169,6 +170,7 @@ class Workspace:
                 "Choose a folder that you may write to (--workspace or NNVIS_WORKSPACE).",
             ) from None
         self.artifacts = Artifacts(self.path / "artifacts")
+        self.derived = DerivedSamples(self.artifacts)
         self._datasets = _Shelf(self.path / "datasets", "dataset", DatasetCard.from_json, DatasetError)
         self._models = _Shelf(self.path / "models", "model", ModelCard.from_json, ModelError)
 

@@ -13,8 +13,10 @@ import pytest
 from nnvis_dash.analysis.index import index, index_key, load_index
 from nnvis_dash.engine.client import Engine
 from nnvis_dash.engine.jobs import Request, Row
-from nnvis_dash.errors import NNVisError, NotFound, ParameterError
+from nnvis_dash.errors import NNVisError, NotFound, ParameterError, StateError
+from nnvis_dash.state.edits import Edit
 from nnvis_dash.state.ids import encode_ids
+from nnvis_dash.state.references import Reference
 from nnvis_dash.types import DatasetCard, ModelCard
 from tests.engine.conftest import await_true, engine_workers
 
@@ -185,8 +187,10 @@ def test_an_attribution_chooses_layer_and_target(engine: Engine, dataset: Datase
     ("change", "error", "words"),
     [
         ({"samples": [1, 900]}, ParameterError, "no sample 900 in bands. It has samples 0 to 899"),
-        ({"samples": [-1]}, ParameterError, "no sample -1"),
-        ({"samples": ["x"]}, ParameterError, "no sample x"),
+        ({"samples": [-1]}, StateError, "The sample is -1"),
+        ({"samples": ["x"]}, StateError, "The image is 'x'"),
+        ({"samples": ["d" + "0" * 32]}, NotFound, "no derived sample"),
+        ({"samples": [Reference(0, "", (Edit("warp"),)).plain]}, NotFound, "warp"),
         ({"samples": []}, ParameterError, "no images"),
         ({"unit": 0}, ParameterError, "of no layer"),
         ({"explained": "conv1"}, ParameterError, "all units of conv1"),

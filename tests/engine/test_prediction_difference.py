@@ -14,7 +14,7 @@ from nnvis_dash.analysis.prediction_difference.patch_model import PatchModel
 from nnvis_dash.analysis.prediction_difference.stored import Stored, sampler_of
 from nnvis_dash.engine.client import Engine
 from nnvis_dash.engine.jobs import Request, Row
-from nnvis_dash.errors import Cancelled, NNVisError, NotFound, ParameterError
+from nnvis_dash.errors import Cancelled, NNVisError, NotFound, ParameterError, StateError
 from nnvis_dash.types import DatasetCard
 from tests.engine.conftest import await_true
 from tests.unit.analysis.prediction_difference.scenes import small, smooth
@@ -346,7 +346,7 @@ BAD = [
     ({"layer": "conv", "units": [4]}, ParameterError, "no unit 4 in the layer 'conv'"),
     ({"layer": "conv", "reduce": "sum"}, ParameterError, "'sum'"),
     ({"sample": 300}, ParameterError, "no sample 300 in fields. It has samples 0 to 299"),
-    ({"sample": -1}, ParameterError, "no sample -1"),
+    ({"sample": -1}, StateError, "The sample is -1"),
     ({"sample": "x"}, ParameterError, "sample is 'x'"),
     ({"numbers": "float16"}, ParameterError, "no numbers 'float16'"),
     ({"seconds": -1.0}, ParameterError, "seconds is -1"),

@@ -13,7 +13,9 @@ from nnvis_dash.errors import StateError
 from nnvis_dash.state import checks
 from nnvis_dash.state.changes import Change, apply, kinds, read_change
 from nnvis_dash.state.codec import LINK_LIMIT, decode_link, encode_link, from_json, to_json
+from nnvis_dash.state.edits import Edit
 from nnvis_dash.state.ids import canonical_ids, decode_ids, encode_ids
+from nnvis_dash.state.references import Reference
 from nnvis_dash.state.selection import CORRECTNESS, Selection
 from nnvis_dash.state.session import Session
 from nnvis_dash.state.state import State
@@ -35,6 +37,14 @@ scalars = st.one_of(
 settable = st.dictionaries(names, scalars, max_size=5)
 words = scalars.filter(lambda value: not isinstance(value, str) or len(value) <= 40)
 differences = st.dictionaries(st.sampled_from(DIFFERENCES), words, max_size=5)
+identifiers = st.from_regex(r"[a-z][a-z0-9_]{0,39}", fullmatch=True)
+plain_text = st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), max_size=40)
+numbers = st.integers(-(2**53), 2**53) | st.booleans() | st.floats(allow_nan=False, allow_infinity=False)
+edit_values = st.dictionaries(identifiers, numbers | plain_text, max_size=4)
+stacks = st.lists(
+    st.builds(lambda name, values: Edit(name, tuple(sorted(values.items()))), identifiers, edit_values), max_size=5
+)
+derived = st.text("0123456789abcdef", min_size=32, max_size=32)
 units = st.lists(st.tuples(names, st.integers(0, 4096)), max_size=8)
 
 sessions = st.builds(
@@ -52,6 +62,8 @@ selections = st.builds(
     pattern=st.none() | names,
     target=st.none() | st.integers(0, 99_999),
     origin=st.just("") | names,
+    derived=st.just("") | derived,
+    edits=stacks.map(tuple),
 )
 views = st.builds(
     View,
@@ -83,6 +95,8 @@ FIELDS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "classifiers": {"classifiers": st.lists(fingerprints, max_size=4)},
     "select": {"samples": few_ids | kept},
     "primary": {"sample": st.none() | ids},
+    "derived": {"derived": st.just("") | derived},
+    "edits": {"edits": stacks.map(lambda found: [edit.to_json() for edit in found])},
     "compared": {"sample": st.none() | ids},
     "classes": {"classes": st.lists(st.integers(0, 500), max_size=9)},
     "correctness": {"correctness": st.sampled_from(CORRECTNESS)},
@@ -131,6 +145,26 @@ junk = st.recursive(
 
 def test_every_kind_of_change_is_tried() -> None:
     assert set(FIELDS) == set(kinds())
+
+
+@unhurried
+@given(st.none() | ids, st.just("") | derived, stacks)
+def test_a_reference_comes_back_from_its_text(sample: int | None, name: str, edits: list[Edit]) -> None:
+    if sample is None and not name:
+        return
+    reference = Reference(None if name else sample, name, tuple(edits))
+    assert Reference.read(reference.plain) == reference
+    assert isinstance(reference.plain, int) == (not name and not edits)
+
+
+@unhurried
+@given(st.text(max_size=40) | st.from_regex(r"(\d{1,12}|d[0-9a-f]{32})~[A-Za-z0-9_-]{1,60}", fullmatch=True))
+def test_whatever_else_stands_for_an_image_is_refused_in_words(text: str) -> None:
+    try:
+        reference = Reference.read(text)
+    except StateError:
+        return
+    assert Reference.read(reference.plain) == reference
 
 
 @unhurried

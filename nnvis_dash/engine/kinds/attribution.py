@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class AttributionParameters(KindParameters):
-    """Which samples, classifier and method. `layer` and `target` of None stand for the method's own choice.
+    """Which images, classifier and method. `layer` and `target` of None stand for the method's own choice.
 
-    Explained is a class; or, where `explained` names a layer, one of its units, or the mean of them all.
+    Explained is a class; or, where `explained` names a layer, one of its units, or the mean of them all. An image is
+    written as `state.references.Reference.plain`: a sample's number, or text.
     """
 
     dataset: str = ""  # fingerprint
@@ -35,11 +36,12 @@ class AttributionParameters(KindParameters):
     target: int | None = None
     output: str = "logits"
     parameters: dict = field(default_factory=dict)  # type: ignore[type-arg]  # the method's own
+    alike: bool = False  # without a target: all are explained for the first one's prediction
 
     def title(self, workspace: Workspace) -> str:
         """Return what the job tray calls the job."""
         n = len(self.samples)
-        return f"{self.method} of {f'sample {self.samples[0]}' if n == 1 else f'{n} samples'}"
+        return f"{self.method} of {'an image' if n == 1 else f'{n} images'}"
 
 
 @KINDS.register("attribution", title="Attribution", reference="", parameters=AttributionParameters)
@@ -51,16 +53,15 @@ def attribution(job: Job, parameters: AttributionParameters) -> None:
     """
     from nnvis_dash.analysis.attribution import METHODS, attribute
     from nnvis_dash.analysis.progress import reporting
+    from nnvis_dash.analysis.references import batch_of
 
     dataset = job.dataset(parameters.dataset)
-    for sample in parameters.samples:
-        if isinstance(sample, bool) or not isinstance(sample, int) or not 0 <= sample < len(dataset):
-            raise ParameterError(
-                f"There is no sample {sample} in {dataset.card.name}", f"It has samples 0 to {len(dataset) - 1}."
-            )
     classifier = job.classifier(parameters.model)
     card = classifier.card
-    images = dataset.batch(parameters.samples, card.input_shape, card.resize)
+    images = batch_of(parameters.samples, dataset, job.workspace.derived, card.input_shape, card.resize)
+    target = parameters.target
+    if target is None and parameters.alike and parameters.explained is None:
+        target = int(classifier.predict(images[:1])[0].argmax())
     layer, unit = _explained(parameters)
     own = dict(parameters.parameters)
     if "patterns" in METHODS[parameters.method].traits:
@@ -72,7 +73,7 @@ def attribution(job: Job, parameters: AttributionParameters) -> None:
             classifier,
             images,
             parameters.method,
-            target=parameters.target,
+            target=target,
             layer=layer,
             unit=unit,
             output=parameters.output,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nnvis_dash.engine.kinds import KINDS, KindParameters
-from nnvis_dash.engine.kinds.prediction_difference import patches_of, sample_of
+from nnvis_dash.engine.kinds.prediction_difference import image_title, patches_of, sample_of
 from nnvis_dash.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class RegionParameters(KindParameters):
     """Which region of which sample; `runs` are [row, first column, one past the last], in the classifier's input."""
 
     dataset: str = ""  # fingerprint
-    sample: int = 0
+    sample: int | str = 0  # as `state.references.Reference.plain` writes it
     model: str = ""  # fingerprint
     targets: list = field(default_factory=list)  # type: ignore[type-arg]  # classes; none: the most probable ones
     runs: list = field(default_factory=list)  # type: ignore[type-arg]
@@ -35,7 +35,7 @@ class RegionParameters(KindParameters):
 
     def title(self, workspace: Workspace) -> str:
         """Return what the job tray calls the job."""
-        return f"a region of sample {self.sample}"
+        return f"a region of {image_title(self.sample)}"
 
 
 @KINDS.register("erased_region", title="Region", reference="", parameters=RegionParameters)

@@ -22,6 +22,7 @@ from nnvis_dash.engine.jobs import Request
 from nnvis_dash.engine.kinds import KINDS, KindParameters
 from nnvis_dash.engine.launch import BATCH, COORDINATOR, require
 from nnvis_dash.errors import ParameterError
+from nnvis_dash.state.references import Reference
 
 if TYPE_CHECKING:
     from nnvis_dash.engine.job import Job
@@ -35,11 +36,11 @@ FIRST = 64  # samples of the first chunk
 
 @dataclass(frozen=True)
 class DifferenceParameters(KindParameters):
-    """Which sample and classifier, and how; see `nnvis.prediction_difference`."""
+    """Which image and classifier, and how; see `nnvis.prediction_difference`."""
 
     batch: ClassVar[bool] = True
     dataset: str = ""  # fingerprint
-    sample: int = 0
+    sample: int | str = 0  # as `state.references.Reference.plain` writes it
     model: str = ""  # fingerprint
     targets: list = field(default_factory=list)  # type: ignore[type-arg]  # classes; none: the most probable ones
     layer: str | None = None
@@ -61,7 +62,7 @@ class DifferenceParameters(KindParameters):
 
     def title(self, workspace: Workspace) -> str:
         """Return what the job tray calls the job."""
-        return f"prediction difference of sample {self.sample} in {workspace.model(self.model).name}"
+        return f"prediction difference of {image_title(self.sample)} in {workspace.model(self.model).name}"
 
     @property
     def question(self) -> Question:
@@ -306,15 +307,19 @@ class _Rounds:
         self._published = time.monotonic()
 
 
-def sample_of(job: Job, model: str, dataset: str, sample: Any) -> Any:
-    """Return a sample fitted to a classifier (h, w, c); ParameterError where there is no such sample."""
-    data = job.dataset(dataset)
-    if isinstance(sample, bool) or not isinstance(sample, int) or not 0 <= sample < len(data):
-        raise ParameterError(
-            f"There is no sample {sample} in {data.card.name}", f"It has samples 0 to {len(data) - 1}."
-        )
+def sample_of(job: Job, model: str, dataset: str, sample: int | str) -> Any:
+    """Return an image fitted to a classifier (h, w, c); ParameterError where there is no such sample."""
+    from nnvis_dash.analysis.references import batch_of
+
     card = job.workspace.model(model)
-    return data.batch([sample], card.input_shape, card.resize)[0]
+    return batch_of([sample], job.dataset(dataset), job.workspace.derived, card.input_shape, card.resize)[0]
+
+
+def image_title(sample: int | str) -> str:
+    """Return what the job tray calls an image."""
+    reference = Reference.read(sample)
+    base = "a derived image" if reference.derived else f"sample {reference.sample}"
+    return f"{base}, edited" if reference.edits else base
 
 
 def patches_of(job: Job, model: str, dataset: str, question: Question) -> str | None:

@@ -8,6 +8,7 @@ import pytest
 from nnvis_dash.errors import StateError
 from nnvis_dash.state.changes import apply, kinds, read_change
 from nnvis_dash.state.codec import encode_link
+from nnvis_dash.state.edits import Edit
 from nnvis_dash.state.selection import Selection
 from nnvis_dash.state.session import Session
 from nnvis_dash.state.state import State
@@ -177,7 +178,7 @@ def test_an_unknown_kind_names_the_kinds() -> None:
         ({"kind": "select", "samples": [1, 2]}, "samples"),
         ({"kind": "select", "samples": "1-"}, "1-5,8,11-40"),
         ({"kind": "select", "samples": "@../../etc"}, "key of a selection"),
-        ({"kind": "select", "samples": "1," * 3001}, "6000 characters"),
+        ({"kind": "select", "samples": "1," * 2001}, "4000 characters"),
         ({"kind": "select", "samples": "1", "also": 2}, "no field 'also'"),
         ({"kind": "primary", "sample": -1}, "whole number from 0"),
         ({"kind": "primary", "sample": True}, "whole number"),
@@ -237,3 +238,37 @@ def test_a_deep_change_is_refused_and_not_a_crash() -> None:
         read_change({"kind": "target", "target": deep})
     while deep:
         deep = deep.pop()  # taken apart by hand: Python would go down all of it at once
+
+
+EDITS = [["rotation", {"degree": 15}], ["erase", {"region": "rect:0,0,0.5,1"}]]
+
+
+def test_edits_belong_to_the_image_that_they_were_made_for() -> None:
+    edited = after(after(State(), "primary", sample=3), "edits", edits=EDITS)
+    assert [edit.to_json() for edit in edited.selection.edits] == EDITS
+    assert after(edited, "primary", sample=3).selection.edits == edited.selection.edits
+    assert after(edited, "primary", sample=4).selection.edits == ()
+    derived = after(edited, "derived", derived="ab" * 16)
+    assert (derived.selection.primary, derived.selection.derived, derived.selection.edits) == (3, "ab" * 16, ())
+    assert after(derived, "primary", sample=3).selection.derived == ""
+
+
+def test_a_parameter_of_null_is_left_at_its_default() -> None:
+    changed = after(State(), "edits", edits=[["blur", {"degree": None, "border": "edge"}]])
+    assert changed.selection.edits == (Edit("blur", (("border", "edge"),)),)
+
+
+@pytest.mark.parametrize(
+    ("edits", "says"),
+    [
+        ([["Rotation", {}]], "small letters"),
+        ([["rotation"]], "pairs"),
+        ([["rotation", {"degree": float("nan")}]], "number"),
+        ([["erase", {"region": "ä"}]], "plain letters"),
+        ([["erase", {"region": "x" * 5_000}]], "simpler"),
+        ([["rotation", {}]] * 13, "12 at most"),
+    ],
+)
+def test_edits_that_cannot_be_kept_are_refused(edits: list[Any], says: str) -> None:
+    with pytest.raises(StateError, match=says):
+        read_change({"kind": "edits", "edits": edits})

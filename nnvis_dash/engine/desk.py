@@ -1,0 +1,51 @@
+"""What jobs and questions find in an engine worker: a workspace with warm classifiers and open datasets."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nnvis_dash.engine.jobs import JobTable
+from nnvis_dash.settings import Settings
+from nnvis_dash.workspace.store import Workspace
+
+if TYPE_CHECKING:
+    from nnvis_dash.analysis.classifier import Classifier
+    from nnvis_dash.workspace.datasets import Dataset
+
+
+@lru_cache(maxsize=8)
+def open_workspace(path: str) -> tuple[Workspace, JobTable]:
+    """Open a workspace and its job table, once a process."""
+    workspace = Workspace(path, max_pixels=Settings.from_environment().max_pixels)
+    return workspace, JobTable(Path(path) / "cache" / "jobs")
+
+
+@lru_cache(maxsize=16)
+def _dataset(path: str, fingerprint: str) -> Dataset:
+    return open_workspace(path)[0].dataset(fingerprint)
+
+
+class Desk:
+    """A workspace as a worker holds it.
+
+    Parameters
+    ----------
+    path : str
+        The workspace's folder.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.workspace, self.table = open_workspace(path)
+
+    def classifier(self, fingerprint: str) -> Classifier:
+        """Return a warm classifier of this worker."""
+        from nnvis_dash.engine.worker import WARM
+
+        return WARM.get(self.workspace, fingerprint)
+
+    def dataset(self, fingerprint: str) -> Dataset:
+        """Return a dataset, opened once a worker."""
+        return _dataset(self.path, fingerprint)
