@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nnvis_dash.analysis.attacks import Adversarial, attack, attacks
+    from nnvis_dash.analysis.attacks.minimal import MinimalEpsilon, minimal_epsilon
     from nnvis_dash.analysis.attribution import Attribution, attribute, methods
     from nnvis_dash.analysis.classifier import Classifier, load_classifier
     from nnvis_dash.analysis.doctor import Diagnosis, doctor
@@ -39,6 +40,7 @@ _PLACES = {
     "Diagnosis": "nnvis_dash.analysis.doctor",
     "Edit": "nnvis_dash.state.edits",
     "Index": "nnvis_dash.analysis.index",
+    "MinimalEpsilon": "nnvis_dash.analysis.attacks.minimal",
     "PatchModel": "nnvis_dash.analysis.prediction_difference.patch_model",
     "Patterns": "nnvis_dash.analysis.relevance.patterns",
     "PredictionDifference": "nnvis_dash.analysis.prediction_difference",
@@ -53,6 +55,7 @@ _PLACES = {
     "load_classifier": "nnvis_dash.analysis.classifier",
     "load_dataset": "nnvis_dash.workspace.datasets",
     "methods": "nnvis_dash.analysis.attribution",
+    "minimal_epsilon": "nnvis_dash.analysis.attacks.minimal",
     "prediction_difference": "nnvis_dash.analysis.prediction_difference",
     "project": "nnvis_dash.analysis.projections",
     "transform": "nnvis_dash.analysis.transformations",
@@ -67,6 +70,7 @@ __all__ = [
     "Diagnosis",
     "Edit",
     "Index",
+    "MinimalEpsilon",
     "PatchModel",
     "Patterns",
     "PredictionDifference",
@@ -81,6 +85,7 @@ __all__ = [
     "load_classifier",
     "load_dataset",
     "methods",
+    "minimal_epsilon",
     "prediction_difference",
     "project",
     "transform",

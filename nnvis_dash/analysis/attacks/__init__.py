@@ -1,8 +1,9 @@
 """Attacks: the smallest changes that make a classifier err. One file an attack, found by the registry.
 
 An attack is one function over one prepared batch that proposes images with fractions. What all share is done here,
-once: reading parameters, labels and targets, batching, rounding to the 8 bits of a file *within* the allowed distance,
-and verifying success by what the classifier says of the rounded images. An attack's own word is never taken for it.
+once: reading parameters, labels and targets, batching, leaving alone what needs no change, rounding to the 8 bits of a
+file *within* the allowed distance, and verifying success by what the classifier says of the rounded images. An attack's
+own word is never taken for it.
 """
 
 from __future__ import annotations
@@ -117,6 +118,9 @@ def attack(
 ) -> Adversarial:
     """Look for small changes of images that make a classifier err.
 
+    An image that the classifier takes for what it should already (another class than the label, or the target) stays as
+    it is and counts as a success: nothing had to be changed.
+
     Parameters
     ----------
     clf : Classifier
@@ -157,10 +161,14 @@ def attack(
     for batch in clf.batches(images):
         stop = start + len(batch)
         clean = np.clip(np.rint(batch), 0, 255).astype(np.uint8)
-        before = clf.predict(clean).argmax(axis=1).astype(np.int32) if chosen is None else chosen[start:stop]
+        said = clf.predict(clean)
+        before = said.argmax(axis=1).astype(np.int32) if chosen is None else chosen[start:stop]
         goal = Goal(before, None if wanted is None else wanted[start:stop], epsilon)
+        proposed = clean.astype(np.float32)
+        rows = np.flatnonzero(~goal.reached(said)) if epsilon > 0 else np.empty(0, np.intp)
         with progress.part(start, len(batch), len(images)):
-            proposed = entry.function(clf, clean.astype(np.float32), goal, read)
+            if len(rows):
+                proposed[rows] = entry.function(clf, proposed[rows], goal.take(rows), read)
             progress.step(1, 1)
         found.append(verified(clf, clean, proposed, goal, entry))
         start = stop
