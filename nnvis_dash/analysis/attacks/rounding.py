@@ -19,17 +19,17 @@ def rounded_within(clean: npt.NDArray[np.uint8], proposed: Floats, epsilon: floa
     epsilon : float
         In pixel values; infinite for no limit.
     norm : str
-        "linf": each value is rounded to the nearest, and changes by at most floor(epsilon). "l2": each value's change
-        is cut towards zero, and those with the largest fractions are then rounded away from it, as many as leave the
-        whole change no longer than it was proposed: rounded to the nearest, the small changes that large images need
-        would vanish altogether. Others: to the nearest.
+        "linf": each value is rounded to the nearest, and changes by at most floor(epsilon). "l2" with a limit: each
+        value's change is cut towards zero, and those with the largest fractions are then rounded away from it, as many
+        as leave the whole change no longer than it was proposed: rounded to the nearest it might be longer, and the
+        small changes that large images need would vanish altogether. Others: to the nearest.
 
     Returns
     -------
     (n, h, w, c) uint8
     """
     change = np.clip(proposed, 0, 255).astype(np.float64) - clean
-    if norm == "l2":
+    if norm == "l2" and np.isfinite(epsilon):
         length = np.sqrt((change**2).sum(axis=(1, 2, 3), keepdims=True))
         change = _as_long(change * np.minimum(1.0, epsilon / np.maximum(length, 1e-12)))
     else:
