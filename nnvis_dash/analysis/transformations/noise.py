@@ -1,0 +1,58 @@
+"""Gaussian noise: one field, louder with the degree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nnvis_dash.analysis.batches import Bytes, rounded
+from nnvis_dash.analysis.fields import normal, seed
+from nnvis_dash.analysis.transformations import TRANSFORMATIONS, degree
+
+_AT_ONCE = 1 << 18  # bytes that still lie in a core's own cache
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Parameters of `noise`."""
+
+    degree: float = degree(20, 0, 100, 0, "Standard deviation of what is added to pixel values, 0..255.", "levels", 1)
+    seed: int = seed()
+
+
+@TRANSFORMATIONS.register(
+    "noise",
+    title="Gaussian noise",
+    reference="additive white Gaussian noise: Gonzalez and Woods, Digital Image Processing, 4th edition 2018, "
+    "section 5.2",
+    parameters=Noise,
+    traits={"blur and noise"},
+)
+def noise(images: Bytes, parameters: Noise) -> Bytes:
+    """Add independent Gaussian noise to every value; what leaves 0..255 is cut off.
+
+    Parameters
+    ----------
+    images : (N, H, W, C) uint8
+    parameters : Noise
+        `degree` is the standard deviation in pixel values.
+
+    Returns
+    -------
+    (N, H, W, C) uint8
+        The field is that of the seed and the image's shape, multiplied by the degree: as the degree grows, the same
+        grains grow, and every image of a batch has the same ones.
+    """
+    field = parameters.degree * normal(images.shape[1:], parameters.seed)
+    lighter, darker = rounded(field), rounded(-field)  # one of the two is 0: no sum leaves 8 bits
+    highest = 255 - lighter
+    noisy = np.empty_like(images)
+    step = max(1, _AT_ONCE // highest.size)
+    for begin in range(0, len(images), step):
+        part = noisy[begin : begin + step]
+        np.minimum(images[begin : begin + step], highest, out=part)
+        part += lighter
+        np.maximum(part, darker, out=part)
+        part -= darker
+    return noisy
