@@ -56,7 +56,7 @@
       place.replaceChildren(build(tree));
       place.querySelectorAll("details").forEach((entry) => (entry.open = open.includes(entry.id)));
       drawn[id] = tree;
-      if (id === "testing-controls") window.nnvis.drawTesting(); // its links belong to the answer
+      window.dispatchEvent(new CustomEvent("nnvis-region", { detail: id })); // what others draw into it is gone
       if (focused) {
         const same = Array.from(place.querySelectorAll("button, input, select")).find((entry) => mark(entry) === focused);
         if (same) same.focus({ preventScroll: true });

@@ -56,7 +56,7 @@
   }
 
   window.nnvis = window.nnvis || {};
-  window.nnvis.drawTesting = () => draw();
+  window.addEventListener("nnvis-region", (event) => event.detail === "testing-controls" && draw());
   let shown = [null, null, null];
   let answered = null;
   space.testingSample = function (catalog, selection, view) {

@@ -72,6 +72,13 @@ GRID = "testing-grid-rows"
 GRID_DRAWN = "testing-grid-drawn"
 GRID_FINISHED = "testing-grid-finished"
 
+# What is tested and how it is changed, while the what-if lens is looked through; derived in the browser.
+WHATIF_REQUEST = "whatif-request"
+WHATIF_FORM = "whatif-form"
+WHATIF_REGION = "whatif-controls-region"
+WHATIF_CONTROLS = "whatif-controls"
+WHATIF_SHOWN = "whatif-shown"
+
 DIFFERENCE_REQUEST = "difference-request"
 DIFFERENCE_KNOWN = "difference-known"
 DIFFERENCE_COST = "difference-cost"

@@ -25,6 +25,7 @@ from nnvis_dash.intake_routes import intake_blueprint
 from nnvis_dash.routes import blueprint
 from nnvis_dash.services import Services
 from nnvis_dash.settings import Settings
+from nnvis_dash.whatif_routes import whatif_blueprint
 from nnvis_dash.workspace.store import Workspace
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -76,6 +77,7 @@ def create_app(settings: Settings | None = None) -> dash.Dash:
     server.register_blueprint(blueprint(services))
     server.register_blueprint(intake_blueprint(services))
     server.register_blueprint(difference_blueprint(services))
+    server.register_blueprint(whatif_blueprint(services))
     _serve_bootstrap(server)
     Compress(server)
     register_all(app, services)

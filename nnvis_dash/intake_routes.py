@@ -1,16 +1,12 @@
 """Flask routes for what comes in from a browser: uploads in pieces, the jobs that add them, what the workspace holds.
 
-A piece goes from the socket to the disk, so memory stays flat whatever the size. What a person did wrong is answered
-with ``{"problem": ...}``; a page of another origin is answered with 403, whatever it asks.
+A piece goes from the socket to the disk, so memory stays flat whatever the size.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from functools import wraps
 from typing import Any
-from urllib.parse import urlsplit
 
 import flask
 
@@ -18,39 +14,15 @@ from nnvis_dash.analysis.card import with_preprocessing
 from nnvis_dash.analysis.doctor import Diagnosis
 from nnvis_dash.engine.jobs import Request
 from nnvis_dash.engine.kinds.doctor import request as doctor_request
-from nnvis_dash.errors import NNVisError, NotFound, ParameterError
+from nnvis_dash.errors import NotFound, ParameterError
+from nnvis_dash.posting import answers, body, own_pages_only
 from nnvis_dash.services import Services
 from nnvis_dash.types import DatasetCard, ModelCard
 from nnvis_dash.workspace.labels import plain_text
-from nnvis_dash.workspace.uploads import PIECE, Uploads, WrongPosition
+from nnvis_dash.workspace.uploads import PIECE, Uploads
 
 KINDS = {"model": "add_model", "dataset": "add_dataset"}
 _LONGEST_NAME = 200
-
-
-def _answer(view: Callable[..., Any]) -> Callable[..., flask.Response]:
-    """Send what a view returns as JSON, and a user's error in words."""
-
-    @wraps(view)
-    def answer(*args: Any, **kwargs: Any) -> flask.Response:
-        try:
-            response = flask.jsonify(view(*args, **kwargs))
-        except WrongPosition as error:
-            response = flask.jsonify({"problem": str(error), "received": error.received})
-        except NNVisError as error:
-            response = flask.jsonify({"problem": str(error)})
-        response.headers["Cache-Control"] = "no-store"
-        return response
-
-    return answer
-
-
-def _body() -> dict[str, Any]:
-    """Return the request's JSON record."""
-    record = flask.request.get_json(silent=True) if flask.request.mimetype == "application/json" else None
-    if not isinstance(record, dict):
-        raise ParameterError("The request is not a JSON record", "Reload the page.")
-    return record
 
 
 def intake_blueprint(services: Services) -> flask.Blueprint:
@@ -58,21 +30,17 @@ def intake_blueprint(services: Services) -> flask.Blueprint:
     routes = flask.Blueprint("intake", __name__)
     uploads = Uploads(services.workspace.path / "cache" / "uploads", services.settings.max_upload_mb << 20)
 
-    @routes.before_request
-    def own_pages_only() -> None:
-        origin = flask.request.headers.get("Origin")
-        if origin is not None and urlsplit(origin).netloc != flask.request.host:
-            flask.abort(403)
+    own_pages_only(routes)
 
     @routes.post("/uploads")
-    @_answer
+    @answers
     def begin() -> dict[str, Any]:
         """Announce files, ``{"files": [[path, size], ...]}``; answers with the upload's id and the size of a piece."""
-        upload = uploads.begin(_body().get("files"))
+        upload = uploads.begin(body().get("files"))
         return {"id": upload.id, "piece": PIECE, "total": upload.total}
 
     @routes.put("/uploads/<upload_id>")
-    @_answer
+    @answers
     def piece(upload_id: str) -> dict[str, Any]:
         """Take the piece that begins at ``?offset=``; answers with how much is here."""
         length = flask.request.content_length
@@ -82,24 +50,24 @@ def intake_blueprint(services: Services) -> flask.Blueprint:
         return {"received": uploads.write(upload_id, offset, flask.request.stream, length).received}
 
     @routes.get("/uploads/<upload_id>")
-    @_answer
+    @answers
     def stands(upload_id: str) -> dict[str, Any]:
         """How far an upload is."""
         upload = uploads.get(upload_id)
         return {"received": upload.received, "total": upload.total}
 
     @routes.delete("/uploads/<upload_id>")
-    @_answer
+    @answers
     def drop(upload_id: str) -> dict[str, Any]:
         """Remove an upload."""
         uploads.remove(upload_id)
         return {}
 
     @routes.post("/uploads/<upload_id>/add")
-    @_answer
+    @answers
     def add(upload_id: str) -> dict[str, Any]:
         """Start to add what was uploaded, ``{"kind", "name", "options"}``; answers with the job's key."""
-        record = _body()
+        record = body()
         kind, name, options = record.get("kind"), record.get("name", ""), record.get("options", {})
         if kind not in KINDS or not isinstance(name, str) or not isinstance(options, dict):
             raise ParameterError("The request can't be read", "Reload the page.")
@@ -109,7 +77,7 @@ def intake_blueprint(services: Services) -> flask.Blueprint:
         return {"job": services.engine.submit(Request(KINDS[kind], parameters))}
 
     @routes.get("/jobs/<key>")
-    @_answer
+    @answers
     def job(key: str) -> dict[str, Any]:
         """How a job stands, and what it came to."""
         row = services.engine.row(key)
@@ -130,14 +98,14 @@ def intake_blueprint(services: Services) -> flask.Blueprint:
         }
 
     @routes.delete("/jobs/<key>")
-    @_answer
+    @answers
     def cancel(key: str) -> dict[str, Any]:
         """Cancel a job for everyone who waits for it."""
         services.engine.cancel(key)
         return {}
 
     @routes.get("/workspace")
-    @_answer
+    @answers
     def workspace() -> dict[str, Any]:
         """What is in the workspace, with a version that changes when that does."""
         datasets = services.workspace.datasets()
@@ -177,22 +145,22 @@ def intake_blueprint(services: Services) -> flask.Blueprint:
         }
 
     @routes.post("/doctor")
-    @_answer
+    @answers
     def doctor() -> dict[str, Any]:
         """Start the doctor for ``{"model", "dataset"}``; answers with the job's key."""
-        record = _body()
+        record = body()
         model = services.workspace.model(str(record.get("model")))
         dataset = services.workspace.dataset(str(record.get("dataset"))).card
         return {"job": services.engine.submit(doctor_request(model, dataset.fingerprint))}
 
     @routes.post("/models/<fingerprint>")
-    @_answer
+    @answers
     def change(fingerprint: str) -> dict[str, Any]:
         """Keep what a diagnosis proposed: ``{"job", "candidate", "class_order"}``; answers with the new fingerprint.
 
         Only what the doctor found is taken, by its number, so that a card never holds what nobody measured.
         """
-        record = _body()
+        record = body()
         artifact = services.workspace.artifacts.load(str(record.get("job")))
         diagnosis = Diagnosis.from_json(artifact.card["diagnosis"])
         number = record.get("candidate")

@@ -15,13 +15,13 @@ from typing import Any
 
 import flask
 import numpy as np
-from PIL import Image
 
 from nnvis_dash.analysis.attribution import METHODS
 from nnvis_dash.errors import NNVisError, NotFound
 from nnvis_dash.figures import heatmap
 from nnvis_dash.services import Services
 from nnvis_dash.state.ids import decode_ids
+from nnvis_dash.state.references import Reference
 from nnvis_dash.workspace.artifacts import Artifact
 from nnvis_dash.workspace.pixels import encode_png
 
@@ -64,21 +64,13 @@ def blueprint(services: Services) -> flask.Blueprint:
     """Return the routes over these services."""
     routes = flask.Blueprint("nnvis", __name__)
 
-    @routes.get("/image/<dataset>/<int:sample>.png")
+    @routes.get("/image/<dataset>/<reference>.png")
     @answers_or_404
-    def image(dataset: str, sample: int) -> flask.Response:
-        """One image as it is stored; `?side=` limits the longer side, in pixels."""
-        pixels = services.dataset(dataset).image(sample)
+    def image(dataset: str, reference: str) -> flask.Response:
+        """One image as it is stored, or derived and edited as its reference says; `?side=` limits the longer side."""
+        pixels = services.picture(dataset, Reference.read(reference))
         side = min(flask.request.args.get("side", LARGEST_SIDE, type=int), LARGEST_SIDE)
-        if side > 0 and max(pixels.shape[:2]) > side:
-            picture = Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels)
-            picture.thumbnail((side, side), Image.Resampling.BILINEAR)
-            stream = io.BytesIO()
-            picture.save(stream, format="PNG", compress_level=1)
-            data = stream.getvalue()
-        else:
-            data = encode_png(pixels)
-        response = flask.Response(data, mimetype="image/png")
+        response = flask.Response(encode_png(pixels, side), mimetype="image/png")
         response.headers["Cache-Control"] = FOREVER
         return response
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -19,12 +19,14 @@ import numpy.typing as npt
 from nnvis_dash.analysis.classes import as_outputs
 from nnvis_dash.analysis.index import Index, load_index
 from nnvis_dash.analysis.prediction_difference.stored import Stored
+from nnvis_dash.analysis.references import image_of
 from nnvis_dash.analysis.uncertainty import most_ambiguous, normalised_entropy
 from nnvis_dash.engine.client import Engine
 from nnvis_dash.engine.jobs import Request
 from nnvis_dash.errors import NotFound
 from nnvis_dash.settings import Settings
 from nnvis_dash.state.ids import decode_ids
+from nnvis_dash.state.references import Reference
 from nnvis_dash.state.selection import Selection
 from nnvis_dash.state.session import Session
 from nnvis_dash.types import DatasetCard, ModelCard
@@ -73,6 +75,25 @@ class Services:
     def dataset(self, fingerprint: str) -> Dataset:
         """Open a dataset (memory-mapped); NotFound names what is there."""
         return self._datasets.get(fingerprint, lambda: self.workspace.dataset(fingerprint))
+
+    def picture(self, dataset: str, reference: Reference) -> npt.NDArray[np.uint8]:
+        """Return the image that a reference means, after its edits, in its own size (H, W, C) uint8."""
+        return image_of(reference, self.dataset(dataset), self.workspace.derived)
+
+    def before(self, reference: Reference) -> Reference | None:
+        """Return the image that this one was made of: itself unedited, or its parent; None where there is none."""
+        if reference.edits:
+            return reference.unedited
+        parent = self.workspace.derived.get(reference.derived).parent if reference.derived else None
+        return None if parent is None else Reference.read(parent)
+
+    def predict(
+        self, dataset: str, references: Sequence[Reference], models: Sequence[str]
+    ) -> list[tuple[npt.NDArray[np.float32] | None, str]]:
+        """Return of each classifier the probabilities of images (n, K), or None and why; the engine answers at once."""
+        wanted = {"dataset": dataset, "images": [one.plain for one in references], "models": list(models)}
+        answer = self.engine.ask("predictions", wanted)
+        return list(zip(answer["probabilities"], answer["problems"], strict=True))
 
     def dataset_card(self, session: Session) -> DatasetCard | None:
         """Return the session's dataset, None where it has none or it was removed."""

@@ -9,7 +9,7 @@ Colour: TypeAlias = Literal["label", "prediction", "confidence", "correct", "ent
 COLOURS: tuple[str, ...] = get_args(Colour)
 Output: TypeAlias = Literal["logits", "probabilities"]
 OUTPUTS: tuple[str, ...] = get_args(Output)
-Lens: TypeAlias = Literal["attribution", "difference"]
+Lens: TypeAlias = Literal["attribution", "difference", "whatif"]
 LENSES: tuple[str, ...] = get_args(Lens)
 Beside: TypeAlias = Literal["map", "samplers", "classifiers", "images"]
 BESIDES: tuple[str, ...] = get_args(Beside)
@@ -68,8 +68,9 @@ class View:
         Whether a heatmap is drawn smoothly; else in its own pixels.
     grid : tuple of str
         Attribution methods that are shown side by side; empty: only the one above.
-    lens : "attribution" or "difference"
-        What the testing view shows of a decision: an attribution, or a prediction difference analysis.
+    lens : "attribution", "difference" or "whatif"
+        What the testing view shows of a decision: an attribution, a prediction difference analysis, or what becomes of it
+        when the image is changed.
     difference : tuple of (name, value)
         The analysis's parameters that were changed, ascending by name.
     beside : "map", "samplers", "classifiers" or "images"

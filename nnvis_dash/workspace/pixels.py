@@ -167,10 +167,13 @@ def _to_8_bit(image: Image.Image, name: str) -> tuple[Image.Image, str]:
     raise DatasetError(f"The image {name!r} has pixels of the kind {mode!r}", "Save it as 8-bit RGB or greyscale.")
 
 
-def encode_png(image: Images) -> bytes:
-    """Encode (H, W, 1), (H, W, 3) or (H, W) uint8 as PNG."""
+def encode_png(image: Images, side: int = 0) -> bytes:
+    """Encode (H, W, 1), (H, W, 3) or (H, W) uint8 as PNG, made smaller where its longer side exceeds `side` pixels."""
     stream = io.BytesIO()
-    _picture(np.asarray(image)).save(stream, format="PNG", compress_level=1)
+    picture = _picture(np.asarray(image))
+    if 0 < side < max(picture.size):
+        picture.thumbnail((side, side), Image.Resampling.BILINEAR)
+    picture.save(stream, format="PNG", compress_level=1)
     return stream.getvalue()
 
 

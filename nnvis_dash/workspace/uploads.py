@@ -69,6 +69,7 @@ class WrongPosition(StateError):
             f"The upload has {received:,} bytes, the piece begins at {offset:,}", f"Go on at {received:,}."
         )
         self.received = received
+        self.details = {"received": received}  # which an answer in JSON carries
 
 
 class Uploads:

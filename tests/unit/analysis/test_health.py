@@ -73,7 +73,7 @@ def test_answers_that_are_no_numbers_are_counted_with_their_layer():
     inputs = keras.Input((6, 6, 3))
     x = keras.ops.log(layers.GlobalAveragePooling2D()(inputs))  # minus infinity for black
     model = keras.Model(inputs, layers.Dense(2, activation="softmax")(x))
-    named = next(layer.name for layer in model.layers if layer.name.startswith("log"))
+    named = next(step.name for step in model.operations if step.name.startswith("log"))
     assert probe(Classifier.from_keras(model)).startswith("gives NaN or infinity for 1 of 4 test images")
     assert f"'{named}'" in probe(Classifier.from_keras(model))
 

@@ -1,0 +1,46 @@
+"""The what-if lens: an image before and after its edits, what every classifier says of both, and what it answers to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dash import html
+
+from layouts import ids
+
+
+def frame() -> Any:
+    """Return the lens's static frame; `assets/whatif.js` draws the pictures and the bars into it."""
+    pictures = [
+        _figure("whatif-before", "before"),
+        _figure("whatif-after", "after"),
+        _figure("whatif-before-map", "attribution, before"),
+        _figure("whatif-after-map", "attribution, after"),
+    ]
+    columns = [
+        html.Div(id="whatif-answers", className="bars whatif-answers"),
+        html.Div(id=ids.WHATIF_CONTROLS, className="whatif-edits"),
+    ]
+    return html.Div(
+        [
+            html.Div(pictures, className="pictures whatif-pictures"),
+            html.Div(id="whatif-message", className="message", role="status"),
+            html.Div(columns, className="whatif-columns"),
+            # Sections of their own: each fills the frame that it finds here.
+            html.Div(id="whatif-responses", className="whatif-section"),
+            html.Div(id="whatif-attack", className="whatif-section"),
+            html.Div(id="whatif-evidence", className="whatif-section"),
+        ],
+        id="whatif",
+        hidden=True,
+    )
+
+
+def _figure(name: str, caption: str) -> Any:
+    return html.Figure(
+        [
+            html.Div([html.Img(id=f"{name}-image", alt="", className="under")], className="frame", id=f"{name}-frame"),
+            html.Figcaption(caption, id=f"{name}-caption"),
+        ],
+        id=name,
+    )
