@@ -87,6 +87,7 @@ def minimal_epsilon(
     if "epsilon" in parameters:
         raise ParameterError("The epsilon is what is searched for", "Give low and high instead.")
     lowest, highest = _whole(low, high)
+    entry.read({**parameters, "epsilon": high})
     clean, said = _prepared(clf, images)
     before = said if labels is None else labels
 
