@@ -323,6 +323,21 @@ def _common(state: State, common: bool) -> State:
     return _viewed(state, common=common)
 
 
+@_kind("responses", responses=field_check(View, "responses"))
+def _responses(state: State, responses: tuple[str, ...]) -> State:
+    return _viewed(state, responses=responses)
+
+
+@_kind("attack", parameters=checks.word_parameters)
+def _attack(state: State, parameters: Any) -> State:
+    """Parameters of the attack's form; another method keeps which class is to be left and which to be reached."""
+    before = dict(state.view.attack)
+    method = dict(parameters).get("method", before.get("method"))
+    if method != before.get("method"):
+        before = {name: value for name, value in before.items() if name in ("leave", "target")}
+    return _viewed(state, attack=_merged(tuple(before.items()), parameters))
+
+
 @_kind("open", link=lambda what, value: decode_link(value))
 def _open(state: State, opened: State) -> State:
     """Open a link: nothing of the state before stays."""

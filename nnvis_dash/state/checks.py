@@ -179,6 +179,12 @@ def names(what: str, value: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def words(what: str, value: Any) -> tuple[str, ...]:
+    """Words, each once, in their order."""
+    found = [_word(f"An entry of {what}", entry) for entry in sequence(what, value, MOST_METHODS)]
+    return tuple(dict.fromkeys(found))
+
+
 def derived(what: str, value: Any) -> str:
     """The name of a derived sample, or the empty text."""
     if value == "" or (isinstance(value, str) and _DERIVED.fullmatch(value)):
@@ -248,6 +254,20 @@ def parameters(what: str, value: Any) -> tuple[tuple[str, Any], ...]:
     return tuple(sorted(read.items()))
 
 
+def word_parameters(what: str, value: Any) -> tuple[tuple[str, Any], ...]:
+    """As `parameters`, whose names are words and whose texts are short."""
+    read = parameters(what, value)
+    for key, entry in read:
+        _word(f"A name in {what}", key)
+        _short(f"The {key} in {what}", entry)
+    return read
+
+
+def _short(what: str, value: Any) -> None:
+    if isinstance(value, str) and len(value) > LONGEST_WORD:
+        raise refuse(what, value, f"Give a word of {LONGEST_WORD} characters at most.")
+
+
 def parameters_among(known: tuple[str, ...]) -> Check[tuple[tuple[str, Any], ...]]:
     """As `parameters`, of these names, with short words."""
 
@@ -255,8 +275,7 @@ def parameters_among(known: tuple[str, ...]) -> Check[tuple[tuple[str, Any], ...
         read = parameters(what, value)
         for key, entry in read:
             one_of(known)(f"A name in {what}", key)
-            if isinstance(entry, str) and len(entry) > LONGEST_WORD:
-                raise refuse(f"The {key} in {what}", entry, f"Give a word of {LONGEST_WORD} characters at most.")
+            _short(f"The {key} in {what}", entry)
         return read
 
     return check

@@ -80,6 +80,8 @@ _FIELDS: Mapping[type, Mapping[str, _Field]] = {
         "beside": _Field("B", checks.one_of(BESIDES)),
         "readout": _Field("R", checks.one_of(READOUTS)),
         "common": _Field("C", checks.truth),
+        "responses": _Field("W", checks.words),
+        "attack": _Field("K", checks.without_null(checks.word_parameters)),
     },
 }
 _SHORT = {entry.short: (part, name) for part, entries in _FIELDS.items() for name, entry in entries.items()}
@@ -98,7 +100,7 @@ def to_json(part: Session | Selection | View) -> dict[str, Any]:
             record[name] = [edit.to_json() for edit in getattr(part, name)]
         elif name == "units":
             record[name] = [[unit["layer"], unit["channel"]] for unit in value]
-        elif name in ("parameters", "attribution_parameters", "difference"):
+        elif name in ("parameters", "attribution_parameters", "difference", "attack"):
             record[name] = dict(value)
         elif isinstance(value, tuple):
             record[name] = list(value)
@@ -215,7 +217,7 @@ def _unpacked(way: str, text: str) -> bytes:
     if way == "j":
         return body
     unpacker = zlib.decompressobj()
-    unpacked = unpacker.decompress(body, LINK_LIMIT)
+    unpacked = unpacker.decompress(body, 2 * LINK_LIMIT)
     if not unpacker.eof or unpacker.unused_data:
         raise ValueError("too much, cut short, or followed by more")
     return unpacked

@@ -30,6 +30,8 @@ DIFFERENCES = (
     "stride",
     "window",
 )
+# The response curves that are shown where no others were chosen.
+RESPONSES = ("blur", "brightness", "hue", "rotation", "adversarial")
 Scalar: TypeAlias = str | int | float | bool
 
 
@@ -69,8 +71,8 @@ class View:
     grid : tuple of str
         Attribution methods that are shown side by side; empty: only the one above.
     lens : "attribution", "difference" or "whatif"
-        What the testing view shows of a decision: an attribution, a prediction difference analysis, or what becomes of it
-        when the image is changed.
+        What the testing view shows of a decision: an attribution, a prediction difference analysis, or what becomes of
+        it when the image is changed.
     difference : tuple of (name, value)
         The analysis's parameters that were changed, ascending by name.
     beside : "map", "samplers", "classifiers" or "images"
@@ -79,6 +81,11 @@ class View:
         Whether its map shows the weight of evidence (bits) or the difference of logits.
     common : bool
         Whether maps that stand side by side share one scale of colours.
+    responses : tuple of str
+        Transformations whose response curves are shown, in this order; "adversarial" stands for an attack's strength.
+    attack : tuple of (name, value)
+        What was set in the attack's form, ascending by name: ``method``, ``leave``, ``target`` and the method's own
+        parameters; the others have their defaults. An epsilon in L∞ is in pixel values 0..255, as the form shows it.
     """
 
     features: str = "features"
@@ -101,3 +108,5 @@ class View:
     beside: Beside = "map"
     readout: Readout = "evidence"
     common: bool = False
+    responses: tuple[str, ...] = RESPONSES
+    attack: tuple[tuple[str, Scalar], ...] = ()

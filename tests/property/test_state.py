@@ -38,6 +38,7 @@ settable = st.dictionaries(names, scalars, max_size=5)
 words = scalars.filter(lambda value: not isinstance(value, str) or len(value) <= 40)
 differences = st.dictionaries(st.sampled_from(DIFFERENCES), words, max_size=5)
 identifiers = st.from_regex(r"[a-z][a-z0-9_]{0,39}", fullmatch=True)
+attacks = st.dictionaries(identifiers, words, max_size=5)
 plain_text = st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), max_size=40)
 numbers = st.integers(-(2**53), 2**53) | st.booleans() | st.floats(allow_nan=False, allow_infinity=False)
 edit_values = st.dictionaries(identifiers, numbers | plain_text, max_size=4)
@@ -87,6 +88,8 @@ views = st.builds(
     beside=st.sampled_from(BESIDES),
     readout=st.sampled_from(READOUTS),
     common=st.booleans(),
+    responses=st.lists(identifiers, max_size=4, unique=True).map(tuple),
+    attack=attacks.map(lambda found: tuple(sorted(found.items()))),
 )
 states = st.builds(State, sessions, selections, views)
 
@@ -123,6 +126,8 @@ FIELDS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "beside": {"beside": st.sampled_from(BESIDES)},
     "readout": {"readout": st.sampled_from(READOUTS), "target": st.none() | st.integers(0, 500)},
     "common": {"common": st.booleans()},
+    "responses": {"responses": st.lists(identifiers, max_size=4)},
+    "attack": {"parameters": st.dictionaries(identifiers, st.none() | words, max_size=9)},
     "open": {"link": states.map(encode_link)},
 }
 OPTIONAL = {"dataset": {"classifiers"}, "method": {"parameters"}, "explained": {"unit"}}

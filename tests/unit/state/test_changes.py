@@ -112,6 +112,20 @@ def test_how_an_attribution_is_drawn() -> None:
     assert after(state, "grid", grid=[]).view.grid == ()
 
 
+def test_which_responses_are_shown() -> None:
+    assert State().view.responses == ("blur", "brightness", "hue", "rotation", "adversarial")
+    assert after(FULL, "responses", responses=["noise", "blur", "noise"]).view.responses == ("noise", "blur")
+
+
+def test_another_attack_keeps_the_classes_but_no_parameters() -> None:
+    state = after(FULL, "attack", parameters={"epsilon": 4, "leave": "label", "target": 2})
+    assert dict(state.view.attack) == {"epsilon": 4, "leave": "label", "target": 2}
+    state = after(state, "attack", parameters={"method": "pgd", "steps": 5})
+    assert dict(state.view.attack) == {"method": "pgd", "leave": "label", "target": 2, "steps": 5}
+    state = after(state, "attack", parameters={"method": "pgd", "steps": None})
+    assert dict(state.view.attack) == {"method": "pgd", "leave": "label", "target": 2}
+
+
 def test_a_prediction_difference_belongs_to_no_classifier() -> None:
     state = after(after(FULL, "lens", lens="difference"), "difference", parameters={"window": 6, "stride": None})
     state = after(after(state, "beside", beside="samplers"), "readout", readout="logit", target=2)
@@ -210,6 +224,10 @@ def test_an_unknown_kind_names_the_kinds() -> None:
         ({"kind": "unit", "unit": -1}, "whole number"),
         ({"kind": "output", "output": "loss"}, "logits, probabilities"),
         ({"kind": "grid", "grid": ["m"] * 13}, "12"),
+        ({"kind": "responses", "responses": ["blur"] * 13}, "12"),
+        ({"kind": "responses", "responses": ["Blur"]}, "small letters"),
+        ({"kind": "attack", "parameters": {"method": "m" * 41}}, "40 characters"),
+        ({"kind": "attack", "parameters": {"Method": "m"}}, "small letters"),
         ({"kind": "parameters", "parameters": {"p": [1]}}, "a word, a number"),
         ({"kind": "parameters", "parameters": {"p": float("inf")}}, "a word, a number"),
         ({"kind": "n_samples", "n": None}, "whole number"),

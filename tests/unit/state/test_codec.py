@@ -142,6 +142,8 @@ def test_the_largest_state_that_changes_let_through_fits(alphabet: str) -> None:
         {"kind": "unit", "unit": 9_999_999},
         {"kind": "grid", "grid": [name() for _ in range(12)]},
         {"kind": "difference", "parameters": dict.fromkeys(DIFFERENCES, "é" * 40)},
+        {"kind": "responses", "responses": [f"{letter}{'_' * 39}" for letter in "abcdefghijkl"]},
+        {"kind": "attack", "parameters": {f"{letter}{'_' * 39}": "é" * 40 for letter in "abcdefghijkl"}},
     ]
     state = State()
     for change in changes:
