@@ -86,7 +86,8 @@ def edited(images: Any, edits: Sequence[Edit], lookup: Lookup | None = None) -> 
     images : (N, H, W, C) or (H, W, C) uint8
     edits : sequence of Edit
     lookup : callable, optional
-        Gives the image that an edit names by its number (`other`), to fill a region with.
+        Gives the image that an edit names by its number (`other`), (h, w, c) uint8, to fill a region with; it is
+        called where the filling is "image".
 
     Raises
     ------
@@ -97,11 +98,8 @@ def edited(images: Any, edits: Sequence[Edit], lookup: Lookup | None = None) -> 
     for edit in edits:
         given: dict[str, Any] = dict(edit.parameters)
         if given.get("other") is not None:
-            if lookup is None:
-                raise ParameterError(
-                    "An edit names another image, and there is none to take", "Choose another filling."
-                )
-            given["other"] = lookup(int(given["other"]))
+            checked_edits([edit])
+            given["other"] = _found(int(given["other"]), lookup) if given.get("filling") == "image" else None
         changed = transform(changed, edit.name, **given)
     return changed
 
@@ -109,9 +107,15 @@ def edited(images: Any, edits: Sequence[Edit], lookup: Lookup | None = None) -> 
 def checked_edits(edits: Sequence[Edit]) -> tuple[Edit, ...]:
     """Return the edits if every name and parameter can be read; raises as `transform` does."""
     for edit in edits:
-        given = {name: value for name, value in edit.parameters if name != "other"}
-        TRANSFORMATIONS[edit.name].read(given)
+        TRANSFORMATIONS[edit.name].read(dict(edit.parameters))
     return tuple(edits)
+
+
+def _found(number: int, lookup: Lookup | None) -> npt.NDArray[np.uint8]:
+    """Return the image of a sample's number."""
+    if lookup is None:
+        raise ParameterError(f"An edit names image {number}, and there is none to take", "Choose another filling.")
+    return lookup(number)
 
 
 @dataclass(frozen=True)
@@ -142,7 +146,7 @@ def group_of(entry: Entry[Transform]) -> str:
 
 
 def _checked(images: Any) -> Images:
-    """Return images as an array; ParameterError for what isn't grey or RGB uint8."""
+    """Return images as a contiguous array, which OpenCV needs; ParameterError for what isn't grey or RGB uint8."""
     array = np.asarray(images)
     if array.dtype != np.uint8:
         raise ParameterError(f"The images are of type {array.dtype}", "Give raw pixels 0..255 as uint8.")
@@ -150,4 +154,4 @@ def _checked(images: Any) -> Images:
         raise ParameterError(
             f"The images have the shape {array.shape}", "Give (N, height, width, 1 or 3), or one image without N."
         )
-    return array
+    return np.ascontiguousarray(array)
