@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 Bytes: TypeAlias = npt.NDArray[np.uint8]
+Pixels = TypeVar("Pixels", bound=npt.NDArray[Any])
 
 
-def each_image(images: Bytes, change: Callable[[Any, Any], object]) -> Bytes:
+def each_image(images: Pixels, change: Callable[[Any, Any], object]) -> Pixels:
     """Change images one by one.
 
     Parameters
     ----------
-    images : (N, H, W, C) uint8
+    images : (N, H, W, C) uint8 or float32
         Contiguous.
     change : callable (image, result)
         Gets (H, W, C), or (H, W) where C is 1, and writes what it makes of it into `result`, of the same shape
@@ -24,7 +25,7 @@ def each_image(images: Bytes, change: Callable[[Any, Any], object]) -> Bytes:
 
     Returns
     -------
-    (N, H, W, C) uint8
+    array of the same shape and type
     """
     changed = np.empty_like(images)
     for image, result in zip(_layout(images), _layout(changed), strict=True):
@@ -32,7 +33,7 @@ def each_image(images: Bytes, change: Callable[[Any, Any], object]) -> Bytes:
     return changed
 
 
-def _layout(images: Bytes) -> Bytes:
+def _layout(images: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return images[..., 0] if images.shape[-1] == 1 else images
 
 
