@@ -22,6 +22,7 @@ from nnvis_dash.types import Floats
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from nnvis_dash.analysis.index import Index
     from nnvis_dash.engine.job import Job
     from nnvis_dash.workspace.datasets import Dataset
     from nnvis_dash.workspace.store import Workspace
@@ -139,35 +140,52 @@ def features_of(job: Job, parameters: ProjectionParameters, dataset: Dataset, id
         No such features, or no classifier where one is needed.
     """
     if parameters.features == "pixels":
-        return _pixels(dataset, ids)
+        return as_features(dataset.batch(ids.tolist(), pixel_size(dataset), "squash"))
+    from nnvis_dash.analysis.index import load_index
+    from nnvis_dash.engine.jobs import Request
+
+    request = Request("index", {"dataset": parameters.dataset, "model": chosen_model(parameters)})
+    index = load_index(require(job, request, "indexing first"))
+    return features_in(index, parameters.features, ids)
+
+
+def features_in(index: Index, features: str, ids: npt.NDArray[np.int64] | slice = slice(None)) -> Floats:
+    """Return a classifier's features (n, D) float32 of some rows of an index.
+
+    Raises
+    ------
+    ParameterError, NotFound
+        No such features.
+    """
+    if features == "features":
+        return np.asarray(index.features[ids], np.float32)
+    prefix, _, layer = features.partition(":")
+    if prefix != "layer" or not layer:
+        raise ParameterError(f"There are no features {features!r}", "Use features, pixels or layer:<name of a layer>.")
+    return np.asarray(index.layer(layer)[ids], np.float32)
+
+
+def chosen_model(parameters: ProjectionParameters) -> str:
+    """Return the fingerprint of the classifier whose features are projected; ParameterError where none was chosen."""
     if parameters.model is None:
         raise ParameterError(
             f"The features {parameters.features!r} are a classifier's, and none was chosen",
             'Choose a classifier, or the features "pixels".',
         )
-    from nnvis_dash.analysis.index import load_index
-    from nnvis_dash.engine.jobs import Request
-
-    request = Request("index", {"dataset": parameters.dataset, "model": parameters.model})
-    index = load_index(require(job, request, "indexing first"))
-    if parameters.features == "features":
-        return np.asarray(index.features[ids], np.float32)
-    prefix, _, layer = parameters.features.partition(":")
-    if prefix != "layer" or not layer:
-        raise ParameterError(
-            f"There are no features {parameters.features!r}", "Use features, pixels or layer:<name of a layer>."
-        )
-    return np.asarray(index.layer(layer)[ids], np.float32)
+    return parameters.model
 
 
-def _pixels(dataset: Dataset, ids: npt.NDArray[np.int64]) -> Floats:
-    """Return raw pixels (n, h·w·c), 0..1, at 32 × 32 or less."""
+def pixel_size(dataset: Dataset) -> tuple[int, int, int]:
+    """Return the (height, width, channels) in which raw pixels are compared: 32 × 32 or less."""
     if len(dataset) == 0:
         raise DatasetError("The dataset has no images", "Add images to it.")
     height, width, channels = dataset.card.image_shape or (PIXELS, PIXELS, 3)
-    size = (min(height, PIXELS), min(width, PIXELS), channels)
-    images = dataset.batch(ids.tolist(), size, "squash")
-    return images.reshape(len(ids), -1).astype(np.float32) / 255.0
+    return min(height, PIXELS), min(width, PIXELS), channels
+
+
+def as_features(images: npt.NDArray[np.uint8]) -> Floats:
+    """Return raw pixels (n, h, w, c) as features (n, h·w·c) float32, 0..1."""
+    return images.reshape(len(images), -1).astype(np.float32) / 255.0
 
 
 class _FrameKeeper:

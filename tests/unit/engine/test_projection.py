@@ -8,7 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnvis_dash.engine.kinds.projection import N_FRAMES, _apart, _FrameKeeper, _pixels, choose_samples
+from nnvis_dash.engine.kinds.projection import (
+    N_FRAMES,
+    ProjectionParameters,
+    _apart,
+    _FrameKeeper,
+    choose_samples,
+    features_of,
+)
 
 
 def test_all_samples() -> None:
@@ -81,7 +88,8 @@ def test_pixels_are_small_and_between_0_and_1() -> None:
             return np.full((len(ids), *size), 255, np.uint8)
 
     dataset: Any = Images()
-    features = _pixels(dataset, np.array([1, 3]))
+    job: Any = None
+    features = features_of(job, ProjectionParameters(features="pixels"), dataset, np.array([1, 3]))
     assert asked == [([1, 3], (32, 20, 3))]
     assert features.shape == (2, 32 * 20 * 3)
     assert features.dtype == np.float32
