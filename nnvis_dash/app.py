@@ -5,8 +5,10 @@ One factory serves the laptop and every gunicorn worker, so that any worker can 
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
+from datetime import timedelta
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,8 @@ from nnvis_dash.intake_routes import intake_blueprint
 from nnvis_dash.routes import blueprint
 from nnvis_dash.services import Services
 from nnvis_dash.settings import Settings
+from nnvis_dash.sketchpad_routes import sketchpad_blueprint
+from nnvis_dash.tray_routes import tray_blueprint
 from nnvis_dash.whatif_routes import whatif_blueprint
 from nnvis_dash.workspace.store import Workspace
 
@@ -55,6 +59,11 @@ def create_app(settings: Settings | None = None) -> dash.Dash:
     server = flask.Flask("nnvis")
     server.secret_key = _secret(workspace.path / "cache" / "secret")
     server.config["MAX_CONTENT_LENGTH"] = 32 * 2**20
+    # The cookie that says whose sample tray is whose. Cookies know no ports, so each server's has a name of its own.
+    server.config["SESSION_COOKIE_NAME"] = f"nnvis_{hashlib.sha256(server.secret_key).hexdigest()[:8]}"
+    server.config["SESSION_COOKIE_SAMESITE"] = "Lax"
+    server.config["SESSION_REFRESH_EACH_REQUEST"] = False
+    server.permanent_session_lifetime = timedelta(days=365)
     server.config["COMPRESS_MIMETYPES"] = [
         "text/html",
         "text/css",
@@ -77,6 +86,8 @@ def create_app(settings: Settings | None = None) -> dash.Dash:
     server.register_blueprint(blueprint(services))
     server.register_blueprint(intake_blueprint(services))
     server.register_blueprint(difference_blueprint(services))
+    server.register_blueprint(sketchpad_blueprint(services))
+    server.register_blueprint(tray_blueprint(services))
     server.register_blueprint(whatif_blueprint(services))
     _serve_bootstrap(server)
     Compress(server)

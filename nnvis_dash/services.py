@@ -87,6 +87,14 @@ class Services:
         parent = self.workspace.derived.get(reference.derived).parent if reference.derived else None
         return None if parent is None else Reference.read(parent)
 
+    def label_of(self, dataset: str, reference: Reference) -> int | None:
+        """Return the dataset's class that an image ought to be, edited or not; None where it isn't known."""
+        if reference.derived:
+            return self.workspace.derived.get(reference.derived).label
+        labels = self.dataset(dataset).labels
+        label = -1 if labels is None or reference.sample is None else int(labels[reference.sample])
+        return None if label < 0 else label
+
     def predict(
         self, dataset: str, references: Sequence[Reference], models: Sequence[str]
     ) -> list[tuple[npt.NDArray[np.float32] | None, str]]:

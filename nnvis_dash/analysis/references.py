@@ -43,7 +43,7 @@ def image_of(reference: Reference, dataset: Dataset | None, derived: DerivedSamp
     def lookup(sample: int) -> Pixels:
         return _sample(dataset, sample)
 
-    return edited(_working(image), reference.edits, lookup)
+    return edited(working(image), reference.edits, lookup)
 
 
 def batch_of(
@@ -86,7 +86,8 @@ def _check(dataset: Dataset, sample: int) -> None:
         )
 
 
-def _working(image: Pixels) -> Pixels:
+def working(image: Pixels) -> Pixels:
+    """Return an image (H, W, C) uint8 with `WORKING_SIDE` pixels at most on its longer side; a small one as it is."""
     if max(image.shape[:2]) <= WORKING_SIDE:
         return image
     grey = image.shape[-1] == 1

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from nnvis_dash.engine.questions import QUESTIONS
 
@@ -26,15 +28,21 @@ class PredictionsParameters:
 def predictions(desk: Desk, parameters: PredictionsParameters) -> dict[str, Any]:
     """Return probabilities, a list of (n, K) float32, one a classifier; None with a problem where one can't answer."""
     from nnvis_dash.analysis.references import image_of
-    from nnvis_dash.errors import NNVisError
     from nnvis_dash.state.references import Reference
-    from nnvis_dash.workspace.pixels import fit
 
     dataset = desk.dataset(parameters.dataset)
     images = [image_of(Reference.read(one), dataset, desk.workspace.derived) for one in parameters.images]
+    return said_of(desk, images, parameters.models)
+
+
+def said_of(desk: Desk, images: Sequence[npt.NDArray[np.uint8]], models: Sequence[str]) -> dict[str, Any]:
+    """Return what classifiers say of images of any sizes, as `predictions` does."""
+    from nnvis_dash.errors import NNVisError
+    from nnvis_dash.workspace.pixels import fit
+
     found: list[Any] = []
     problems: list[str] = []
-    for fingerprint in parameters.models:
+    for fingerprint in models:
         try:
             clf = desk.classifier(fingerprint)
             card = clf.card
