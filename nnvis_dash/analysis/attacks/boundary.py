@@ -27,11 +27,11 @@ class Boundary:
 
     steps: int = field(default=2000, metadata={"help": "of the walk", "low": 1, "high": 100_000})
     spherical_step: float = field(
-        default=0.05,
+        default=0.1,
         metadata={"help": "first step around the original, as a share of the distance", "low": 1e-5, "high": 1.0},
     )
     source_step: float = field(
-        default=0.05,
+        default=0.02,
         metadata={"help": "first step towards the original, as a share of the distance", "low": 1e-5, "high": 1.0},
     )
     seed: int = field(default=0, metadata={"help": "of the walk and of the noise", "low": 0, "high": 2**31 - 1})

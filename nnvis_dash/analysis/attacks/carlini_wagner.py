@@ -22,7 +22,7 @@ class CarliniWagner:
     binary_search_steps: int = field(
         default=6, metadata={"help": "weights of the logits that are tried", "low": 1, "high": 20}
     )
-    step_size: float = field(default=0.02, metadata={"help": "of the descent", "low": 1e-5, "high": 1.0})
+    step_size: float = field(default=0.01, metadata={"help": "of the descent", "low": 1e-5, "high": 1.0})
     confidence: float = field(
         default=0.0, metadata={"help": "logits by which the wrong class is to lead", "low": 0.0, "high": 100.0}
     )

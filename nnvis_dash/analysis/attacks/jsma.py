@@ -27,7 +27,9 @@ class JSMA:
         default=1.0,
         metadata={"help": "change of a value per step, of the range; below 0 darkens", "low": -1.0, "high": 1.0},
     )
-    gamma: float = field(default=0.1, metadata={"help": "share of the values that may change", "low": 0.0, "high": 1.0})
+    gamma: float = field(
+        default=0.145, metadata={"help": "share of the values that may change", "low": 0.0, "high": 1.0}
+    )
     steps: int = field(default=300, metadata={"help": "of two values each, at most", "low": 0, "high": 100_000})
 
 

@@ -24,7 +24,7 @@ class OnePixel:
     """Parameters of the one-pixel attack."""
 
     pixels: int = field(default=1, metadata={"help": "that may change", "low": 1, "high": 100})
-    population: int = field(default=200, metadata={"help": "tries in each generation", "low": 4, "high": 10_000})
+    population: int = field(default=400, metadata={"help": "tries in each generation", "low": 4, "high": 10_000})
     generations: int = field(default=50, metadata={"help": "at most", "low": 0, "high": 10_000})
     seed: int = field(default=0, metadata={"help": "of the evolution", "low": 0, "high": 2**31 - 1})
 
@@ -46,12 +46,13 @@ def one_pixel(clf: Classifier, images: Floats, goal: Goal, parameters: OnePixel)
     images : (n, h, w, c) float32, 0..255
     goal : Goal
     parameters : OnePixel
-        The paper has a population of 400 and 100 generations.
+        The paper has 100 generations.
 
     Returns
     -------
     (n, h, w, c) float32, whole numbers 0..255
-        At most `pixels` pixels differ; where the goal isn't reached: the try with the greatest margin.
+        At most `pixels` pixels differ; where the goal isn't reached: the try with the greatest margin, or the original
+        where none is better than that.
 
     References
     ----------
@@ -64,30 +65,30 @@ def one_pixel(clf: Classifier, images: Floats, goal: Goal, parameters: OnePixel)
         result = images.copy()
         for row, image in enumerate(images):
             with progress.part(row, 1, len(images)):
-                result[row] = _evolve(clf, image.astype(np.uint8), goal.take([row]), parameters)
+                result[row] = _evolved(clf, image.astype(np.uint8), goal.take([row]), parameters)
         return result
 
     return proposals.for_unreached(clf, images, goal, propose)
 
 
-def _evolve(clf: Classifier, image: npt.NDArray[np.uint8], goal: Goal, parameters: OnePixel) -> npt.NDArray[np.uint8]:
+def _evolved(clf: Classifier, image: npt.NDArray[np.uint8], goal: Goal, parameters: OnePixel) -> npt.NDArray[np.uint8]:
     """Return the best of all tries for one image (h, w, c)."""
     rng = np.random.default_rng(parameters.seed)
-    members = _first(rng, image.shape, parameters)
+    members = first_members(rng, image.shape, parameters)
     fitness = _judged(clf, image, members, goal, 0, parameters.generations + 1)
     for generation in range(parameters.generations):
         if fitness.max() > 0:
             break
-        one, two, three = _three_others(rng, len(members))
+        one, two, three = three_others(rng, len(members))
         children = members[one] + _SCALE * (members[two] - members[three])
         found = _judged(clf, image, children, goal, generation + 1, parameters.generations + 1)
         better = found > fitness
         members, fitness = np.where(better[:, None, None], children, members), np.where(better, found, fitness)
-    best = members[fitness.argmax()][None]
-    return _changed(image, best)[0]
+    unchanged = proposals.margins(clf.logits(image[None]), goal)[0]
+    return changed(image, members[fitness.argmax()][None])[0] if fitness.max() > unchanged else image
 
 
-def _first(rng: np.random.Generator, shape: tuple[int, ...], parameters: OnePixel) -> npt.NDArray[np.float64]:
+def first_members(rng: np.random.Generator, shape: tuple[int, ...], parameters: OnePixel) -> npt.NDArray[np.float64]:
     """Return members (population, pixels, 2 + c): row, column and the values they get."""
     height, width, channels = shape
     n = (parameters.population, parameters.pixels)
@@ -96,7 +97,7 @@ def _first(rng: np.random.Generator, shape: tuple[int, ...], parameters: OnePixe
     return np.concatenate([np.stack(places, axis=-1), values], axis=-1)
 
 
-def _three_others(rng: np.random.Generator, n: int) -> npt.NDArray[np.int64]:
+def three_others(rng: np.random.Generator, n: int) -> npt.NDArray[np.int64]:
     """Return (3, n) numbers, in each column three that differ from each other and from the column's own."""
     ranks = rng.random((n, n))
     np.fill_diagonal(ranks, np.inf)
@@ -116,12 +117,12 @@ def _judged(
     at_once = batch_size(clf.card)
     for start in range(0, len(members), at_once):
         some = members[start : start + at_once]
-        found.append(proposals.margins(clf.logits(_changed(image, some)), goal.take(np.zeros(len(some), np.int64))))
+        found.append(proposals.margins(clf.logits(changed(image, some)), goal.take(np.zeros(len(some), np.int64))))
         progress.step(generation * len(members) + start + len(some), generations * len(members))
     return np.concatenate(found)
 
 
-def _changed(image: npt.NDArray[np.uint8], members: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
+def changed(image: npt.NDArray[np.uint8], members: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
     """Return the image (h, w, c) as each member changes it; what lies outside is brought to the edge."""
     height, width, _ = image.shape
     rows = np.clip(np.floor(members[..., 0]), 0, height - 1).astype(np.int64)
