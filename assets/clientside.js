@@ -18,10 +18,21 @@
     parameters: view.attribution_parameters,
     output: view.output,
   });
+  /* Which image is tested: the primary sample or one of the tray, under its edits. */
+  const tested = (selection) => ({
+    sample: selection.derived ? null : selection.primary,
+    derived: selection.derived,
+    edits: selection.edits,
+  });
+  const untested = { sample: null, derived: "", edits: [] };
+  nnvis.tests = (request) => Boolean(request) && (request.sample !== null || Boolean(request.derived));
+  nnvis.tested = tested;
+
   nnvis.asked = (session, selection, view) => ({
     dataset: session.dataset,
     model: session.classifiers[0] || null,
-    sample: selection.primary,
+    ...tested(selection),
+    pair: view.lens === "whatif",
     ...explaining(selection, view),
     clip: view.clip,
     smooth: view.smooth,
@@ -31,7 +42,7 @@
   nnvis.analysed = (session, selection, view) => ({
     dataset: session.dataset,
     model: session.classifiers[0] || null,
-    sample: view.lens === "difference" ? selection.primary : null,
+    ...(view.lens === "difference" ? tested(selection) : untested),
     target: view.explained === null ? selection.target : null,
     layer: view.explained,
     unit: view.explained === null ? null : view.unit,
@@ -66,11 +77,18 @@
       { ...nnvis.asked(session, selection, view), ...(view.lens === "difference" ? { method: null } : {}) },
       {
         ...nnvis.asked(session, selection, view),
-        sample: view.grid.length && view.lens !== "difference" ? selection.primary : null,
+        ...(view.grid.length && view.lens === "attribution" ? tested(selection) : untested),
         samples: view.grid.length ? selection.samples : "",
-        methods: view.lens === "difference" ? [] : view.grid,
+        methods: view.lens === "attribution" ? view.grid : [],
       },
       nnvis.analysed(session, selection, view),
+      {
+        dataset: dataset,
+        classifiers: classifiers,
+        model: model,
+        ...(view.lens === "whatif" ? tested(selection) : untested),
+        target: selection.target,
+      },
     ];
     return next.map((request, i) => (request ? unless(request, previous[i]) : dash.no_update));
   };
@@ -91,7 +109,7 @@
 
   /* The job tray. A job runs from its request until an answer to that request is there. */
   const jobs = {};
-  const nothing = { index: () => false, embedding: () => false, testing: (r) => r.sample === null || r.method === null, grid: (r) => !r.methods.length, difference: () => false };
+  const nothing = { index: () => false, embedding: () => false, testing: (r) => !nnvis.tests(r) || r.method === null, grid: (r) => !r.methods.length, difference: () => false };
 
   function tray(name) {
     const line = document.getElementById("tray-" + name);

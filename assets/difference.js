@@ -43,9 +43,11 @@
     return dash.no_update;
   };
 
+  window.addEventListener("nnvis-region", (event) => event.detail === "testing-controls" && draw());
+
   space.differenceWanted = function (wanted) {
     request = wanted;
-    if (run && !over && (!wanted || wanted.sample === null)) leave();
+    if (run && !over && !nnvis.tests(wanted)) leave();
     draw();
     return dash.no_update;
   };
@@ -73,7 +75,7 @@
 
   /* A job that runs is watched, whoever began it; others stand beside a map that is complete with one click. */
   const widened = (before, answer, main) =>
-    Boolean(before && answer.request.beside !== "map" && before.request.beside !== answer.request.beside && before.request.sample === answer.request.sample) &&
+    Boolean(before && answer.request.beside !== "map" && before.request.beside !== answer.request.beside && same(imaged(before.request), imaged(answer.request))) &&
     Boolean(main.state && main.state.complete) && columns.some((column) => !column.state && !column.problem);
 
   /* A run that goes on while another class is shown answers for the class that it began with. */
@@ -184,11 +186,6 @@
   function draw() {
     const [catalog, selection, view] = shown;
     if (!catalog || !selection || !view || !by("difference")) return;
-    const panel = by("testing-panel");
-    panel.classList.toggle("lens-difference", view.lens === "difference");
-    panel.querySelectorAll('[aria-label="lens"] button').forEach(function (button) {
-      button.setAttribute("aria-pressed", String(JSON.parse(button.dataset.change).lens === view.lens));
-    });
     if (view.lens !== "difference") return;
     const fresh = Boolean(known && request && same(known.request, request));
     by("difference").classList.toggle("pending", !fresh);
@@ -202,7 +199,7 @@
     runLine();
     if (!main) return;
     const readout = some ? main.state.readouts[place] : null;
-    show("difference-original-image", imageOf(main), "sample " + main.sample);
+    show("difference-original-image", imageOf(main), typeof main.sample === "number" ? "sample " + main.sample : "the image that is tested");
     show("difference-map-image", some ? address(main, place) : "", "map");
     show("difference-over-under", imageOf(main, true), "");
     show("difference-over-image", some ? address(main, place, "&over=1") : "", "map over the image");
@@ -358,7 +355,7 @@
       }
       row("standard error", (column) => (column.sensitivity ? h("td", {}) : map(column, chosen(column), "&what=error")));
     }
-    const open = { images: (column) => change("primary", { sample: column.sample }), samplers: (column) => (column.sensitivity ? null : change("difference", { parameters: { sampler: samplerOf(column) } })), classifiers: () => null };
+    const open = { images: (column) => (typeof column.sample === "number" ? change("primary", { sample: column.sample }) : null), samplers: (column) => (column.sensitivity ? null : change("difference", { parameters: { sampler: samplerOf(column) } })), classifiers: () => null };
     const head = columns.map(function (column) {
       const meaning = open[view.beside](column);
       const label = meaning ? h("button", { type: "button", class: "act quiet", "data-change": meaning, "aria-pressed": String(column.main) }, column.title) : h("span", {}, column.title);
@@ -546,10 +543,10 @@
   }
 
   function ask(runs, points) {
-    const { dataset, sample, model, target, parameters } = known.request;
+    const { dataset, sample, derived, edits, model, target, parameters } = known.request;
     trace(points);
     erased = null;
-    erase = { dataset: dataset, sample: sample, model: model, target: target, parameters: parameters, runs: runs };
+    erase = { dataset: dataset, sample: sample, derived: derived, edits: edits, model: model, target: target, parameters: parameters, runs: runs };
     nnvis.store("difference-erase", erase);
     drawErased();
   }
@@ -571,9 +568,11 @@
     return dash.no_update;
   };
 
+  const imaged = (asked) => [asked.sample, asked.derived, asked.edits];
+
   function drawErased() {
     const place = by("difference-evidence");
-    if (erase && known && (erase.sample !== known.request.sample || erase.model !== known.request.model || erase.dataset !== known.request.dataset)) return clear();
+    if (erase && known && (!same(imaged(erase), imaged(known.request)) || erase.model !== known.request.model || erase.dataset !== known.request.dataset)) return clear();
     by("difference-clear").hidden = !erase;
     place.hidden = !erased || Boolean(erased.problem);
     const status = by("difference-erase-status");

@@ -36,7 +36,7 @@
     const image = (sample) => h("img", { src: `image/${request.dataset}/${sample}.png?side=160`, alt: "sample " + sample });
     const open = (sample) => JSON.stringify({ kind: "primary", sample: sample, origin: "grid" });
     const heads = current.samples.map((sample) =>
-      h("th", {}, h("button", { type: "button", class: "act cell", title: "Test sample " + sample, "data-change": open(sample) }, image(sample)))
+      h("th", {}, typeof sample === "number" ? h("button", { type: "button", class: "act cell", title: "Test sample " + sample, "data-change": open(sample) }, image(sample)) : image(sample))
     );
     const lines = request.methods.map(function (name) {
       const row = rows.get(name);

@@ -5,6 +5,7 @@
 
   const dash = (window.dash_clientside = window.dash_clientside || {});
   const space = (dash.nnvis = dash.nnvis || {});
+  const nnvis = (window.nnvis = window.nnvis || {});
   const element = (id) => document.getElementById(id);
 
   function show(id, source) {
@@ -25,7 +26,11 @@
       frame.style.width = ratio >= 1 ? "100%" : 100 * ratio + "%";
       frame.classList.toggle("coarse", image.naturalWidth <= 96);
     });
-    const layer = element("testing-overlay-layer");
+    nnvis.layOver(element("testing-overlay-layer"), ratio, answer);
+  }
+
+  /* Put a heatmap where the classifier saw the image, of which it may have taken the middle only. */
+  nnvis.layOver = function (layer, ratio, answer) {
     let [width, height] = [1, 1];
     if (answer && answer.resize === "crop") {
       if (ratio > answer.aspect) width = answer.aspect / ratio;
@@ -35,7 +40,7 @@
     layer.style.height = 100 * height + "%";
     layer.style.left = 50 * (1 - width) + "%";
     layer.style.top = 50 * (1 - height) + "%";
-  }
+  };
 
   /* The primary sample's picture in the strip, by a rule of style: the strip is not rendered again for a click. */
   const rule = document.head.appendChild(document.createElement("style"));
@@ -55,8 +60,8 @@
     if (answers.size > REMEMBERED) answers.delete(answers.keys().next().value);
   }
 
-  window.nnvis = window.nnvis || {};
   window.addEventListener("nnvis-region", (event) => event.detail === "testing-controls" && draw());
+  window.addEventListener("nnvis-subject", () => draw());
   let shown = [null, null, null];
   let answered = null;
   space.testingSample = function (catalog, selection, view) {
@@ -94,23 +99,35 @@
     });
   }
 
+  /* Where the tested image is: by its number or name, or as `assets/whatif.js` last got it under its edits. */
+  function address(catalog, selection) {
+    if (selection.edits.length) return nnvis.edited(catalog, selection) || "";
+    return "image/" + catalog.dataset + "/" + (selection.derived ? "d" + selection.derived : selection.primary) + ".png";
+  }
+
   function draw() {
     const [catalog, selection, view] = shown;
     const answer = answered;
     if (!catalog || !selection) return;
     const sample = selection.primary;
-    const none = sample === null || sample >= catalog.n;
-    pointOut(sample);
+    const none = !selection.derived && (sample === null || sample >= catalog.n);
+    pointOut(selection.derived ? null : sample);
     const panel = element("testing-panel");
     panel.classList.toggle("nothing", none);
-    if (view) document.documentElement.style.setProperty("--testing-opacity", view.opacity);
+    if (view) {
+      document.documentElement.style.setProperty("--testing-opacity", view.opacity);
+      panel.dataset.lens = view.lens;
+      panel.querySelectorAll('[aria-label="lens"] button').forEach(function (button) {
+        button.setAttribute("aria-pressed", String(JSON.parse(button.dataset.change).lens === view.lens));
+      });
+    }
     if (none) return;
-    const address = "image/" + catalog.dataset + "/" + sample + ".png";
-    const original = show("testing-original-image", address);
-    original.alt = "sample " + sample;
-    show("testing-overlay-image", address);
+    const place = address(catalog, selection);
+    const original = show("testing-original-image", place);
+    original.alt = selection.derived || selection.edits.length ? "the image that is tested" : "sample " + sample;
+    show("testing-overlay-image", place);
     const session = { dataset: catalog.dataset, classifiers: [catalog.model] };
-    const wanted = view ? named(window.nnvis.asked(session, selection, view)) : "";
+    const wanted = view ? named(nnvis.asked(session, selection, view)) : "";
     const current = answers.get(wanted) || (answer && answer.request && named(answer.request) === wanted ? answer : null);
     panel.classList.toggle("pending", !current);
     const message = element("testing-message");
@@ -121,6 +138,7 @@
     panel.classList.toggle("pixelated", Boolean(view && !view.smooth));
     const exports = element("testing-export");
     if (exports) exports.replaceChildren(...(good ? exported(current) : []));
+    if (view && view.lens === "whatif") nnvis.drawPair(current, current && good ? explained(current, catalog) : "");
     if (current) {
       show("testing-raw-image", current.raw);
       show("testing-overlay-layer", current.overlay);

@@ -15,14 +15,16 @@ from dash import ClientsideFunction, Dash, Input, Output
 from dash.exceptions import PreventUpdate
 
 from callbacks.index import register_cancel
+from callbacks.reading import reference_of
 from callbacks.waiting import PageLeft, wait_for
 from layouts import ids
 from layouts.difference import SAMPLERS, chosen
 from nnvis_dash.analysis.prediction_difference.stored import Stored
 from nnvis_dash.engine.jobs import Request
-from nnvis_dash.errors import Cancelled, NNVisError
+from nnvis_dash.errors import Cancelled, NNVisError, ParameterError
 from nnvis_dash.figures import difference, heatmap
 from nnvis_dash.services import Services
+from nnvis_dash.state.references import Reference
 from nnvis_dash.state.selection import Selection
 from nnvis_dash.types import ModelCard
 
@@ -36,7 +38,7 @@ class Column:
 
     title: str
     model: ModelCard
-    sample: int
+    sample: int | str  # as `state.references.Reference.plain` writes it
     target: int | None  # None: the prediction
     request: Request | None
     main: bool = False
@@ -65,11 +67,13 @@ def register(app: Dash, services: Services) -> None:
     )
     def known(wanted: Any, indexed: Any) -> Any:
         """Answer with the columns and how far each of them is, and with what is ahead."""
-        if not wanted or wanted.get("sample") is None:
+        if not wanted:
             return None
         if not wanted.get("model"):
             return {"request": wanted, "columns": [], "problem": "No classifier fits this dataset's classes. Add one."}
         try:
+            if reference_of(wanted) is None:
+                return None
             columns = columns_of(services, wanted)
             told = [describe(services, column) for column in columns]
             return {"request": wanted, "columns": told, "ahead": ahead(services, columns)}
@@ -85,9 +89,11 @@ def register(app: Dash, services: Services) -> None:
     )
     def cost(wanted: Any) -> Any:
         """Answer with what computing the columns would take."""
-        if not wanted or wanted.get("sample") is None or not wanted.get("model"):
+        if not wanted or not wanted.get("model"):
             return None
         try:
+            if reference_of(wanted) is None:
+                return None
             columns = columns_of(services, wanted)
             for request in {column.key: cost_request(column) for column in columns if _is_map(column)}.values():
                 wait_for(services, manager, request, lambda parts: None)
@@ -211,7 +217,7 @@ def columns_of(services: Services, wanted: Mapping[str, Any]) -> list[Column]:
     """Return the columns that a page wants, as they stand beside one another; one of them is the main one."""
     models = {card.fingerprint: card for card in services.workspace.models()}
     model = models.get(wanted["model"]) or services.workspace.model(wanted["model"])
-    sample, target = int(wanted["sample"]), wanted["target"]
+    sample, target = _plain(wanted), wanted["target"]
     if wanted["beside"] == "samplers":
         return _samplers(services, wanted, model)
     if wanted["beside"] == "classifiers":
@@ -227,8 +233,16 @@ def columns_of(services: Services, wanted: Mapping[str, Any]) -> list[Column]:
     return [_column(services, wanted, model.name, model, sample, target, True)]
 
 
+def _plain(wanted: Mapping[str, Any]) -> int | str:
+    """Return the image that is tested, as requests write it."""
+    reference = reference_of(wanted)
+    if reference is None:
+        raise ParameterError("No image is named", "Click a point on the map.")
+    return reference.plain
+
+
 def _samplers(services: Services, wanted: Mapping[str, Any], model: ModelCard) -> list[Column]:
-    sample, target = int(wanted["sample"]), wanted["target"]
+    sample, target = _plain(wanted), wanted["target"]
     gradient = Request(
         "attribution",
         {
@@ -251,10 +265,11 @@ def _samplers(services: Services, wanted: Mapping[str, Any], model: ModelCard) -
 
 def _images(services: Services, wanted: Mapping[str, Any], model: ModelCard, target: int | None) -> list[Column]:
     """Return a column an image; of a layer the units that the first image activates most."""
-    first = int(wanted["sample"])
+    first = _plain(wanted)
     picked = np.asarray(services.chosen(Selection(samples=wanted["samples"])))[:COLUMNS].tolist()
-    samples = list(dict.fromkeys([first, *(int(sample) for sample in picked)]))[:COLUMNS]
-    main = _column(services, wanted, f"#{first}", model, first, target, True)
+    samples: list[int | str] = list(dict.fromkeys([first, *(int(sample) for sample in picked)]))[:COLUMNS]
+    title = f"#{first}" if isinstance(first, int) else "edited" if wanted["edits"] else "derived"
+    main = _column(services, wanted, title, model, first, target, True)
     if wanted["layer"] is None or wanted["unit"] is not None:
         units: list[int] | None = None
     else:
@@ -271,7 +286,7 @@ def _column(
     wanted: Mapping[str, Any],
     title: str,
     model: ModelCard,
-    sample: int,
+    sample: int | str,
     target: int | None,
     main: bool,
     units: list[int] | None = None,
@@ -292,12 +307,12 @@ def _column(
     return Column(title, model, sample, target, Request("prediction_difference", parameters), main)
 
 
-def targets_of(services: Services, dataset: str, model: ModelCard, sample: int, target: int | None) -> list[int]:
+def targets_of(services: Services, dataset: str, model: ModelCard, sample: int | str, target: int | None) -> list[int]:
     """Return the classes to ask for: none (the most probable ones) where the target is among them; else it and them."""
     index = None if target is None else services.index(dataset, model.fingerprint)
     if target is None:
         return []
-    if index is None or sample >= len(index.probabilities):
+    if index is None or isinstance(sample, str) or sample >= len(index.probabilities):
         return [target]
     top = np.argsort(-np.asarray(index.probabilities[sample]), kind="stable")[:TOP].tolist()
     return [] if target in top else [target, *top]
@@ -305,8 +320,11 @@ def targets_of(services: Services, dataset: str, model: ModelCard, sample: int, 
 
 def _predicted(services: Services, wanted: Mapping[str, Any], model: ModelCard) -> int | None:
     """Return the class that the primary classifier predicts, None where its index isn't there."""
+    sample = _plain(wanted)
+    if isinstance(sample, str):
+        probabilities, _ = services.predict(wanted["dataset"], [Reference.read(sample)], [model.fingerprint])[0]
+        return None if probabilities is None else int(probabilities[0].argmax())
     index = services.index(wanted["dataset"], model.fingerprint)
-    sample = int(wanted["sample"])
     if index is None or sample >= len(index.probabilities):
         return None
     return int(np.asarray(index.probabilities[sample]).argmax())
@@ -403,13 +421,14 @@ def erased_request(services: Services, wanted: Mapping[str, Any]) -> Request:
     """Return the request for the weight of evidence of a region."""
     model = services.workspace.model(wanted["model"])
     known = chosen(model, wanted["parameters"])
+    sample = _plain(wanted)
     return Request(
         "erased_region",
         {
             "dataset": wanted["dataset"],
-            "sample": int(wanted["sample"]),
+            "sample": sample,
             "model": model.fingerprint,
-            "targets": targets_of(services, wanted["dataset"], model, int(wanted["sample"]), wanted["target"]),
+            "targets": targets_of(services, wanted["dataset"], model, sample, wanted["target"]),
             "runs": wanted["runs"],
             **{name: known[name] for name in ("samples", "outer", "sampler", "seed", "laplace")},
         },

@@ -10,6 +10,7 @@ from dash import ClientsideFunction, Dash, Input, Output, State
 from dash.exceptions import PreventUpdate
 
 from callbacks.index import register_cancel
+from callbacks.reading import reference_of
 from callbacks.testing import attribution_request, drawn_values
 from callbacks.waiting import PageLeft, wait_for
 from layouts import ids
@@ -70,11 +71,12 @@ def register(app: Dash, services: Services) -> None:
     )
 
 
-def _columns(services: Services, wanted: Any) -> list[int]:
-    """Return the sample that is tested and the first ones of the selection."""
+def _columns(services: Services, wanted: Any) -> list[int | str]:
+    """Return the image that is tested and the first ones of the selection, as references."""
     chosen = services.chosen(Selection(samples=wanted["samples"]))
-    ids_ = [wanted["sample"], *np.asarray(chosen)[:COLUMNS].tolist()]
-    return list(dict.fromkeys(int(sample) for sample in ids_ if sample is not None))[:COLUMNS]
+    tested = reference_of(wanted)
+    first = [] if tested is None else [tested.plain]
+    return list(dict.fromkeys([*first, *np.asarray(chosen)[:COLUMNS].tolist()]))[:COLUMNS]
 
 
 def _row(
@@ -83,7 +85,7 @@ def _row(
     report: Callable[[Any], None],
     wanted: Any,
     name: str,
-    samples: list[int],
+    samples: list[int | str],
     parts: dict[str, Any],
 ) -> dict[str, Any]:
     """Compute one method on all samples; a method that can't says why in its row.

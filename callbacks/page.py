@@ -19,6 +19,7 @@ def register(app: Dash, services: Services) -> None:
         ids.TESTING_REQUEST,
         ids.GRID_REQUEST,
         ids.DIFFERENCE_REQUEST,
+        ids.WHATIF_REQUEST,
     )
     app.clientside_callback(
         ClientsideFunction("nnvis", "derive"),

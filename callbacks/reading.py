@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nnvis_dash.state.codec import from_json
+from nnvis_dash.state.references import Reference
 from nnvis_dash.state.selection import Selection
 from nnvis_dash.state.session import Session
 from nnvis_dash.state.state import State
@@ -29,3 +30,8 @@ def view_of(stored: Any) -> View:
 def state_of(session: Any, selection: Any, view: Any) -> State:
     """Read all three."""
     return State(session_of(session), selection_of(selection), view_of(view))
+
+
+def reference_of(wanted: Any) -> Reference | None:
+    """Read which image a view's request means, None where there is no request or it names none."""
+    return Reference.wanted(wanted) if wanted else None

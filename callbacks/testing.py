@@ -10,7 +10,7 @@ from dash import ClientsideFunction, Dash, Input, Output, State
 from dash.exceptions import PreventUpdate
 
 from callbacks.index import register_cancel
-from callbacks.reading import session_of, view_of
+from callbacks.reading import reference_of, session_of, view_of
 from callbacks.waiting import PageLeft, wait_for
 from layouts import attribution, controls, difference, ids, testing
 from nnvis_dash.analysis.attribution import METHODS
@@ -18,6 +18,7 @@ from nnvis_dash.engine.jobs import Request
 from nnvis_dash.errors import NNVisError
 from nnvis_dash.figures import heatmap, theme
 from nnvis_dash.services import Services
+from nnvis_dash.state.references import Reference
 from nnvis_dash.state.session import Session
 from nnvis_dash.types import DatasetCard, ModelCard
 from nnvis_dash.workspace.artifacts import Artifact
@@ -41,7 +42,10 @@ def register(app: Dash, services: Services) -> None:
         if not wanted:
             return [], []
         problems = (indexed or {}).get("problems", {})
-        return _answers(services, session_of(session), wanted["sample"], wanted["target"], problems)
+        try:
+            return _answers(services, session_of(session), reference_of(wanted), wanted["target"], problems)
+        except NNVisError as error:
+            return [], controls.failure(str(error))
 
     @app.callback(
         Output(ids.FORM_REGION, "data"),
@@ -71,33 +75,44 @@ def register(app: Dash, services: Services) -> None:
         prevent_initial_call=True,
     )
     def explain(report: Callable[[Any], None], wanted: Any) -> Any:
-        """Answer with an attribution as two pictures, or with what went wrong."""
-        if not wanted or wanted.get("sample") is None or wanted.get("method") is None:
+        """Answer with an attribution as two pictures, or with what went wrong.
+
+        Of a pair, the image before and after its edits, both are explained for the same class and drawn in one scale.
+        """
+        if not wanted or wanted.get("method") is None:
             return None
         if not wanted.get("model"):
             return {"request": wanted, "problem": "No classifier fits this dataset's classes. Add one."}
         try:
+            reference = reference_of(wanted)
+            if reference is None:
+                return None
+            before = services.before(reference) if wanted.get("pair") else None
             card = services.workspace.model(wanted["model"])
-            request = attribution_request(wanted, [int(wanted["sample"])])
+            request = attribution_request(wanted, [one.plain for one in (before, reference) if one is not None])
             artifact = wait_for(services, manager, request, report, request=wanted)
         except PageLeft:
             raise PreventUpdate from None
         except NNVisError as error:
             return {"request": wanted, "problem": str(error)}
-        values = drawn_values(artifact, 0, wanted["smooth"])
-        signed = heatmap.is_signed(values, METHODS[wanted["method"]].traits)
-        alone, overlay = heatmap.pictures(values, wanted["clip"], signed)
+        maps = [drawn_values(artifact, place, wanted["smooth"]) for place in range(1 if before is None else 2)]
+        signed = heatmap.is_signed(np.stack(maps), METHODS[wanted["method"]].traits)
+        drawn = heatmap.alike(maps, wanted["clip"], signed)
+        alone, overlay = drawn[-1]
+        values = maps[-1]
         return {
             "request": wanted,
             "key": request.key,
             "raw": heatmap.data_uri(alone),
             "overlay": heatmap.data_uri(overlay),
+            "overlay_before": heatmap.data_uri(drawn[0][1]) if before is not None else None,
             "flat": heatmap.is_flat(values),
             "signed": signed,
             "title": METHODS[wanted["method"]].title,
             "layer": artifact.card["layer"],
-            "target": int(artifact.array("target")[0]),
-            "probability": float(artifact.array("probability")[0]),
+            "target": int(artifact.array("target")[-1]),
+            "probability": float(artifact.array("probability")[-1]),
+            "probability_before": float(artifact.array("probability")[0]) if before is not None else None,
             "resize": card.resize,
             "aspect": card.input_shape[1] / card.input_shape[0],
         }
@@ -121,8 +136,8 @@ def register(app: Dash, services: Services) -> None:
     )
 
 
-def attribution_request(wanted: Any, samples: list[int]) -> Request:
-    """Return the request for what the page wants explained of some samples."""
+def attribution_request(wanted: Any, samples: list[int | str]) -> Request:
+    """Return the request for what the page wants explained of some images; of several, for the first one's class."""
     return Request(
         "attribution",
         {
@@ -136,6 +151,7 @@ def attribution_request(wanted: Any, samples: list[int]) -> Request:
             "target": wanted["target"],
             "output": wanted["output"],
             "parameters": wanted["parameters"],
+            **({"alike": True} if wanted.get("pair") and len(samples) > 1 else {}),
         },
     )
 
@@ -154,28 +170,32 @@ def drawn_values(artifact: Artifact, position: int, smooth: bool) -> heatmap.Hea
 
 
 def _answers(
-    services: Services, session: Session, sample: int | None, target: int | None, problems: dict[str, str]
+    services: Services, session: Session, reference: Reference | None, target: int | None, problems: dict[str, str]
 ) -> tuple[Any, Any]:
-    """Build the title and the bars of the primary sample."""
+    """Build the title and the bars of the image that is tested."""
     card, models = services.dataset_card(session), services.models(session)
     if card is None:
         return [], []
-    if sample is None:
+    if reference is None:
         return [], controls.empty(
             "Click a point on the map, or one of the images below it, to see what each classifier makes of it and why."
         )
-    if sample >= card.n_samples:
+    if reference.sample is not None and reference.sample >= card.n_samples:
         return [], controls.failure(
-            f"There is no sample {sample}. {card.name} has the numbers 0 to {card.n_samples - 1}."
+            f"There is no sample {reference.sample}. {card.name} has the numbers 0 to {card.n_samples - 1}."
         )
     primary = models[0] if models else None
     names = services.class_names(card, primary)
-    shown = [_answer(services, card, model, sample, model is primary, problems) for model in models]
+    if isinstance(reference.plain, int):
+        shown = [_indexed(services, card, model, reference.plain, model is primary, problems) for model in models]
+    else:
+        shown = _asked(services, card, models, reference)
+    derived = services.workspace.derived.get(reference.derived) if reference.derived else None
     labels = services.labels(card, primary)
-    label = int(labels[sample]) if labels is not None else -1
+    label = -1 if labels is None or reference.sample is None else int(labels[reference.sample])
     prediction = shown[0].top[0][0] if shown and shown[0].top else None
     title = testing.sample_title(
-        sample,
+        testing.base_title(reference.sample, derived, len(reference.edits)),
         names[label] if 0 <= label < len(names) else None,
         names[prediction] if prediction is not None else None,
         None if prediction is None or label < 0 else prediction != label,
@@ -183,7 +203,21 @@ def _answers(
     return title, testing.bars(shown, target)
 
 
-def _answer(
+def _asked(
+    services: Services, card: DatasetCard, models: list[ModelCard], reference: Reference
+) -> list[testing.Answer]:
+    """Ask every classifier for its probabilities of an image that no index knows."""
+    found = services.predict(card.fingerprint, [reference], [model.fingerprint for model in models])
+    answers = []
+    for place, (model, (probabilities, problem)) in enumerate(zip(models, found, strict=True)):
+        labels = services.labels(card, model) if reference.sample is not None else None
+        label = None if labels is None else int(labels[reference.sample])
+        top = () if probabilities is None else _top(services.class_names(card, model), probabilities[0])
+        answers.append(testing.Answer(model.name, place == 0, top, label, problem))
+    return answers
+
+
+def _indexed(
     services: Services, card: DatasetCard, model: ModelCard, sample: int, primary: bool, problems: dict[str, str]
 ) -> testing.Answer:
     """Look one classifier's probabilities of a sample up in its index."""
@@ -191,10 +225,13 @@ def _answer(
     if index is None:
         waiting = "its index is not there yet; the bars come when it is"
         return testing.Answer(model.name, primary, (), None, problems.get(model.fingerprint, waiting))
-    names = services.class_names(card, model)
-    colours = theme.class_colours(len(names))
-    probabilities = np.asarray(index.probabilities[sample])
+    top = _top(services.class_names(card, model), np.asarray(index.probabilities[sample]))
     labels = services.labels(card, model)
-    first = np.argsort(-probabilities, kind="stable")[:TOP]
-    top = tuple((int(entry), names[entry], float(probabilities[entry]), colours[entry]) for entry in first)
     return testing.Answer(model.name, primary, top, None if labels is None else int(labels[sample]))
+
+
+def _top(names: tuple[str, ...], probabilities: Any) -> tuple[tuple[int, str, float, str], ...]:
+    """Return the most probable classes as (index, name, probability, colour)."""
+    colours = theme.class_colours(len(names))
+    first = np.argsort(-probabilities, kind="stable")[:TOP]
+    return tuple((int(entry), names[entry], float(probabilities[entry]), colours[entry]) for entry in first)

@@ -8,7 +8,8 @@ from typing import Any
 
 from dash import html
 
-from layouts import controls, difference, ids
+from layouts import controls, difference, ids, whatif
+from nnvis_dash.workspace.derived import DerivedSample
 
 
 def panel() -> Any:
@@ -19,8 +20,9 @@ def panel() -> Any:
         _figure("testing-overlay", "overlay", overlay=True),
     ]
     body = [
-        html.Div(pictures, className="pictures"),
+        html.Div(pictures, className="pictures testing-pictures"),
         difference.frame(),
+        whatif.frame(),
         html.Div(id="testing-scale", className="evidence-scale", title="red speaks for it, blue against", hidden=True),
         html.Div(id="testing-message", className="message"),
         html.Div(id=ids.TESTING_CONTROLS, className="controls wide"),
@@ -33,7 +35,7 @@ def panel() -> Any:
             "lens",
             [
                 (label, controls.change("lens", lens=name), name)
-                for name, label in (("attribution", "Explain"), ("difference", "Difference"))
+                for name, label in (("attribution", "Explain"), ("difference", "Difference"), ("whatif", "What if"))
             ],
             "attribution",
         ),
@@ -50,11 +52,15 @@ def _figure(name: str, caption: str, overlay: bool = False) -> Any:
     return html.Figure([html.Div(layers, className="frame"), html.Figcaption(caption, id=f"{name}-caption")], id=name)
 
 
-def sample_title(sample: int | None, label: str | None, prediction: str | None, mistake: bool | None) -> list[Any]:
-    """Say which sample it is, what it should be and what the primary classifier takes it for."""
-    if sample is None:
-        return []
-    words = [html.Span(f"#{sample}", className="strong")]
+def base_title(sample: int | None, derived: DerivedSample | None, n_edits: int) -> str:
+    """Say which image it is: a sample's number, or a derived one's name; and how often it is edited."""
+    base = f"#{sample}" if derived is None else derived.name
+    return base if not n_edits else f"{base} · {n_edits} edit{'' if n_edits == 1 else 's'}"
+
+
+def sample_title(base: str, label: str | None, prediction: str | None, mistake: bool | None) -> list[Any]:
+    """Say which image it is, what it should be and what the primary classifier takes it for."""
+    words = [html.Span(base, className="strong")]
     if label is not None:
         words.append(html.Span(["label ", html.B(label)]))
     if prediction is not None:

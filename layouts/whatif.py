@@ -6,40 +6,43 @@ from typing import Any
 
 from dash import html
 
-from layouts import ids
-
 
 def frame() -> Any:
     """Return the lens's static frame; `assets/whatif.js` draws the pictures and the bars into it."""
     pictures = [
         _figure("whatif-before", "before"),
         _figure("whatif-after", "after"),
-        _figure("whatif-before-map", "attribution, before"),
-        _figure("whatif-after-map", "attribution, after"),
+        _figure("whatif-before-map", "before", over=True),
+        _figure("whatif-after-map", "after", over=True),
     ]
     columns = [
         html.Div(id="whatif-answers", className="bars whatif-answers"),
-        html.Div(id=ids.WHATIF_CONTROLS, className="whatif-edits"),
+        html.Div(id="whatif-edits", className="whatif-edits"),
     ]
     return html.Div(
         [
             html.Div(pictures, className="pictures whatif-pictures"),
             html.Div(id="whatif-message", className="message", role="status"),
+            html.Div(id="whatif-tools", className="whatif-tools", role="toolbar", **{"aria-label": "regions"}),
             html.Div(columns, className="whatif-columns"),
+            html.Div(id="whatif-selection", className="whatif-selection", role="status"),
             # Sections of their own: each fills the frame that it finds here.
             html.Div(id="whatif-responses", className="whatif-section"),
             html.Div(id="whatif-attack", className="whatif-section"),
             html.Div(id="whatif-evidence", className="whatif-section"),
         ],
         id="whatif",
-        hidden=True,
+        className="whatif",
     )
 
 
-def _figure(name: str, caption: str) -> Any:
+def _figure(name: str, caption: str, over: bool = False) -> Any:
+    layers = [html.Img(id=f"{name}-image", alt="", className="under", draggable="false")]
+    if over:
+        layers.append(html.Img(id=f"{name}-layer", alt="", className="over", draggable="false"))
     return html.Figure(
         [
-            html.Div([html.Img(id=f"{name}-image", alt="", className="under")], className="frame", id=f"{name}-frame"),
+            html.Div(layers, className="frame", id=f"{name}-frame"),
             html.Figcaption(caption, id=f"{name}-caption"),
         ],
         id=name,

@@ -16,6 +16,7 @@ import numpy as np
 
 from nnvis_dash.analysis.attribution import METHODS
 from nnvis_dash.analysis.prediction_difference.stored import Stored, sampler_of
+from nnvis_dash.analysis.references import batch_of
 from nnvis_dash.errors import NotFound
 from nnvis_dash.figures import difference, heatmap
 from nnvis_dash.routes import FOREVER, answers_or_404, download
@@ -35,19 +36,20 @@ def difference_blueprint(services: Services) -> flask.Blueprint:
             raise NotFound(f"There is no map {key!r}", "Ask for it again.")
         return stored
 
-    def fitted(dataset: str, sample: int, model: str) -> Any:
+    def fitted(dataset: str, reference: int | str, model: str) -> Any:
         """Return the image as the classifier sees it, (H, W, C) uint8."""
         card = services.workspace.model(model)
-        return services.dataset(dataset).batch([sample], card.input_shape, card.resize)[0]
+        derived = services.workspace.derived
+        return batch_of([reference], services.dataset(dataset), derived, card.input_shape, card.resize)[0]
 
     def clip() -> float:
         return min(max(flask.request.args.get("clip", 100.0, type=float), 50.0), 100.0)
 
-    @routes.get("/image/<dataset>/<int:sample>/<model>.png")
+    @routes.get("/image/<dataset>/<reference>/<model>.png")
     @answers_or_404
-    def image(dataset: str, sample: int, model: str) -> flask.Response:
+    def image(dataset: str, reference: str, model: str) -> flask.Response:
         """An image as a classifier sees it, in its size; `?grey=1` as it lies under a map."""
-        return _picture(difference.image_picture(fitted(dataset, sample, model), _flag("grey")), True)
+        return _picture(difference.image_picture(fitted(dataset, reference, model), _flag("grey")), True)
 
     @routes.get("/<key>/maps/<int:readout>.png")
     @answers_or_404

@@ -1,7 +1,7 @@
 """What the routes that browsers post to have in common: JSON in, JSON out, errors in words, own pages only.
 
-What a person did wrong is answered with ``{"problem": ...}``; a page of another origin is answered with 403, whatever it
-asks.
+What a person did wrong is answered with ``{"problem": ...}``; a page of another origin is answered with 403, whatever
+it asks.
 """
 
 from __future__ import annotations

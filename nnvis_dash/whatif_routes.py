@@ -52,7 +52,6 @@ def whatif_blueprint(services: Services) -> flask.Blueprint:
         reference = _reference(wanted)
         card = services.workspace.dataset(str(wanted.get("dataset"))).card
         before = services.before(reference)
-        # Asked of the engine first: it works while the preview is drawn here.
         pictures = [reference] if before is None else [before, reference]
         found = services.predict(card.fingerprint, pictures, _names(wanted.get("classifiers")))
         label = _label(services, card, reference)

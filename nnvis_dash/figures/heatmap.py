@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import io
 import json
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -59,9 +59,12 @@ def shares(heatmap: Heatmap, clip: float = 100.0) -> Heatmap:
     """
     if is_flat(heatmap):
         return np.zeros_like(heatmap)
+    return np.clip(heatmap / _strongest(heatmap, clip), -1, 1)
+
+
+def _strongest(heatmap: Heatmap, clip: float) -> float:
     strength = np.abs(heatmap)
-    strongest = float(np.percentile(strength, clip)) if clip < 100 else 0.0
-    return np.clip(heatmap / (strongest or strength.max()), -1, 1)
+    return (float(np.percentile(strength, clip)) if clip < 100 else 0.0) or float(strength.max())
 
 
 def pictures(heatmap: Heatmap, clip: float = 100.0, signed: bool | None = None) -> tuple[bytes, bytes]:
@@ -81,8 +84,17 @@ def pictures(heatmap: Heatmap, clip: float = 100.0, signed: bool | None = None) 
     (bytes, bytes)
         PNG files of H x W pixels: RGB, and RGBA with the strength as opacity.
     """
-    share = shares(heatmap, clip)
-    rgb = _colours(share, is_signed(heatmap) if signed is None else signed)
+    return _drawn(shares(heatmap, clip), is_signed(heatmap) if signed is None else signed)
+
+
+def alike(heatmaps: Sequence[Heatmap], clip: float, signed: bool) -> list[tuple[bytes, bytes]]:
+    """Draw heatmaps as `pictures` does, all in the scale of the strongest of them, so that they can be compared."""
+    most = max((_strongest(one, clip) for one in heatmaps if not is_flat(one)), default=1.0)
+    return [_drawn(np.clip(one / most, -1, 1) if not is_flat(one) else np.zeros_like(one), signed) for one in heatmaps]
+
+
+def _drawn(share: Heatmap, signed: bool) -> tuple[bytes, bytes]:
+    rgb = _colours(share, signed)
     opacity = np.round(255 * np.sqrt(np.abs(share))).astype(np.uint8)
     return _png(rgb), _png(np.dstack([rgb, opacity]))
 
