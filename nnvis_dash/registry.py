@@ -7,6 +7,7 @@ every module of the package that owns it, so that dropping a file in is enough.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import pkgutil
 import threading
@@ -57,16 +58,7 @@ class Entry(Generic[Function]):
 
     def form(self) -> tuple[Parameter, ...]:
         """Describe the parameters in the order in which the dataclass has them."""
-        hints = get_type_hints(self.parameters)
-        return tuple(
-            Parameter(
-                name=entry.name,
-                type=hints[entry.name],
-                default=None if entry.default is MISSING else entry.default,
-                **{key: value for key, value in entry.metadata.items() if key in _SHOWN},
-            )
-            for entry in fields(self.parameters)
-        )
+        return _form(self.parameters)
 
     def read(self, given: Mapping[str, Any]) -> Any:
         """Make the parameters' dataclass from what a user gave, every value checked.
@@ -82,6 +74,21 @@ class Entry(Generic[Function]):
                 names = ", ".join(form) or "none"
                 raise ParameterError(f"{self.title} has no parameter {name!r}", f"Its parameters: {names}.")
         return self.parameters(**{name: _checked(self.title, form[name], value) for name, value in given.items()})
+
+
+@functools.cache
+def _form(parameters: type) -> tuple[Parameter, ...]:
+    """Read a dataclass's fields, once: previews read their parameters at every move of a slider."""
+    hints = get_type_hints(parameters)
+    return tuple(
+        Parameter(
+            name=entry.name,
+            type=hints[entry.name],
+            default=None if entry.default is MISSING else entry.default,
+            **{key: value for key, value in entry.metadata.items() if key in _SHOWN},
+        )
+        for entry in fields(parameters)
+    )
 
 
 def _checked(title: str, parameter: Parameter, value: Any) -> Any:
