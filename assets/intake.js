@@ -279,7 +279,7 @@
   }
   nnvis.lookAtWorkspace = look;
   nnvis.workspace = { datasets: [], models: [] };
-  nnvis.intake = { steps: steps, finished: finished, begin: (job) => (work = job), end: end, problem: problem, close: close, stage: stage };
+  nnvis.intake = { take: take, steps: steps, finished: finished, begin: (job) => (work = job), end: end, problem: problem, close: close, stage: stage };
   window.addEventListener("load", look);
   setInterval(() => document.visibilityState === "visible" && look(), 5000);
 
@@ -297,7 +297,9 @@
   document.addEventListener("drop", async function (event) {
     if (!carries(event)) return;
     event.preventDefault();
-    take(await nnvis.dropped(event.dataTransfer));
+    const list = await nnvis.dropped(event.dataTransfer);
+    if (nnvis.tray.takes(list)) nnvis.tray.upload(list[0].file); // one image is tested, not added
+    else take(list);
   });
 
   const ACTS = {

@@ -8,11 +8,43 @@ from __future__ import annotations
 
 from dash import Dash
 
-from callbacks import difference, embedding, grid, index, page, selection, strip, testing, workspace
+from callbacks import (
+    attack,
+    difference,
+    embedding,
+    evidence,
+    grid,
+    index,
+    page,
+    responses,
+    selection,
+    strip,
+    testing,
+    trajectory,
+    tray,
+    whatif,
+    workspace,
+)
 from nnvis_dash.services import Services
 
 
 def register_all(app: Dash, services: Services) -> None:
     """Register every callback of the page."""
-    for view in (selection, page, workspace, index, embedding, strip, testing, grid, difference):
+    for view in (
+        selection,
+        page,
+        workspace,
+        index,
+        embedding,
+        trajectory,
+        strip,
+        testing,
+        grid,
+        difference,
+        whatif,
+        responses,
+        attack,
+        evidence,
+        tray,
+    ):
         view.register(app, services)

@@ -36,13 +36,15 @@ REGIONS_DRAWN = "regions-drawn"
 
 PAGE = "page"
 INTAKE = "intake"
-TRAY = ("index", "embedding", "testing", "grid", "difference")
+TRAY = ("index", "embedding", "testing", "grid", "difference", "responses", "attack", "evidence")
 PAGE_TITLE = "page-title"
 PAGE_SHARE = "page-share"
 PAGE_NOTICE = "page-notice"
 
 RAIL_WORKSPACE = "rail-workspace"
 RAIL_FILTER = "rail-filter"
+RAIL_TRAY = "rail-tray"
+RAIL_TRAY_DRAWN = "rail-tray-drawn"
 
 EMBEDDING_CONTROLS = "embedding-controls"
 EMBEDDING_GRAPH = "embedding-graph"
@@ -53,6 +55,10 @@ EMBEDDING_CANCEL = "embedding-cancel"
 EMBEDDING_PLACE = "embedding-place"
 EMBEDDING_PLACED = "embedding-placed"
 EMBEDDING_STRIP = "embedding-strip"
+EMBEDDING_PATH = "embedding-path"
+EMBEDDING_PATHED = "embedding-pathed"
+EMBEDDING_PATH_DRAWN = "embedding-path-drawn"
+EMBEDDING_OUTSIDE = "embedding-outside"
 EMBEDDING_DRAWN = "embedding-drawn"
 EMBEDDING_PLAYED = "embedding-played"
 
@@ -74,10 +80,30 @@ GRID_FINISHED = "testing-grid-finished"
 
 # What is tested and how it is changed, while the what-if lens is looked through; derived in the browser.
 WHATIF_REQUEST = "whatif-request"
-WHATIF_FORM = "whatif-form"
-WHATIF_REGION = "whatif-controls-region"
-WHATIF_CONTROLS = "whatif-controls"
 WHATIF_SHOWN = "whatif-shown"
+RESPONSES_REQUEST = "responses-request"  # written by the browser alone
+RESPONSES_PROGRESS = "responses-progress"
+RESPONSES_CANCEL = "responses-cancel"
+RESPONSES = "responses"
+RESPONSES_SHOWN = "responses-shown"
+RESPONSES_REPORTED = "responses-reported"
+RESPONSES_FINISHED = "responses-finished"
+ATTACK_FORM = "attack-form-request"
+ATTACK_REGION = "attack-form-region"
+ATTACK_SHOWN = "attack-form-shown"
+ATTACK_RUN = "attack-run"  # written by the browser alone
+ATTACK_PROGRESS = "attack-progress"
+ATTACK_CANCEL = "attack-cancel"
+ATTACK_RESULT = "attack-found"
+ATTACK_REPORTED = "attack-reported"
+ATTACK_FINISHED = "attack-finished"
+EVIDENCE_RUN = "evidence-run"  # written by the browser alone
+EVIDENCE_PROGRESS = "evidence-progress"
+EVIDENCE_CANCEL = "evidence-cancel"
+EVIDENCE = "evidence"
+EVIDENCE_SHOWN = "evidence-shown"
+EVIDENCE_REPORTED = "evidence-reported"
+EVIDENCE_FINISHED = "evidence-finished"
 
 DIFFERENCE_REQUEST = "difference-request"
 DIFFERENCE_KNOWN = "difference-known"

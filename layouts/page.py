@@ -6,7 +6,7 @@ from typing import Any
 
 from dash import dcc, html
 
-from layouts import embedding, ids, intake, testing
+from layouts import embedding, ids, intake, sketchpad, testing, tray
 
 STORES = (
     ids.SESSION,
@@ -25,6 +25,7 @@ STORES = (
     ids.SAMPLE_REGION,
     ids.BARS_REGION,
     ids.REGIONS_DRAWN,
+    ids.RAIL_TRAY_DRAWN,
     ids.FILTER_REQUEST,
     ids.STRIP_REQUEST,
     ids.TESTING_FORM,
@@ -36,6 +37,9 @@ STORES = (
     ids.EMBEDDING_PROGRESS,
     ids.EMBEDDING_PLACE,
     ids.EMBEDDING_PLACED,
+    ids.EMBEDDING_PATH,
+    ids.EMBEDDING_PATHED,
+    ids.EMBEDDING_PATH_DRAWN,
     ids.EMBEDDING_DRAWN,
     ids.EMBEDDING_PLAYED,
     *(ids.tray(name, what) for name in ids.TRAY for what in ("asked", "answered")),
@@ -50,9 +54,27 @@ STORES = (
     ids.GRID_DRAWN,
     ids.GRID_FINISHED,
     ids.WHATIF_REQUEST,
-    ids.WHATIF_FORM,
-    ids.WHATIF_REGION,
     ids.WHATIF_SHOWN,
+    ids.RESPONSES_REQUEST,
+    ids.RESPONSES_PROGRESS,
+    ids.RESPONSES,
+    ids.RESPONSES_SHOWN,
+    ids.RESPONSES_REPORTED,
+    ids.RESPONSES_FINISHED,
+    ids.ATTACK_FORM,
+    ids.ATTACK_REGION,
+    ids.ATTACK_SHOWN,
+    ids.ATTACK_RUN,
+    ids.ATTACK_PROGRESS,
+    ids.ATTACK_RESULT,
+    ids.ATTACK_REPORTED,
+    ids.ATTACK_FINISHED,
+    ids.EVIDENCE_RUN,
+    ids.EVIDENCE_PROGRESS,
+    ids.EVIDENCE,
+    ids.EVIDENCE_SHOWN,
+    ids.EVIDENCE_REPORTED,
+    ids.EVIDENCE_FINISHED,
     ids.DIFFERENCE_REQUEST,
     ids.DIFFERENCE_KNOWN,
     ids.DIFFERENCE_COST,
@@ -88,6 +110,9 @@ def page() -> Any:
                             job("testing", "Explaining", ids.TESTING_CANCEL),
                             job("grid", "Comparing", ids.GRID_CANCEL),
                             job("difference", "Analysing", ids.DIFFERENCE_CANCEL),
+                            job("responses", "Responses", ids.RESPONSES_CANCEL),
+                            job("attack", "Attacking", ids.ATTACK_CANCEL),
+                            job("evidence", "Searching", ids.EVIDENCE_CANCEL),
                             job("intake", "Adding", "intake-cancel"),
                         ],
                         className="tray",
@@ -108,7 +133,7 @@ def page() -> Any:
             html.Main(
                 [
                     html.Aside(
-                        [html.Div(id=ids.RAIL_WORKSPACE), html.Div(id=ids.RAIL_FILTER)],
+                        [html.Div(id=ids.RAIL_WORKSPACE), html.Div(id=ids.RAIL_FILTER), tray.frame()],
                         className="rail card",
                         **{"aria-label": "workspace and filters"},
                     ),
@@ -119,13 +144,15 @@ def page() -> Any:
             ),
             html.Div(id="hover-card", className="hover-card", hidden=True),
             intake.dialog(),
+            sketchpad.dialog(),
+            tray.dialog(),
         ],
         id=ids.PAGE,
     )
 
 
 def job(name: str, label: str, cancel: str) -> Any:
-    """One line of the job tray: what runs, how far it is, and how to stop it. `assets/tray.js` fills it."""
+    """One line of the job tray: what runs, how far it is, and how to stop it. `assets/clientside.js` fills it."""
     return html.Div(
         [
             html.Span(label, className="job-label"),

@@ -37,7 +37,7 @@ def sketchpad_blueprint(services: Services) -> flask.Blueprint:
     @routes.get("/sketchpad/<dataset>")
     @answers
     def pad(dataset: str) -> dict[str, Any]:
-        """How a pad for this dataset begins: ``{"ground", "grey"}``; `?model=` is the primary classifier."""
+        """How a pad for this dataset begins: ``{"ground", "grey"}``; `?models=` are the classifiers, the primary one first."""
         data = services.dataset(dataset)
         places = np.unique(np.linspace(0, len(data) - 1, LOOKED_AT).astype(int))
         ground = grounds.get(data.fingerprint, lambda: ground_of(data.image(int(place)) for place in places))
