@@ -147,6 +147,12 @@
     return { "xaxis.range": [x0 - margin, x1 + margin], "yaxis.range": [y0 - margin, y1 + margin] };
   }
 
+  /* The extent of the points and of the path among them. */
+  function everything() {
+    const along = nnvis.path.places();
+    return extent([...points.x, ...along.map((place) => place[0])], [...points.y, ...along.map((place) => place[1])]);
+  }
+
   const lookOf = (key, known, view, selection) =>
     [key, known.key, view.colour, selection.classes.join(), selection.correctness].join("|");
   const pick = (array, kept) => Array.from(kept, (row) => array[row]);
@@ -157,7 +163,7 @@
     const { catalog, map, view, selection, placed } = latest || {};
     if (!catalog || !view || !selection) return;
     const current = map && map.key && map.request.dataset === catalog.dataset ? map : null;
-    element("embedding-message").textContent = map && map.problem ? map.problem : "";
+    say();
     const [at, known] = await Promise.all([current ? loadPoints(current.key) : null, loadAttributes(catalog)]);
     if (latest.catalog !== catalog || latest.map !== map || !known || live) return;
     if (!at) return map && map.problem ? blank(gd) : undefined;
@@ -195,16 +201,17 @@
       if (lit || gd.data[POINTS].selectedpoints) await window.Plotly.restyle(gd, { selectedpoints: [lit] }, [POINTS]);
       drawn.selected = selection.samples + "|" + at.key;
     }
-    const marks = [selection.primary, placed && placed.sample, at.key].join("|");
+    const marks = [selection.derived || selection.primary, placed && placed.sample, at.key].join("|");
     if (drawn.marks !== marks) {
       const extra = placed && placed.key === at.key && placed.x !== undefined ? placed : null;
       const row = at.row.get(selection.primary);
       const here = row !== undefined ? [at.x[row], at.y[row]] : extra && extra.sample === selection.primary ? [extra.x, extra.y] : null;
-      if (placed && placed.problem) element("embedding-message").textContent = placed.problem;
       drawn.marks = marks;
-      const shapes = [...(extra ? [spot([extra.x, extra.y], 5, true)] : []), ...(here ? [spot(here, 10, false)] : [])];
+      const ring = here && !selection.derived ? [spot(here, 10, false)] : [];
+      const shapes = [...(extra ? [spot([extra.x, extra.y], 5, true)] : []), ...ring];
       if (shapes.length || (gd.layout.shapes || []).length) await window.Plotly.relayout(gd, { shapes: shapes });
     }
+    nnvis.path.draw();
     if (!performance.getEntriesByName("nnvis-map").length) performance.mark("nnvis-map");
   }
 
@@ -227,6 +234,7 @@
 
   function blank(gd) {
     drawn = {};
+    nnvis.path.draw();
     return window.Plotly.update(gd, { x: [[], []], y: [[], []] }, { shapes: [] }, [POINTS, MISTAKES]);
   }
 
@@ -237,6 +245,15 @@
   }
 
   nnvis.mapKey = () => points && points.key;
+
+  /* The map that is drawn, with its classes' colours, for what lies over it; null while one is on its way. */
+  nnvis.drawnMap = () => (points && drawn.key === points.key && !live ? { gd: graph(), at: points, colours: latest.catalog.colours } : null);
+
+  function say() {
+    const { map, placed } = latest || {};
+    element("embedding-message").textContent = (map && map.problem) || (placed && placed.problem) || nnvis.path.problem();
+  }
+  nnvis.sayMap = say;
 
   space.embeddingDraw = async function (catalog, map, view, selection, placed) {
     latest = { catalog: catalog, map: map, view: view, selection: selection, placed: placed };
@@ -307,6 +324,7 @@
     const style = { selectedpoints: [null], visible: [true] };
     if (first) {
       gd.dataset.points = "0";
+      nnvis.path.draw();
       style["marker.size"] = size(ids.length);
       await window.Plotly.update(gd, { x: [[]], y: [[]] }, { shapes: [] }, [MISTAKES]);
     }
@@ -366,7 +384,7 @@
   }
 
   function tool(gd, name) {
-    if (name === "fit") return points && window.Plotly.relayout(gd, extent(points.x, points.y));
+    if (name === "fit") return points && window.Plotly.relayout(gd, everything());
     if (name === "clear") return nnvis.send({ kind: "select", samples: "", origin: "embedding" });
     if (name === "replay") return latest && latest.map && latest.map.key && !live && animate(latest.map.key, true);
     window.Plotly.relayout(gd, { dragmode: name });

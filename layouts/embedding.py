@@ -48,6 +48,16 @@ def panel() -> Any:
         html.Div(tools, className="tools", role="toolbar"),
         html.Div(id="embedding-legend", className="legend"),
         html.Div("", id="embedding-message", className="map-message"),
+        html.Div(id="embedding-path-layer", className="path-layer"),
+        html.Button(
+            [html.Span("➜", className="arrow"), "outside the view: fit"],
+            id=ids.EMBEDDING_OUTSIDE,
+            type="button",
+            className="outside",
+            title="The tested image lies there; show the whole map with it",
+            hidden=True,
+            **{"data-tool": "fit"},
+        ),
     ]
     return controls.panel(
         "embedding",
