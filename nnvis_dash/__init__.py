@@ -21,10 +21,12 @@ if TYPE_CHECKING:
     from nnvis_dash.analysis.classifier import Classifier, load_classifier
     from nnvis_dash.analysis.doctor import Diagnosis, doctor
     from nnvis_dash.analysis.index import Index, index
+    from nnvis_dash.analysis.minimal_evidence import MinimalEvidence, minimal_evidence
     from nnvis_dash.analysis.prediction_difference import PredictionDifference, prediction_difference
     from nnvis_dash.analysis.prediction_difference.patch_model import PatchModel
     from nnvis_dash.analysis.projections import Projection, project
     from nnvis_dash.analysis.relevance.patterns import Patterns, learn_patterns
+    from nnvis_dash.analysis.response import Response, default_degrees, respond, response
     from nnvis_dash.analysis.transformations import transform, transformations
     from nnvis_dash.state.edits import Edit
     from nnvis_dash.workspace.datasets import Dataset, load_dataset
@@ -41,14 +43,17 @@ _PLACES = {
     "Edit": "nnvis_dash.state.edits",
     "Index": "nnvis_dash.analysis.index",
     "MinimalEpsilon": "nnvis_dash.analysis.attacks.minimal",
+    "MinimalEvidence": "nnvis_dash.analysis.minimal_evidence",
     "PatchModel": "nnvis_dash.analysis.prediction_difference.patch_model",
     "Patterns": "nnvis_dash.analysis.relevance.patterns",
     "PredictionDifference": "nnvis_dash.analysis.prediction_difference",
     "Projection": "nnvis_dash.analysis.projections",
+    "Response": "nnvis_dash.analysis.response",
     "Workspace": "nnvis_dash.workspace.store",
     "attack": "nnvis_dash.analysis.attacks",
     "attacks": "nnvis_dash.analysis.attacks",
     "attribute": "nnvis_dash.analysis.attribution",
+    "default_degrees": "nnvis_dash.analysis.response",
     "doctor": "nnvis_dash.analysis.doctor",
     "index": "nnvis_dash.analysis.index",
     "learn_patterns": "nnvis_dash.analysis.relevance.patterns",
@@ -56,8 +61,11 @@ _PLACES = {
     "load_dataset": "nnvis_dash.workspace.datasets",
     "methods": "nnvis_dash.analysis.attribution",
     "minimal_epsilon": "nnvis_dash.analysis.attacks.minimal",
+    "minimal_evidence": "nnvis_dash.analysis.minimal_evidence",
     "prediction_difference": "nnvis_dash.analysis.prediction_difference",
     "project": "nnvis_dash.analysis.projections",
+    "respond": "nnvis_dash.analysis.response",
+    "response": "nnvis_dash.analysis.response",
     "transform": "nnvis_dash.analysis.transformations",
     "transformations": "nnvis_dash.analysis.transformations",
 }
@@ -71,14 +79,17 @@ __all__ = [
     "Edit",
     "Index",
     "MinimalEpsilon",
+    "MinimalEvidence",
     "PatchModel",
     "Patterns",
     "PredictionDifference",
     "Projection",
+    "Response",
     "Workspace",
     "attack",
     "attacks",
     "attribute",
+    "default_degrees",
     "doctor",
     "index",
     "learn_patterns",
@@ -86,8 +97,11 @@ __all__ = [
     "load_dataset",
     "methods",
     "minimal_epsilon",
+    "minimal_evidence",
     "prediction_difference",
     "project",
+    "respond",
+    "response",
     "transform",
     "transformations",
 ]
