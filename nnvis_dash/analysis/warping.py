@@ -51,9 +51,7 @@ def warped(images: Bytes, matrix: npt.ArrayLike, shift: tuple[float, float] = (0
     turned = np.asarray(matrix, np.float64)
     from_places = np.column_stack((turned, middle - turned @ middle - shift))
     beyond = {"edge": cv2.BORDER_REPLICATE, "reflect": cv2.BORDER_REFLECT, "black": cv2.BORDER_CONSTANT}[edge]
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    flags, size = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, (width, height)
+    affine = cv2.warpAffine  # arguments by their position: by name they take 4 % of a small image's time
 
-    def warp(image: Any, result: Any) -> None:
-        cv2.warpAffine(image, from_places, (width, height), dst=result, flags=flags, borderMode=beyond)
-
-    return each_image(images, warp)
+    return each_image(images, lambda image, result: affine(image, from_places, size, result, flags, beyond))

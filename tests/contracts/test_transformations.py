@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from nnvis_dash.analysis.transformations import (
 from nnvis_dash.errors import NotFound, ParameterError
 from nnvis_dash.state.edits import Edit
 
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 SHAPES = ((28, 28, 1), (32, 32, 3), (23, 37, 3), (1, 1, 1), (1, 1, 3), (2, 5, 3), (9, 1, 1))
 DRAWN = {"region": "lasso:0.1,0.2;0.8,0.1;0.7,0.9|rect:0,0,0.3,0.3"}
 
@@ -133,6 +135,11 @@ def test_it_is_described(name):
     assert first.low <= first.default <= first.high
     assert first.default != first.identity
     assert all(parameter.help for parameter in entry.form())
+
+
+def test_it_stands_in_the_docs(name):
+    page = "corruptions" if group_of(TRANSFORMATIONS[name]) == "corruption" else "transformations"
+    assert f"`{name}`" in (DOCS / f"{page}.md").read_text(encoding="utf-8")
 
 
 def test_an_edit_does_what_the_transformation_does(name):
