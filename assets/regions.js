@@ -38,6 +38,23 @@
 
   const mark = (element) => element.id || element.dataset.change || null;
   const drawn = {};
+  function draw(id, tree) {
+    if (drawn[id] === tree) return;
+    const place = document.getElementById(id);
+    const focused = place.contains(document.activeElement) ? mark(document.activeElement) : null;
+    const open = Array.from(place.querySelectorAll("details[open]"), (entry) => entry.id);
+    place.replaceChildren(build(tree));
+    place.querySelectorAll("details").forEach((entry) => (entry.open = open.includes(entry.id)));
+    drawn[id] = tree;
+    window.dispatchEvent(new CustomEvent("nnvis-region", { detail: id })); // what others draw into it is gone
+    if (focused) {
+      const same = Array.from(place.querySelectorAll("button, input, select")).find((entry) => mark(entry) === focused);
+      if (same) same.focus({ preventScroll: true });
+    }
+  }
+  window.nnvis = window.nnvis || {};
+  window.nnvis.drawRegion = draw; // for what comes by another way than the stores below
+
   space.regions = function (workspace, filter, controls, form, strip, sample, bars) {
     const regions = {
       "rail-workspace": workspace,
@@ -48,20 +65,7 @@
       "testing-sample": sample,
       "testing-bars": bars,
     };
-    for (const [id, tree] of Object.entries(regions)) {
-      if (tree === undefined || drawn[id] === tree) continue;
-      const place = document.getElementById(id);
-      const focused = place.contains(document.activeElement) ? mark(document.activeElement) : null;
-      const open = Array.from(place.querySelectorAll("details[open]"), (entry) => entry.id);
-      place.replaceChildren(build(tree));
-      place.querySelectorAll("details").forEach((entry) => (entry.open = open.includes(entry.id)));
-      drawn[id] = tree;
-      window.dispatchEvent(new CustomEvent("nnvis-region", { detail: id })); // what others draw into it is gone
-      if (focused) {
-        const same = Array.from(place.querySelectorAll("button, input, select")).find((entry) => mark(entry) === focused);
-        if (same) same.focus({ preventScroll: true });
-      }
-    }
+    for (const [id, tree] of Object.entries(regions)) if (tree !== undefined) draw(id, tree);
     return dash.no_update;
   };
 })();

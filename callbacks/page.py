@@ -57,6 +57,9 @@ def register(app: Dash, services: Services) -> None:
         ("testing", ids.TESTING_REQUEST, ids.TESTING_PROGRESS, ids.TESTING_ATTRIBUTION),
         ("grid", ids.GRID_REQUEST, ids.GRID_PROGRESS, ids.GRID),
         ("difference", ids.DIFFERENCE_RUN, ids.DIFFERENCE_PROGRESS, ids.DIFFERENCE_RESULT),
+        ("responses", ids.RESPONSES_REQUEST, ids.RESPONSES_PROGRESS, ids.RESPONSES),
+        ("attack", ids.ATTACK_RUN, ids.ATTACK_PROGRESS, ids.ATTACK_RESULT),
+        ("evidence", ids.EVIDENCE_RUN, ids.EVIDENCE_PROGRESS, ids.EVIDENCE),
     ):
         app.clientside_callback(
             ClientsideFunction("nnvis", f"{name}Asked"),

@@ -6,6 +6,8 @@ from typing import Any
 
 from dash import html
 
+from layouts import attacks, evidence, responses
+
 
 def frame() -> Any:
     """Return the lens's static frame; `assets/whatif.js` draws the pictures and the bars into it."""
@@ -26,10 +28,9 @@ def frame() -> Any:
             html.Div(id="whatif-tools", className="whatif-tools", role="toolbar", **{"aria-label": "regions"}),
             html.Div(columns, className="whatif-columns"),
             html.Div(id="whatif-selection", className="whatif-selection", role="status"),
-            # Sections of their own: each fills the frame that it finds here.
-            html.Div(id="whatif-responses", className="whatif-section"),
-            html.Div(id="whatif-attack", className="whatif-section"),
-            html.Div(id="whatif-evidence", className="whatif-section"),
+            responses.frame(),
+            attacks.frame(),
+            evidence.frame(),
         ],
         id="whatif",
         className="whatif",

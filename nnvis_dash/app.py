@@ -24,6 +24,7 @@ from layouts.page import page
 from nnvis_dash.difference_routes import difference_blueprint
 from nnvis_dash.engine.client import Engine
 from nnvis_dash.intake_routes import intake_blueprint
+from nnvis_dash.result_routes import result_blueprint
 from nnvis_dash.routes import blueprint
 from nnvis_dash.services import Services
 from nnvis_dash.settings import Settings
@@ -89,6 +90,7 @@ def create_app(settings: Settings | None = None) -> dash.Dash:
     server.register_blueprint(sketchpad_blueprint(services))
     server.register_blueprint(tray_blueprint(services))
     server.register_blueprint(whatif_blueprint(services))
+    server.register_blueprint(result_blueprint(services))
     _serve_bootstrap(server)
     Compress(server)
     register_all(app, services)

@@ -6,6 +6,7 @@ that links and requests can hold them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -30,3 +31,21 @@ class Edit:
         if not isinstance(name, str) or not isinstance(parameters, dict):
             raise ValueError("an edit is [name, {parameter: value}]")
         return cls(name, tuple(sorted(parameters.items())))
+
+
+def place_of(edits: Sequence[Edit], name: str) -> int:
+    """Return where a transformation's degree is set in a stack: its last edit, or behind them all."""
+    return next((place for place in range(len(edits) - 1, -1, -1) if edits[place].name == name), len(edits))
+
+
+def with_degree(
+    edits: Sequence[Edit], name: str, degree: Scalar, parameters: Mapping[str, Scalar] | None = None
+) -> tuple[Edit, ...]:
+    """Return a stack in which a transformation has another degree: the last one of that name, or one more at the end.
+
+    `parameters` are others of the transformation that are set with it.
+    """
+    place = place_of(edits, name)
+    before = dict(edits[place].parameters) if place < len(edits) else {}
+    changed = Edit(name, tuple(sorted({**before, **(parameters or {}), "degree": degree}.items())))
+    return (*edits[:place], changed, *edits[place + 1 :])
