@@ -145,23 +145,23 @@ def test_an_image_out_of_sight_is_pointed_to_and_brought_back(page: Any) -> None
 
 def test_the_path_follows_to_other_maps_and_classifiers(page: Any) -> None:
     edit(page, ["brightness", {"degree": 60}])
-    first = path(page)
-    for change in (
-        {"kind": "features", "features": "pixels"},
-        {"kind": "features", "features": "layer:conv1"},
-        {"kind": "method", "method": "tsne"},
-    ):
+    seen = [path(page)]
+
+    def follows(*changes: dict[str, Any]) -> None:
         look = page.get_attribute(steps.MAP, "data-look")
-        page.evaluate("(change) => nnvis.send(change)", change)
+        page.evaluate("(changes) => changes.forEach(nnvis.send)", list(changes))
         page.wait_for_function(f"(look) => document.querySelector('{steps.MAP}').dataset.look !== look", arg=look)
         steps.wait_for_map(page)
         page.wait_for_function(THERE)
         assert path(page).shape == (9, 2)
-        assert not np.allclose(path(page), first)
-    page.locator(".classifier .name").nth(1).click()
-    page.wait_for_function(f"(look) => document.querySelector('{steps.MAP}').dataset.look !== look", arg=look)
-    steps.wait_for_map(page)
-    page.wait_for_function(THERE)
+        assert all(not np.allclose(path(page), other, atol=1e-3) for other in seen)
+        seen.append(path(page))
+
+    follows({"kind": "method", "method": "tsne"})
+    follows({"kind": "method", "method": "pca"}, {"kind": "features", "features": "pixels"})
+    follows({"kind": "features", "features": "layer:conv1"})
+    session = page.evaluate("() => nnvis.session")
+    follows({"kind": "classifiers", "classifiers": session["classifiers"][::-1]})
     assert page.text_content("#embedding-message") == ""
 
 
