@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -21,7 +23,11 @@ CHEAP = {
     "spatial": {"angles": 5, "shifts": 3},
     "square": {"queries": 40},
 }
-TOGETHER = {"carlini_wagner"}  # ends when the whole batch gets no better
+TOGETHER = {  # whose images depend on each other, and why
+    "boundary": "starts are looked for among all images of the batch",
+    "carlini_wagner": "the descent ends when the whole batch gets no better",
+}
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "attacks.md"
 NEEDS = {"gradients", "scores", "decisions"}
 
 
@@ -148,3 +154,14 @@ def test_documented_with_its_paper_and_one_norm(method):
     for parameter in described.parameters:
         assert parameter.help and parameter.default is not None
         assert isinstance(parameter.default, str) or parameter.low is not None
+
+
+def test_the_page_of_attacks_has_it_with_every_parameter(method):
+    (row,) = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith(f"| `{method}` |")]
+    described = attacks()[method]
+    for parameter in described.parameters:
+        assert parameter.name == "epsilon" or f"`{parameter.name}`" in row
+    assert ("within epsilon" in row) == ("bounded" in described.traits)
+    assert ("| yes |" in row) == ("targeted" in described.traits)
+    assert any(f"| {need} |" in row for need in described.traits & NEEDS)
+    assert any(part.strip("),") in row for part in described.reference.split() if part.startswith("arXiv:"))
