@@ -58,7 +58,8 @@ class MinimalEvidence:
         Alone, on the filling, these pixels are predicted as the target. No pixel where the filling by itself is
         predicted as that; all False where none was found.
     sufficient_found : bool
-        False only where a target was asked for that is predicted neither of the whole image nor on the way to it.
+        False where neither the whole image nor a part on the way to it is predicted as the target, and as probable as
+        it has to be.
     sufficient_probability : float
         Of the target, of `sufficient` on the filling; of the whole image where none was found.
     necessary : (H, W) bool
@@ -102,6 +103,7 @@ def minimal_evidence(
     n_regions: int = 50,
     filling: str = "mean",
     kind: str = "superpixels",
+    least: float = 0.0,
 ) -> MinimalEvidence:
     """Search the smallest part of an image that keeps the prediction, and the smallest whose removal breaks it.
 
@@ -122,6 +124,9 @@ def minimal_evidence(
     filling : {"mean", "blur", "black"}
         What stands where a region is taken away: the image's mean colour, the image without its details, or black.
     kind : {"superpixels", "grid"}
+    least : float
+        What the target's probability has to be, besides the greatest, for a part to count as sufficient, 0..1. Of many
+        classes the greatest can be small: 0.05 of a thousand.
 
     Returns
     -------
@@ -132,11 +137,11 @@ def minimal_evidence(
     ParameterError
         An image or a parameter that can't be; says what can.
     """
-    _check(clf, target, n_regions, filling)
+    _check(clf, target, n_regions, filling, least)
     pixels = clf.prepare(one_image(image)[None])[0]
     before = clf.logits(pixels[None])[0]
     wanted = int(before.argmax()) if target is None else int(target)
-    search = _Search(clf, pixels, take_apart(pixels, kind, n_regions), _filled(pixels, filling), wanted)
+    search = _Search(clf, pixels, take_apart(pixels, kind, n_regions), _filled(pixels, filling), wanted, least)
     kept, kept_found = _smallest(search.keeps, search.n_regions, 0)
     removed, removed_found = _smallest(search.breaks, search.n_regions, 1)
     nothing, everything = np.zeros_like(kept), np.ones_like(kept)
@@ -167,40 +172,45 @@ def minimal_evidence(
 class _Search:
     """Asks the classifier about an image of which only some regions are there."""
 
-    def __init__(self, clf: Classifier, pixels: Images, numbers: Ints, filled: Images, target: int) -> None:
+    def __init__(
+        self, clf: Classifier, pixels: Images, numbers: Ints, filled: Images, target: int, least: float
+    ) -> None:
         self._clf = clf
         self._pixels = pixels
         self._filled = filled
         self._target = target
+        self._least = least
         self.numbers = numbers
         self.n_regions = int(numbers.max()) + 1
         self.steps = 0
         self.evaluated = 0
 
     def keeps(self, sets: Sets) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-        """Judge sets (M, R) of regions that stay: is the target predicted?"""
-        margin, holds = self._asked(sets)
-        return margin, holds
+        """Judge sets (M, R) of regions that stay: is the target predicted, as probable as it has to be?"""
+        margin, holds, probability = self._asked(sets)
+        return margin, holds & (probability >= self._least)
 
     def breaks(self, sets: Sets) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
         """Judge sets (M, R) of regions that are taken away: is the target no longer predicted?"""
-        margin, holds = self._asked(~sets)
+        margin, holds, _ = self._asked(~sets)
         return -margin, ~holds
 
     def laid(self, kept: Sets) -> Images:
         """Return the images (M, H, W, C) of which the regions `kept` (M, R) are there."""
         return np.where(kept[:, self.numbers][..., None], self._pixels, self._filled)
 
-    def _asked(self, kept: Sets) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-        """Return how far the target's logit is above the greatest other (M,), and whether it is the prediction."""
+    def _asked(self, kept: Sets) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_], Floats]:
+        """Return how far the target's logit is above the greatest other, whether it is the prediction, how probable."""
         self.steps += 1
         self.evaluated += len(kept)
         size = batch_size(self._clf.card)
         parts = [self._clf.logits(self.laid(kept[start : start + size])) for start in range(0, len(kept), size)]
-        logits = np.concatenate(parts).astype(np.float64)
-        others = logits.copy()
+        logits = np.concatenate(parts)
+        probabilities: Floats = self._clf.to_probabilities(logits).numpy()
+        others = logits.astype(np.float64)
         others[:, self._target] = -np.inf
-        return logits[:, self._target] - others.max(axis=1), logits.argmax(axis=1) == self._target
+        holds = logits.argmax(axis=1) == self._target
+        return logits[:, self._target] - others.max(axis=1), holds, probabilities[:, self._target]
 
 
 def _smallest(judge: Judge, n_regions: int, part: int) -> tuple[npt.NDArray[np.bool_], bool]:
@@ -237,12 +247,14 @@ def _filled(pixels: Images, filling: str) -> Images:
     return np.rint(found).astype(np.uint8) if pixels.dtype == np.uint8 else found
 
 
-def _check(clf: Classifier, target: int | None, n_regions: int, filling: str) -> None:
+def _check(clf: Classifier, target: int | None, n_regions: int, filling: str, least: float) -> None:
     whole = isinstance(n_regions, (int, np.integer)) and not isinstance(n_regions, bool)
     if not whole or not 2 <= n_regions <= MOST_REGIONS:
         raise ParameterError(f"The number of regions is {n_regions!r}", f"Give a number from 2 to {MOST_REGIONS}.")
     if filling not in FILLINGS:
         raise ParameterError(f"There is no filling {filling!r}", f"Choose one of: {', '.join(FILLINGS)}.")
+    if isinstance(least, bool) or not isinstance(least, (int, float, np.number)) or not 0 <= least <= 1:
+        raise ParameterError(f"The least probability is {least!r}", "Give a number from 0 to 1.")
     last = clf.card.n_classes - 1
     whole = isinstance(target, (int, np.integer)) and not isinstance(target, bool)
     if target is not None and (not whole or not 0 <= target <= last):

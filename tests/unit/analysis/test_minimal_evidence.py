@@ -67,6 +67,16 @@ def test_evidence_worked_by_hand():
     assert found.regions.shape == (SIDE, SIDE) and found.regions.dtype == np.int32
 
 
+def test_what_is_sufficient_can_be_asked_to_be_probable_too():
+    clf = adding([[5, 0, 0], [3, 2, 0], [1, 0, -2]], -6.5)
+    assert blocks(search(clf, least=0.8).sufficient) == [0, 3]  # logit 1.5: 0.82
+    found = search(clf, least=0.9)
+    assert blocks(found.sufficient) == [0, 3, 4]  # 3.5: 0.97
+    assert found.sufficient_probability == pytest.approx(1 / (1 + np.exp(-3.5)), abs=1e-4)
+    assert blocks(found.necessary) == [0]  # is as it was
+    assert not search(clf, least=0.999).sufficient_found
+
+
 def test_the_search_asks_about_all_candidates_of_a_step_at_once(monkeypatch: pytest.MonkeyPatch):
     clf = adding([[5, 0, 0], [3, 2, 0], [1, 0, -2]], -6.5)
     asked: list[int] = []
@@ -180,6 +190,8 @@ def test_progress_goes_up_to_the_whole():
         ({"n_regions": 1}, "number of regions is 1"),
         ({"n_regions": "many"}, "number of regions is 'many'"),
         ({"filling": "snow"}, "no filling 'snow'"),
+        ({"least": 1.5}, "least probability is 1.5"),
+        ({"least": "much"}, "least probability is 'much'"),
         ({"kind": "hexagons"}, "no regions 'hexagons'"),
         ({"image": np.zeros((2, SIDE, SIDE, 1), np.uint8)}, "shape"),
     ],
