@@ -251,6 +251,26 @@ def adversarial_direction(clf: Classifier, images: Any) -> tuple[Bytes, npt.NDAr
     return fitted, np.sign(found).astype(np.int8)
 
 
+def at_epsilon(images: Bytes, direction: npt.NDArray[np.int8], epsilon: float) -> Bytes:
+    """Return the images of an adversarial response at a degree.
+
+    Parameters
+    ----------
+    images, direction : (N, h, w, c) uint8 and int8
+        As `adversarial_direction` gives them.
+    epsilon : float
+        In pixel values.
+
+    Returns
+    -------
+    (N, h, w, c) uint8
+        Rounded within epsilon.
+    """
+    from nnvis_dash.analysis.attacks.rounding import rounded_within
+
+    return rounded_within(images, images + np.float32(epsilon) * direction, epsilon, "linf")
+
+
 def check_change(name: str, degrees: Degrees, parameters: dict[str, Any]) -> None:
     """Raise NotFound or ParameterError for a change that `respond` can't make; asks no classifier."""
     if name != ADVERSARIAL:
@@ -308,10 +328,8 @@ def _transformed(clean: Bytes, name: str, parameters: dict[str, Any]) -> ImageAt
 
 
 def _attacked(clf: Classifier, clean: Bytes) -> ImageAt:
-    from nnvis_dash.analysis.attacks.rounding import rounded_within
-
     fitted, direction = adversarial_direction(clf, clean)
-    return lambda epsilon: rounded_within(fitted, fitted + np.float32(epsilon) * direction, epsilon, "linf")
+    return lambda epsilon: at_epsilon(fitted, direction, epsilon)
 
 
 def _predicted(clf: Classifier, frames: Images) -> Floats:

@@ -12,6 +12,7 @@ from nnvis_dash.analysis.classifier import Classifier
 from nnvis_dash.analysis.response import (
     ADVERSARIAL,
     adversarial_direction,
+    at_epsilon,
     default_degrees,
     identity_degree,
     respond,
@@ -219,6 +220,8 @@ def test_epsilon_moves_every_value_against_the_prediction(lamp: Classifier):
     fitted, direction = adversarial_direction(lamp, flat(104)[None])
     np.testing.assert_array_equal(fitted[0], flat(104))
     assert (direction == -1).all() and direction.dtype == np.int8
+    np.testing.assert_array_equal(at_epsilon(fitted, direction, 3.9)[0], flat(101))
+    assert not at_epsilon(fitted, direction, 200).any()
     found = respond(lamp, flat(104)[None], ADVERSARIAL, [0, 1, 2, 3, 3.9, 4, 16])
     np.testing.assert_allclose(
         found.probabilities[0, :, 1], 1 / (1 + np.exp(-(np.array([3.5, 2.5, 1.5, 0.5, 0.5, -0.5, -12.5])))), rtol=1e-3
