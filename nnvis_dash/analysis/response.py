@@ -166,7 +166,7 @@ def respond(
     edits : sequence of Edit
         Made first, at every degree.
     lookup : callable, optional
-        As `edited` takes it.
+        As `edited` takes it; gives the image that the change itself names by a number (`other`), too.
     then : callable, optional
         Is given the changed images (n, H, W, C) uint8 of every degree and returns what is shown to the classifier:
         edits that are made behind the change.
@@ -193,6 +193,8 @@ def respond(
             f"The images have the shape {images.shape}",
             "Give (N, height, width, channels); for one image: image[None].",
         )
+    if lookup is not None and isinstance(parameters.get("other"), int):
+        parameters["other"] = lookup(parameters["other"])
     identity = identity_degree(name)
     probabilities = np.empty((len(images), len(wanted), clf.card.n_classes), np.float32)
     unchanged = np.empty(len(images), np.int32)

@@ -212,6 +212,20 @@ def test_a_stack_of_edits_is_that_of_the_edited_image(clf: Classifier, images: n
     )
 
 
+def test_a_change_may_name_another_image(lamp: Classifier):
+    filled = respond(
+        lamp,
+        flat(50)[None],
+        "erase",
+        [0, 0.5, 1],
+        lookup={7: flat(180)}.__getitem__,
+        region="rect:0,0,1,1",
+        filling="image",
+        other=7,
+    )
+    assert filled.prediction[0].tolist() == [0, 1, 1]  # 50, 115, 180
+
+
 # Adversarial
 
 
