@@ -74,7 +74,7 @@
   function row(entry) {
     const { h } = nnvis;
     const { prediction, kind } = entry;
-    const says = prediction ? `${prediction.name} ${prediction.probability.toFixed(2)}` : "";
+    const says = prediction ? `${prediction.name} (${prediction.probability.toFixed(2)})` : "";
     const about = [entry.name, `${kind} · ${entry.shape[1]} × ${entry.shape[0]}`, entry.recipe, entry.label && "label " + entry.label, says && "predicted " + says];
     const small = Math.max(entry.shape[0], entry.shape[1]) <= SMALL;
     return h(
@@ -97,7 +97,10 @@
     if (by("samples-keep")) by("samples-keep").disabled = !(selection.edits && selection.edits.length);
   }
 
-  const test = (fingerprint) => nnvis.send({ kind: "derived", derived: fingerprint, origin: "tray" });
+  function test(fingerprint) {
+    problem("");
+    nnvis.send({ kind: "derived", derived: fingerprint, origin: "tray" });
+  }
 
   /* Posts to tray/<what>, shows the new row, and resolves to {fingerprint, name}; an error says why in words. */
   async function put(what, sent, values) {
@@ -142,7 +145,7 @@
     try {
       await said(nnvis.ask("DELETE", "tray/" + fingerprint));
       problem("");
-      if (selection.derived === fingerprint) test("");
+      if (selection.derived === fingerprint) test(""); // the primary sample again
       await look();
     } catch (error) {
       problem(error.message);

@@ -37,7 +37,7 @@ def sketchpad_blueprint(services: Services) -> flask.Blueprint:
     @routes.get("/sketchpad/<dataset>")
     @answers
     def pad(dataset: str) -> dict[str, Any]:
-        """How a pad for this dataset begins: ``{"ground", "grey"}``; `?models=` are the classifiers, the primary one first."""
+        """How a pad for this dataset begins: ``{"ground", "grey"}``; `?models=` are the classifiers."""
         data = services.dataset(dataset)
         places = np.unique(np.linspace(0, len(data) - 1, LOOKED_AT).astype(int))
         ground = grounds.get(data.fingerprint, lambda: ground_of(data.image(int(place)) for place in places))
@@ -83,7 +83,7 @@ def drawn(services: Services) -> Pixels:
     """
     length = flask.request.content_length
     if length is None or not 0 < length <= LARGEST:
-        raise ParameterError(f"The drawing has {length} bytes", f"Send a PNG of 1 to {LARGEST:,} bytes.")
+        raise ParameterError(f"The drawing has {length or 0:,} bytes", f"Send a PNG of 1 to {LARGEST:,} bytes.")
     grounds = {"white": WHITE, "black": BLACK}
     ground = flask.request.args.get("ground", "black")
     if ground not in grounds:
