@@ -22,11 +22,11 @@ class CarliniWagner:
     binary_search_steps: int = field(
         default=6, metadata={"help": "weights of the logits that are tried", "low": 1, "high": 20}
     )
-    step_size: float = field(default=0.01, metadata={"help": "of the descent", "low": 1e-5, "high": 1.0})
+    step_size: float = field(default=0.03, metadata={"help": "of the descent", "low": 1e-5, "high": 1.0})
     confidence: float = field(
         default=0.0, metadata={"help": "logits by which the wrong class is to lead", "low": 0.0, "high": 100.0}
     )
-    weight: float = field(default=0.01, metadata={"help": "of the logits, to begin with", "low": 1e-6, "high": 1000.0})
+    weight: float = field(default=0.05, metadata={"help": "of the logits, to begin with", "low": 1e-6, "high": 1000.0})
 
 
 @ATTACKS.register(
@@ -67,7 +67,8 @@ def carlini_wagner(clf: Classifier, images: Floats, goal: Goal, parameters: Carl
             initial_const=parameters.weight,
         )
         calls = parameters.steps * parameters.binary_search_steps
-        found = through_foolbox.run(clf, images, goal, attack, calls)
+        # The descent is on arctanh of the pixels, where black and white would be so far out that it hardly moves them.
+        found = through_foolbox.run(clf, images, goal, attack, calls, through_foolbox.ROUNDED)
         nothing = (found == 0).all(axis=(1, 2, 3), keepdims=True)  # what Foolbox returns for a failure
         return proposals.outliving_rounding(clf, images, np.where(nothing, images, found), goal)
 

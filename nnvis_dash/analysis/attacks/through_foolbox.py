@@ -23,8 +23,12 @@ if TYPE_CHECKING:
 class Bounds(NamedTuple):
     """Of the pixels that Foolbox sees."""
 
-    lower: float = 0.0
-    upper: float = 1.0
+    lower: float
+    upper: float
+
+
+EXACT = Bounds(0.0, 1.0)
+ROUNDED = Bounds(-0.5 / 255, 255.5 / 255)  # what rounds to 0..255
 
 
 class LogitModel:
@@ -37,11 +41,11 @@ class LogitModel:
     clf : Classifier
     calls : int
         How many calls are expected at most.
+    bounds : Bounds
     """
 
-    bounds = Bounds()
-
-    def __init__(self, clf: Classifier, calls: int) -> None:
+    def __init__(self, clf: Classifier, calls: int, bounds: Bounds = EXACT) -> None:
+        self.bounds = bounds
         self._logits = _logits_of_units(clf)
         self._calls = calls
         self._done = 0
@@ -62,7 +66,7 @@ def foolbox() -> Any:
     return module
 
 
-def run(clf: Classifier, images: Floats, goal: Goal, attack: Any, calls: int, **given: Any) -> Floats:
+def run(clf: Classifier, images: Floats, goal: Goal, attack: Any, calls: int, bounds: Bounds = EXACT) -> Floats:
     """Run one of Foolbox's attacks that need gradients.
 
     Parameters
@@ -73,12 +77,12 @@ def run(clf: Classifier, images: Floats, goal: Goal, attack: Any, calls: int, **
     attack : foolbox.attacks.Attack
     calls : int
         Passes that it makes at most, for the progress.
-    **given
-        What else its `run` takes.
+    bounds : Bounds
+        Of what it may propose.
 
     Returns
     -------
-    (n, h, w, c) float32, 0..255: proposals.
+    (n, h, w, c) float32, within 255 times the bounds: proposals.
 
     Raises
     ------
@@ -90,7 +94,7 @@ def run(clf: Classifier, images: Floats, goal: Goal, attack: Any, calls: int, **
 
     gradients(clf, images[:1], goal.take([0]))  # which says what to use instead
     x = TensorFlowTensor(tf.constant(images / 255, tf.float32))
-    found = attack.run(LogitModel(clf, calls), x, _criterion(goal, tf.constant), **given)
+    found = attack.run(LogitModel(clf, calls, bounds), x, _criterion(goal, tf.constant))
     return np.asarray(255 * found.raw.numpy(), np.float32)
 
 
@@ -163,7 +167,11 @@ def _logits_of_units(clf: Classifier) -> Callable[[Any], Any]:
     def build() -> Callable[[Any], Any]:
         import tensorflow as tf
 
-        function = tf.function(lambda x: clf.scores(255.0 * x, output="logits"), autograph=False)
-        return function.get_concrete_function(clf.signature(tf.float32))
+        def compute(x: Any) -> Any:
+            # Cut to what an image can hold, but for the gradient, which would stop at black and white.
+            x = x + tf.stop_gradient(tf.clip_by_value(x, 0.0, 1.0) - x)
+            return clf.scores(255.0 * x, output="logits")
+
+        return tf.function(compute, autograph=False).get_concrete_function(clf.signature(tf.float32))
 
     return clf.compiled("logits of pixels 0..1", build)

@@ -54,7 +54,7 @@ def grey(n: int = 3, seed: int = 0) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def weights():
-    return np.random.default_rng(3).normal(0, 1, SHAPE)
+    return np.random.default_rng(3).normal(0, 0.1, SHAPE)
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +94,7 @@ def test_deepfool_goes_the_shortest_way_to_a_plane(two, weights):
 
 def test_carlini_wagner_goes_nearly_the_shortest_way_to_a_plane(two, weights):
     images = grey()
-    found = attack(two, images, method="carlini_wagner")
+    found = attack(two, images, method="carlini_wagner", steps=60, binary_search_steps=4)
     assert found.success.all()
     shortest = distances(two, weights, images)
     assert (found.l2 >= 0.98 * shortest).all()
@@ -119,6 +119,15 @@ def test_carlini_wagner_leads_by_the_confidence_that_is_asked_for(three):
     lead = np.sort(logits, axis=1)[:, -1] - logits[np.arange(3), found.labels]
     assert found.success.all()
     assert (lead > 1.5).all()  # rounding may take a little
+
+
+def test_carlini_wagner_moves_black_and_white_pixels_too(weights):
+    images = np.where(weights > 0, 0, 255).astype(np.uint8)[None]  # each value can only move one way: the right one
+    score = float((images[0] * weights).sum())
+    clf = plane(weights, -score - 60 * float(np.linalg.norm(weights)))
+    found = attack(clf, images, method="carlini_wagner", steps=60, binary_search_steps=4)
+    assert found.success.all()
+    assert 59 <= found.l2.item() <= 100
 
 
 def test_a_black_image_is_not_taken_for_a_success():
