@@ -245,7 +245,7 @@
     by("attack-clean-caption").textContent = said(1);
     by("attack-adversarial-caption").textContent = said(2);
     const factor = one.linf ? Math.max(1, Math.floor(127 / one.linf)) : 1;
-    by("attack-perturbation-caption").textContent = one.linf ? `the change × ${factor}` : "no change";
+    by("attack-perturbation-caption").textContent = one.linf ? `change × ${factor}` : "no change";
   }
 
   function answers() {
@@ -254,10 +254,9 @@
       const entries = one.answers[at];
       if (!entries.length) return h("div", { class: "answer" }, h("span", { class: "strong" }, model.name), h("div", { class: "label" }, model.problem));
       const falls = top(entries, 1)[0] !== top(entries, 2)[0];
-      const verdict = at === 0 ? "" : falls ? "falls too" : "holds";
-      const share = answer.n > 1 && at > 0 ? ` · ${model.fallen} of ${answer.n} fall` : "";
+      const verdict = at === 0 ? "" : answer.n > 1 ? `${model.fallen} of ${answer.n} fall` : falls ? "falls too" : "holds";
       return h("div", { class: "answer" + (at === 0 ? " primary" : "") },
-        h("div", { class: "row" }, h("span", { class: "strong" }, model.name), h("span", { class: "label" + (falls && at ? " bad" : "") }, verdict + share)),
+        h("div", { class: "row" }, h("span", { class: "strong" }, model.name), h("span", { class: "label" + (falls && at ? " bad" : "") }, verdict)),
         entries.slice(0, 3).map(([index, before, after]) =>
           h("div", { class: "attack-bar", title: `${className(model, index)}: ${percent(before)} before, ${percent(after)} after` },
             h("span", { class: "bar-name" }, className(model, index)),

@@ -163,7 +163,7 @@
 
   function figure(name, curve) {
     const button = by("responses-more").querySelector(`[data-response="${name}"]`);
-    const title = curve ? curve.title : button ? button.textContent : name;
+    const title = curve ? curve.title : button ? button.dataset.title : name;
     const remove = h("button", { type: "button", class: "act quiet response-close", "data-response": name, title: "Leave this curve out", "aria-label": "leave out " + title }, "×");
     const good = curve && curve.series;
     const words = !curve ? "" : curve.problem ? "" : flipped(curve);

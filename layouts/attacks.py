@@ -88,13 +88,17 @@ def frame() -> Any:
             html.Div(id="attack-rows", className="attack-rows", hidden=True),
             html.Div(
                 [
-                    html.Div(pictures, className="attack-panes"),
+                    html.Div(
+                        [
+                            html.Div(pictures, className="attack-panes"),
+                            html.Div(id="attack-numbers", className="label attack-numbers"),
+                            html.Div(id="attack-kept", className="attack-kept"),
+                        ]
+                    ),
                     html.Div(id="attack-answers", className="attack-answers"),
                 ],
                 className="attack-columns",
             ),
-            html.Div(id="attack-numbers", className="label attack-numbers"),
-            html.Div(id="attack-kept", className="attack-kept"),
         ],
         id="attack-result",
         hidden=True,

@@ -15,8 +15,11 @@ STRENGTH_ABOUT = "Every value moved by ε away from the prediction (FGSM), ε in
 
 
 def title_of(name: str) -> str:
-    """Return what a curve is called."""
-    return STRENGTH if name == ADVERSARIAL else TRANSFORMATIONS[name].title
+    """Return what a curve is called; some corruptions have the same titles as plain transformations."""
+    if name == ADVERSARIAL:
+        return STRENGTH
+    entry = TRANSFORMATIONS[name]
+    return f"{entry.title} (corruption)" if group_of(entry) == "corruption" else entry.title
 
 
 def unit_of(name: str) -> str:
@@ -44,13 +47,13 @@ def frame() -> Any:
             [
                 scope,
                 html.Div(id="responses-legend", className="responses-legend"),
-                html.Span("", id="responses-status", className="label"),
                 _more(),
             ],
             className="responses-head",
         ),
         html.Div(id="responses-message", className="message", role="status"),
         html.Div(id="responses-curves", className="responses-curves"),
+        html.Div("", id="responses-status", className="label", role="status"),
     ]
     about = "Probabilities over the degree of a change; a click loads the image at that degree"
     return sections.section("responses", "Responses", about, body, True)
@@ -84,9 +87,9 @@ def _needs_drawing(entry: Any) -> bool:
 
 def _pick(name: str, about: str) -> Any:
     return html.Button(
-        title_of(name),
+        STRENGTH if name == ADVERSARIAL else TRANSFORMATIONS[name].title,
         type="button",
         className="act",
         title=about,
-        **{"data-response": name, "aria-pressed": "false"},
+        **{"data-response": name, "data-title": title_of(name), "aria-pressed": "false"},
     )

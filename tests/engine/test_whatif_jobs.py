@@ -9,10 +9,13 @@ import pytest
 
 from nnvis_dash.analysis.attacks import attack
 from nnvis_dash.analysis.attacks.minimal import minimal_epsilon
+from nnvis_dash.analysis.minimal_evidence import minimal_evidence as searched
+from nnvis_dash.analysis.response import default_degrees, respond
+from nnvis_dash.analysis.transformations import edited
 from nnvis_dash.engine.client import Engine
 from nnvis_dash.engine.jobs import Request
-from nnvis_dash.errors import ParameterError
-from nnvis_dash.state.edits import Edit
+from nnvis_dash.errors import NNVisError, ParameterError
+from nnvis_dash.state.edits import Edit, with_degree
 from nnvis_dash.state.references import Reference
 from nnvis_dash.types import DatasetCard
 from nnvis_dash.workspace.pixels import fit
@@ -127,3 +130,67 @@ def test_what_cannot_be_attacked_is_said_in_words(ask: Any) -> None:
         ask("attack", samples=[0], method="deepfool", minimal=True)
     with pytest.raises(ParameterError, match="no class 7"):
         ask("attack", samples=[0], target=7)
+
+
+def test_a_response_is_that_of_a_direct_call(engine: Engine, classifier: Any, ask: Any) -> None:
+    found = ask("response", samples=[1, 2], name="rotation", count=9)
+    images = [np.asarray(engine.workspace.dataset("attacked").images[sample]) for sample in (1, 2)]
+    direct = respond(classifier, images, "rotation", default_degrees("rotation", 9))
+    for name in ("degrees", "prediction", "first_flip"):
+        np.testing.assert_array_equal(found.array(name), getattr(direct, name), err_msg=name)
+    np.testing.assert_allclose(found.array("probabilities"), direct.probabilities, atol=1e-6)
+    assert float(found.array("identity")) == 0
+
+
+def test_a_response_after_edits_says_what_a_click_will_load(engine: Engine, classifier: Any, ask: Any) -> None:
+    """The stack's own rotation changes where it stands, and what stands behind it is made after it."""
+    turned = Edit("rotation", (("border", "black"), ("degree", 30)))
+    stack = (BRIGHT, turned, Edit("flip_horizontal", (("degree", 1),)))
+    found = ask("response", samples=[Reference(5, "", stack).plain], name="rotation", count=5)
+    degrees = found.array("degrees")
+    image = np.asarray(engine.workspace.dataset("attacked").images[5])
+    seen = [edited(image, with_degree(stack, "rotation", float(degree))) for degree in degrees]
+    expected = classifier.predict(np.stack([fit(one, *classifier.card.input_shape) for one in seen]))
+    np.testing.assert_allclose(found.array("probabilities")[0], expected, atol=1e-6)
+
+
+def test_an_adversarial_response_keeps_where_its_image_goes(engine: Engine, classifier: Any, ask: Any) -> None:
+    found = ask("response", samples=[7], name="adversarial", count=5)
+    assert found.array("degrees").tolist() == [0, 4, 8, 12, 16]
+    clean, direction = found.array("clean"), found.array("direction")
+    np.testing.assert_array_equal(clean, seen(engine, classifier, [7]))
+    for place, epsilon in enumerate((0, 4, 8)):
+        image = np.clip(clean.astype(int) + epsilon * direction, 0, 255).astype(np.uint8)
+        np.testing.assert_allclose(found.array("probabilities")[0, place], classifier.predict(image)[0], atol=1e-6)
+    same = ask("attack", samples=[7], method="fgsm", parameters={"epsilon": 8 / 255})
+    if not same.array("success")[0] or same.array("changed")[0]:
+        np.testing.assert_array_equal(same.array("images")[0], np.clip(clean[0].astype(int) + 8 * direction[0], 0, 255))
+
+
+def test_of_many_images_only_mean_and_band_are_kept(ask: Any) -> None:
+    whole = ask("response", samples=list(range(20)), name="blur", count=3)
+    many = ask("response", samples=[sample % 20 for sample in range(40)], name="blur", count=3)
+    assert "probabilities" not in many.names
+    np.testing.assert_allclose(many.array("mean"), whole.array("probabilities").mean(axis=0), atol=1e-6)
+    assert (many.array("low") <= many.array("mean")).all() and (many.array("mean") <= many.array("high")).all()
+    assert many.array("prediction").shape == (40, 3)
+
+
+def test_minimal_evidence_is_that_of_a_direct_call(engine: Engine, classifier: Any, ask: Any) -> None:
+    found = ask("minimal_evidence", sample=3, n_regions=6)
+    direct = searched(classifier, seen(engine, classifier, [3])[0], n_regions=6)
+    for name in ("sufficient", "necessary", "regions"):
+        np.testing.assert_array_equal(found.array(name), getattr(direct, name), err_msg=name)
+    assert found.card["target"] == direct.target
+    assert found.card["sufficient_probability"] == pytest.approx(direct.sufficient_probability, abs=1e-6)
+    assert found.card["necessary_class"] == direct.necessary_class
+    np.testing.assert_array_equal(found.array("image"), seen(engine, classifier, [3])[0])
+
+
+def test_what_has_no_response_is_said_in_words(ask: Any) -> None:
+    with pytest.raises(ParameterError, match="different edits"):
+        ask("response", samples=[0, Reference(1, "", (BRIGHT,)).plain])
+    with pytest.raises(ParameterError, match="Give 1 to 64"):
+        ask("response", samples=list(range(65)))
+    with pytest.raises(NNVisError, match="wobble"):
+        ask("response", samples=[0], name="wobble")
