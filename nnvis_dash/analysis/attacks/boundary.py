@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from nnvis_dash.analysis import progress
 from nnvis_dash.analysis.attacks import ATTACKS, Goal, proposals, through_foolbox
+from nnvis_dash.analysis.card import batch_size
 from nnvis_dash.types import Floats
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ def starting_points(
         The image itself where nothing was found.
     found : (n,) bool
     """
-    classes = clf.predict(pool)
+    classes = _answers(clf, pool, 0, len(images))
     starts, found = images.copy(), np.zeros(len(images), np.bool_)
     noise = np.random.default_rng([seed, 1]).uniform(0, 255, (_NOISES, *images.shape[1:])).astype(np.float32)
     shares = np.array(_BLENDS, np.float32)[:, None, None, None]
@@ -139,7 +140,7 @@ def starting_points(
         far = pool[reached]
         if not len(far):
             blends = np.concatenate([(1 - shares) * image + shares * one for one in noise])
-            far = blends[_every(own, len(blends)).reached(clf.predict(blends))]
+            far = blends[_every(own, len(blends)).reached(_answers(clf, blends, row, len(images)))]
         if len(far):
             lengths = np.sqrt(((far - image) ** 2).sum(axis=(1, 2, 3)))
             near = _towards(clf, image, far[np.argsort(lengths, kind="stable")[:_TRIED]], own)
@@ -147,6 +148,16 @@ def starting_points(
             starts[row], found[row] = near[lengths.argmin()], True
         progress.step(row + 1, len(images))
     return starts, found
+
+
+def _answers(clf: Classifier, images: Floats, done: int, total: int) -> Floats:
+    """Return the probabilities (m, K) of images, and say after each batch that the attack is still where it was."""
+    step = batch_size(clf.card)
+    parts = []
+    for start in range(0, len(images), step):
+        parts.append(clf.predict(images[start : start + step]))
+        progress.step(done, total)
+    return np.concatenate(parts)
 
 
 def _towards(clf: Classifier, image: Floats, far: Floats, goal: Goal) -> Floats:

@@ -179,6 +179,17 @@ def test_progress_never_goes_back_and_a_cancelled_attack_stops(method, deaf):
         attack(deaf, grey(), method=method, **QUICK[method])
 
 
+@pytest.mark.parametrize("method", ["carlini_wagner", "deepfool", "jsma"])
+def test_where_no_gradient_flows_the_attacks_that_need_none_are_named(method):
+    import keras
+    from keras import layers
+
+    inputs = keras.Input(SHAPE)
+    clf = Classifier.from_keras(keras.Model(inputs, layers.Dense(2)(layers.Flatten()(keras.ops.round(inputs)))))
+    with pytest.raises(ParameterError, match=r"No gradient flows.*boundary.*square"):
+        attack(clf, grey(), method=method)
+
+
 @pytest.mark.parametrize("method", ["boundary", "one_pixel", "square"])
 def test_a_seed_gives_the_same_image_and_another_seed_another_one(method, two):
     def images(seed: int) -> np.ndarray:
