@@ -31,7 +31,7 @@ class Choice:
 def choice(given: Mapping[str, Any]) -> Choice:
     """Read what the state holds of the form; what the method doesn't have is left out."""
     method = str(given.get("method", DEFAULT))
-    entry = ATTACKS[method] if method in ATTACKS else None
+    entry = ATTACKS.get(method)
     if entry is None:
         return Choice(method, {})
     known = {parameter.name for parameter in entry.form()}
@@ -115,7 +115,7 @@ def frame() -> Any:
 def form(class_names: Sequence[str], given: Mapping[str, Any]) -> list[Any]:
     """The controls of the attack that the state names; what can't be set for it isn't there."""
     name = str(given.get("method", DEFAULT))
-    entry = ATTACKS[name] if name in ATTACKS else None
+    entry = ATTACKS.get(name)
     options = [
         {"label": f"{known.title} · {_word(known, NORMS)}", "value": key}
         for key, known in sorted(ATTACKS.items(), key=lambda pair: pair[1].title.casefold())
@@ -146,7 +146,7 @@ def form(class_names: Sequence[str], given: Mapping[str, Any]) -> list[Any]:
 
 def is_bounded(name: str) -> bool:
     """Whether an attack keeps within an epsilon, so that the smallest can be searched."""
-    entry = ATTACKS[name] if name in ATTACKS else None
+    entry = ATTACKS.get(name)
     return entry is not None and "bounded" in entry.traits
 
 

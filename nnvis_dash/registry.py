@@ -162,6 +162,15 @@ class Registry(Mapping[str, Entry[Function]], Generic[Function]):
         except KeyError:
             raise NotFound.among(self.what, name, self._entries) from None
 
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return an entry, `default` where there is none of that name."""
+        self._load()
+        return self._entries.get(name, default)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return the entry of that name, `default` where there is none."""
+        return self[name] if name in self else default
+
     def __contains__(self, name: object) -> bool:
         self._load()
         return name in self._entries
