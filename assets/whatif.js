@@ -13,6 +13,7 @@
   const h = (...parts) => nnvis.h(...parts);
 
   const QUICK = ["rotation", "brightness", "contrast", "hue", "blur", "noise"]; // always within reach
+  const RETRY = 1500; // milliseconds after which a busy engine is asked again
   const REST = 250; // milliseconds without a change after which the selection is asked about
 
   let shown = [null, null, null]; // catalog, selection, view
@@ -70,7 +71,8 @@
       const now = question();
       // An answer for another image is of no use; one for a slider's last value is, while the next is under way.
       if (same({ ...asked, edits: 0 }, { ...now, edits: 0 })) {
-        answered = { question: asked, answer: answer };
+        answered = { question: answer.again ? {} : asked, answer: answer };
+        if (answer.again) setTimeout(ask, RETRY);
         publish();
         if (looking()) draw();
       }
@@ -82,6 +84,7 @@
 
   function publish() {
     const { question: asked, answer } = answered;
+    if (answer.problem) return;
     nnvis.subject = { ...asked, reference: answer.reference, image: answer.after, before: answer.before, answers: answer.answers || [] };
     window.dispatchEvent(new CustomEvent("nnvis-subject"));
     rested();
@@ -138,7 +141,7 @@
 
   const degreeOf = (kind, given) => (given.degree === undefined ? kind.parameters.find((one) => one.name === "degree").default : given.degree);
   const number = (value) => Number(Number(value).toPrecision(3)).toString().replace("-", "−");
-  const value = (kind, degree) => number(degree) + (unitOf(kind) === "°" ? "°" : unitOf(kind) ? " " + unitOf(kind) : "");
+  const value = (kind, degree) => number(degree) + (unitOf(kind) === "°" ? "°" : unitOf(kind).length <= 2 && unitOf(kind) ? " " + unitOf(kind) : "");
   const unitOf = (kind) => kind.parameters.find((one) => one.name === "degree").unit;
 
   const structure = (stack) => JSON.stringify(stack.map(([name, given]) => [name, { ...given, degree: 0, region: 0 }]));
@@ -348,7 +351,7 @@
     if (answer.problem) return h("div", { class: "answer" }, head, h("div", { class: "label" }, answer.problem));
     const target = shown[1].target;
     return h("div", { class: "answer" + (place === 0 ? " primary" : ""), "data-model": answer.model }, head,
-      answer.entries.map(function (entry) {
+      answer.entries.filter((entry, rank) => place === 0 || rank < 3 || entry.index === answer.before).map(function (entry) {
         const title = `${answer.name}: ${entry.name} ${entry.before === null ? "" : entry.before.toFixed(4) + " → "}${entry.after.toFixed(4)}. Click to explain ${entry.name}.`;
         const tick = entry.before === null ? null : h("span", { class: "tick-before", style: { left: 100 * entry.before + "%" } });
         const difference = entry.before === null ? "" : entry.after - entry.before;

@@ -13,18 +13,22 @@ from urllib.parse import urlsplit
 
 import flask
 
-from nnvis_dash.errors import NNVisError, ParameterError
+from nnvis_dash.errors import EngineError, NNVisError, ParameterError
 
 
 def answers(view: Callable[..., Any]) -> Callable[..., flask.Response]:
-    """Send what a view returns as JSON, and a user's error in words with what the error itself has `details` of."""
+    """Send what a view returns as JSON, and a user's error in words with what the error itself has `details` of.
+
+    Where the engine was busy or away, `again` says that the same request may succeed later.
+    """
 
     @wraps(view)
     def answer(*args: Any, **kwargs: Any) -> flask.Response:
         try:
             response = flask.jsonify(view(*args, **kwargs))
         except NNVisError as error:
-            response = flask.jsonify({"problem": str(error), **getattr(error, "details", {})})
+            again = {"again": True} if isinstance(error, EngineError) else {}
+            response = flask.jsonify({"problem": str(error), **again, **getattr(error, "details", {})})
         response.headers["Cache-Control"] = "no-store"
         return response
 
