@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nnvis_dash.analysis.batches import Bytes
+from nnvis_dash.analysis.batches import Bytes, each_block
 from nnvis_dash.analysis.transformations import TRANSFORMATIONS, degree
 
 
@@ -40,10 +40,7 @@ def brightness(images: Bytes, parameters: Brightness) -> Bytes:
     """
     import cv2
 
-    brighter = np.empty_like(images)
-    whole = (len(images), -1)  # the batch as one grey image: one call
     shift = round(parameters.degree)
     change = cv2.add if shift > 0 else cv2.subtract
-    amount = np.full((4, 1), float(abs(shift)))  # a scalar to OpenCV; right as well if it meets four pixels
-    change(images.reshape(whole), amount, dst=brighter.reshape(whole), dtype=cv2.CV_8U)
-    return brighter
+    amount = np.full((4, 1), float(abs(shift)))  # a scalar to OpenCV; right as well where it meets four pixels
+    return each_block(images, lambda image, result: change(image, amount, result, None, cv2.CV_8U))

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from nnvis_dash.analysis.batches import Bytes
+from nnvis_dash.analysis.batches import Bytes, each_block
 from nnvis_dash.analysis.transformations import TRANSFORMATIONS, degree
 
 
@@ -39,8 +37,4 @@ def flip_horizontal(images: Bytes, parameters: FlipHorizontal) -> Bytes:
     """
     import cv2
 
-    n_images, height, width, channels = images.shape
-    flipped = np.empty_like(images)
-    tall = (n_images * height, width, channels)  # one image of all rows: one call for the batch
-    cv2.flip(images.reshape(tall), 1, dst=flipped.reshape(tall))
-    return flipped
+    return each_block(images, lambda image, result: cv2.flip(image, 1, result))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nnvis_dash.analysis.batches import Bytes, rounded
+from nnvis_dash.analysis.batches import Bytes, each_block, rounded
 from nnvis_dash.analysis.transformations import TRANSFORMATIONS, degree
 
 
@@ -41,7 +41,4 @@ def gamma(images: Bytes, parameters: Gamma) -> Bytes:
     import cv2
 
     curve = rounded(255 * (np.arange(256) / 255) ** parameters.degree)
-    changed = np.empty_like(images)
-    whole = (len(images), -1)
-    cv2.LUT(images.reshape(whole), curve, dst=changed.reshape(whole))
-    return changed
+    return each_block(images, lambda image, result: cv2.LUT(image, curve, result))

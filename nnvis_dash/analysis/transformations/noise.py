@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from nnvis_dash.analysis.batches import Bytes, rounded
+from nnvis_dash.analysis.batches import Bytes, each_block, rounded
 from nnvis_dash.analysis.fields import normal, seed
 from nnvis_dash.analysis.transformations import TRANSFORMATIONS, degree
-
-_AT_ONCE = 1 << 18  # bytes that still lie in a core's own cache
 
 
 @dataclass(frozen=True)
@@ -47,12 +46,12 @@ def noise(images: Bytes, parameters: Noise) -> Bytes:
     field = parameters.degree * normal(images.shape[1:], parameters.seed)
     lighter, darker = rounded(field), rounded(-field)  # one of the two is 0: no sum leaves 8 bits
     highest = 255 - lighter
-    noisy = np.empty_like(images)
-    step = max(1, _AT_ONCE // highest.size)
-    for begin in range(0, len(images), step):
-        part = noisy[begin : begin + step]
-        np.minimum(images[begin : begin + step], highest, out=part)
+
+    def add(image: Any, result: Any) -> None:
+        part = result.reshape(-1, *highest.shape)
+        np.minimum(image.reshape(part.shape), highest, out=part)
         part += lighter
         np.maximum(part, darker, out=part)
         part -= darker
-    return noisy
+
+    return each_block(images, add)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nnvis_dash.analysis.batches import Bytes
+from nnvis_dash.analysis.batches import Bytes, each_block
 from nnvis_dash.analysis.colour import LUMINANCE
 from nnvis_dash.analysis.transformations import TRANSFORMATIONS, degree
 
@@ -44,9 +44,5 @@ def saturation(images: Bytes, parameters: Saturation) -> Bytes:
 
     if images.shape[3] == 1:
         return images
-    n_images, height, width, channels = images.shape
     matrix = parameters.degree * np.eye(3) + (1 - parameters.degree) * np.array(LUMINANCE)
-    changed = np.empty_like(images)
-    tall = (n_images * height, width, channels)  # one image of all rows: one call for the batch
-    cv2.transform(images.reshape(tall), matrix, dst=changed.reshape(tall))
-    return changed
+    return each_block(images, lambda image, result: cv2.transform(image, matrix, result))
