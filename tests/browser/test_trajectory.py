@@ -112,7 +112,17 @@ def test_no_point_is_drawn_again_while_the_path_moves(page: Any) -> None:
         }}"""
     )
     edit(page, ["rotation", {"degree": 30}])
+    page.evaluate(
+        f"""() => {{
+            const layer = document.querySelector("{LAYER}");
+            window.states = [];
+            new MutationObserver((seen) => seen.forEach(() => window.states.push(layer.dataset.path)))
+                .observe(layer, {{ attributes: true, attributeFilter: ["data-path"] }});
+        }}"""
+    )
     edit(page, ["rotation", {"degree": 60}])
+    states = list(dict.fromkeys(page.evaluate("() => window.states")))
+    assert states == ["before", "old", "moving", "there"]  # pale while the new one is waited for
     assert page.evaluate("() => window.drawings") == 0
     page.click('[data-tool="fit"]')
     page.wait_for_function("() => window.drawings > 0")  # they would have been seen
