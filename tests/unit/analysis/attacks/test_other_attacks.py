@@ -235,6 +235,17 @@ def test_jsma_whitens_the_two_values_that_the_saliency_map_names():
     assert found[0, 1, 2, 0] == found[0, 4, 4, 0] == 255
 
 
+@pytest.mark.parametrize(("others", "places"), [("weighted", [(0, 0), (1, 1)]), ("all", [(4, 4), (5, 0)])])
+def test_jsma_lowers_what_is_in_the_way_or_all_other_classes_alike(others, places):
+    weights = np.zeros((*SHAPE, 3))
+    weights[[0, 1], [0, 1], 0] = [-0.3, 0.3, 0.0]  # down with the label
+    weights[[4, 5], [4, 0], 0] = [0.0, 0.3, -0.9]  # down with a class that is hopeless anyway
+    clf = plane(weights, np.array([500.0, 0.0, -900.0]))
+    images = grey(1).astype(np.float32)
+    found = jsma(clf, images, towards(clf, images, [1]), JSMA(gamma=2 / 30, others=others))
+    assert sorted(zip(*np.nonzero((found != images)[0, ..., 0]), strict=True)) == places
+
+
 @pytest.mark.parametrize("theta", [0.1, -0.1, 1.0, -1.0])
 def test_jsma_keeps_within_gamma_and_moves_one_way_in_whole_steps(theta, three):
     images = grey(4)
