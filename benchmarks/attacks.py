@@ -276,8 +276,8 @@ def main() -> None:
             ["network", "attack", "epsilon", *columns, "p < 1", "ahead there", "same values there"], [*fast, *iterated]
         )
         + f"\n\nTime of one step by that of a forward pass (`predict`) of the same {given.batch} images: CPU time of "
-        "all threads; and milliseconds of wall time of the whole attack. *Verified*: with the first prediction, "
-        f"rounding and both verifications. PGD: {STEPS} steps.\n\n"
+        "all threads; and milliseconds of wall time of the whole attack, longer where the machine was busy with other "
+        f"work. *Verified*: with the first prediction, rounding and both verifications. PGD: {STEPS} steps.\n\n"
         + table(["network", "attack", "", "a step / forward pass", "ms"], times)
     )
     if given.write:
