@@ -44,7 +44,7 @@
     number += 1;
     answer = null;
     const { dataset, model, sample, derived, edits, target } = request;
-    run = { dataset, model, sample, derived, edits, target, filling: by("evidence-filling").value, number: `${Date.now()}-${number}` };
+    run = { dataset, model, sample, derived, edits, target, filling: by("evidence-filling").value, least: Number(by("evidence-least").value), number: `${Date.now()}-${number}` };
     nnvis.store("evidence-run", run);
     draw();
   }
@@ -62,7 +62,7 @@
     else start();
   });
   document.addEventListener("change", function (event) {
-    if (event.target.id === "evidence-filling" && run) start();
+    if (["evidence-filling", "evidence-least"].includes(event.target.id) && run) start();
   });
 
   function draw() {
@@ -72,7 +72,7 @@
     by("evidence-run-button").disabled = !busy && !tests();
     by("evidence-run-button").textContent = busy ? "Cancel" : "Find";
     by("evidence-run-button").dataset.state = busy ? "running" : "idle";
-    by("evidence-status").textContent = busy ? "searching …" : good ? `${answer.evaluated.toLocaleString("en-US")} images were asked about` : "";
+    by("evidence-status").textContent = busy ? "searching …" : good ? `${answer.evaluated.toLocaleString("en-US")} images asked` : "";
     by("evidence-message").textContent = answer && answer.problem ? answer.problem : "";
     by("evidence-summary").textContent = good ? answer.summary : "";
     by("evidence-result").hidden = !good;

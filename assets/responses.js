@@ -111,9 +111,11 @@
   /* --- drawing --------------------------------------------------------------------------------------------------- */
 
   const short = (value) => Number(value.toPrecision(3)).toString().replace("-", "−");
+  /* An epsilon between two whole ones does what the lower one does: values are rounded to 8 bits within it. */
+  const strength = (curve, value) => (curve.name === ADVERSARIAL ? Math.floor(value + 1e-6) : value);
   const degree = (curve, value) => {
     const unit = curve.unit || "";
-    return short(value) + (unit === "°" || unit.startsWith("/") ? unit : unit ? " " + unit : "");
+    return short(strength(curve, value)) + (unit === "°" || unit.startsWith("/") ? unit : unit ? " " + unit : "");
   };
 
   function draw() {
@@ -176,7 +178,7 @@
   function flipped(curve) {
     const first = curve.series[0];
     if (!curve.flips.length) return first && Math.max(...first.values) - Math.min(...first.values) < 1e-3 ? "no effect" : "no flip";
-    const degrees = curve.flips.map((flip, i, all) => (i + 1 < all.length ? short(flip.degree) : degree(curve, flip.degree)));
+    const degrees = curve.flips.map((flip, i, all) => (i + 1 < all.length ? short(strength(curve, flip.degree)) : degree(curve, flip.degree)));
     return (ofSelection() ? "half flip at " : "flips at ") + degrees.join(" and ");
   }
 
@@ -295,7 +297,7 @@
   /* The image at a degree is tested: the last edit of that name gets it, or it comes behind them all. */
   function load(curve, i) {
     const value = curve.degrees[i];
-    if (curve.name === ADVERSARIAL) return value > 0 ? nnvis.attackAt(value) : undefined;
+    if (curve.name === ADVERSARIAL) return value >= 1 ? nnvis.attackAt(strength(curve, value)) : undefined;
     const edits = selection.edits.slice();
     const place = edits.map(([name]) => name).lastIndexOf(curve.name);
     if (place < 0 && i === curve.identity) return undefined;

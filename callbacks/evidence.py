@@ -71,6 +71,7 @@ def evidence_request(services: Services, wanted: Mapping[str, Any]) -> Request:
         "model": wanted["model"],
         "target": wanted.get("target"),
         "filling": wanted["filling"],
+        "least": wanted["least"],
     }
     return Request("minimal_evidence", parameters)
 
@@ -81,7 +82,11 @@ def in_words(artifact: Artifact, names: Sequence[str]) -> dict[str, Any]:
     target, other = (names[int(card[name])] for name in ("target", "necessary_class"))
     kept, taken = (_share(artifact, name) for name in ("sufficient", "necessary"))
     if not card["sufficient_found"]:
-        sufficient = ["No part of the image is predicted as ", target, ""]
+        sufficient = [
+            "No part of the image is predicted as ",
+            target,
+            f" with {card['least']:g}" if card["least"] else "",
+        ]
     elif kept == "no part":
         sufficient = ["Nothing of the image is needed: the filling alone is ", target, ""]
     else:

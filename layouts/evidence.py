@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import dash_bootstrap_components as dbc
@@ -9,6 +10,7 @@ from dash import html
 
 from layouts import sections
 
+ENOUGH = (("0", "it is predicted"), ("0.5", "with 0.5 or more"), ("0.9", "with 0.9 or more"))
 FILLINGS = (("mean", "its mean colour"), ("blur", "a blur"), ("black", "black"))
 
 
@@ -17,19 +19,8 @@ def frame() -> Any:
     run = html.Div(
         [
             html.Button("Find", id="evidence-run-button", type="button", className="act primary", disabled=True),
-            html.Label(
-                [
-                    html.Span("in place of the rest", className="label"),
-                    dbc.Select(
-                        id="evidence-filling",
-                        options=[{"label": label, "value": name} for name, label in FILLINGS],
-                        value=FILLINGS[0][0],
-                        size="sm",
-                    ),
-                ],
-                className="field",
-                title="What stands where a part of the image is taken away",
-            ),
+            _choice("filling", "instead", FILLINGS, "What stands where a part of the image is taken away"),
+            _choice("least", "enough if", ENOUGH, "How probable the class must be for a part to be enough"),
             html.Span("", id="evidence-status", className="label"),
         ],
         className="run-line",
@@ -50,3 +41,14 @@ def frame() -> Any:
     ]
     about = "The smallest part of the image that keeps the prediction, and the smallest whose removal breaks it"
     return sections.section("evidence", "Minimal evidence", about, body, False)
+
+
+def _choice(name: str, label: str, options: Sequence[tuple[str, str]], title: str) -> Any:
+    """A list that belongs to the page alone."""
+    chooser = dbc.Select(
+        id=f"evidence-{name}",
+        options=[{"label": text, "value": value} for value, text in options],
+        value=options[0][0],
+        size="sm",
+    )
+    return html.Label([html.Span(label, className="label"), chooser], className="field", title=title)

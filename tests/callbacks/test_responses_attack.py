@@ -202,6 +202,7 @@ def parts(**more: Any) -> Any:
         "necessary_class": 1,
         "necessary_class_probability": 0.6,
         "evaluated": 50,
+        "least": 0.0,
         **more,
     }
     kept, taken = np.zeros((10, 10), bool), np.zeros((10, 10), bool)
@@ -217,13 +218,14 @@ def test_both_parts_are_told_in_words() -> None:
     stays = parts(necessary_found=False)
     assert "".join(stays["necessary"]["words"]) == "Even without all of it, it stays cat at 0.20"
     assert stays["summary"] == "Even without all of it, it stays cat at 0.20"
-    assert "".join(parts(sufficient_found=False)["sufficient"]["words"]).startswith("No part of the image")
+    none = parts(sufficient_found=False, least=0.9)
+    assert "".join(none["sufficient"]["words"]) == "No part of the image is predicted as cat with 0.9"
 
 
 def test_evidence_is_asked_for_the_tested_image_even_beside_a_selection(services: Services, card: DatasetCard) -> None:
-    request = evidence.evidence_request(services, wanted(card, samples="1-3", filling="blur"))
+    request = evidence.evidence_request(services, wanted(card, samples="1-3", filling="blur", least=0.5))
     assert Reference.read(request.read.sample).sample == 3
-    assert request.read.filling == "blur"
+    assert (request.read.filling, request.read.least) == ("blur", 0.5)
 
 
 @pytest.fixture(scope="module")

@@ -39,6 +39,7 @@ class MinimalEvidenceParameters(KindParameters):
     target: int | None = None  # None: the prediction
     n_regions: int = field(default=50, metadata={"low": 2, "high": 1000})
     filling: str = "mean"
+    least: float = field(default=0.0, metadata={"low": 0.0, "high": 1.0})  # probability that is enough
 
     def title(self, workspace: Workspace) -> str:
         """Return what the job tray calls the job."""
@@ -58,7 +59,14 @@ def minimal_evidence(job: Job, parameters: MinimalEvidenceParameters) -> None:
     clf = job.classifier(parameters.model)
     image = sample_of(job, parameters.model, parameters.dataset, parameters.sample)
     with reporting(job.progress):
-        found = searched(clf, image, parameters.target, parameters.n_regions, parameters.filling)
+        found = searched(
+            clf,
+            image,
+            parameters.target,
+            n_regions=parameters.n_regions,
+            filling=parameters.filling,
+            least=parameters.least,
+        )
     job.save(
         {
             "image": np.asarray(image),
@@ -72,6 +80,7 @@ def minimal_evidence(job: Job, parameters: MinimalEvidenceParameters) -> None:
             "sample": parameters.sample,
             "n_regions": parameters.n_regions,
             "filling": parameters.filling,
+            "least": parameters.least,
             **{name: getattr(found, name) for name in NUMBERS},
         },
     )
