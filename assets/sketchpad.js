@@ -99,6 +99,7 @@
 
   function changed(now) {
     changes += 1;
+    by("sketch-answers").dataset.answered = ""; // of the pad as it stands
     clearTimeout(later);
     if (empty()) {
       answered = changes;
@@ -160,7 +161,7 @@
         );
       return h("div", { class: "answer" }, h("div", { class: "strong" }, said.name), said.problem && h("div", { class: "label" }, said.problem), said.top.map(bar));
     }
-    by("sketch-answers").dataset.answered = answer && !problem && answered === changes ? "1" : ""; // of the pad as it stands
+    by("sketch-answers").dataset.answered = answer && !problem && answered === changes ? "1" : "";
   }
 
   /* --- the pad's tools ---------------------------------------------------------------------------------------------- */

@@ -127,7 +127,7 @@
   function takes(files) {
     if (files.length !== 1 || !session.dataset || !session.classifiers.length || by("intake").open) return false;
     const [{ path, file }] = files;
-    return !path.includes("/") && (IMAGE.test(path) || /^image\/(png|jpeg|webp|bmp|gif|tiff)$/.test(file.type));
+    return !path.includes("/") && (IMAGE.test(path) || (!/\.\w+$/.test(path) && file.type.startsWith("image/")));
   }
 
   nnvis.tray = { look: look, put: put, test: test, upload: upload, takes: takes, session: () => session };

@@ -111,13 +111,15 @@ def test_a_hostile_file_is_refused_and_the_server_goes_on(pages: Pages, server: 
     assert "pets" in listed(page)
 
 
-def test_a_single_image_is_tested_at_once(pages: Pages, server: Server, tmp_path: Path) -> None:
+def test_a_single_image_is_tested_at_once_and_becomes_no_dataset(pages: Pages, server: Server, tmp_path: Path) -> None:
     page = pages.open(server.address)
-    page.wait_for_selector(".classifier")
+    page.wait_for_selector(".classifier.primary")
     picture(tmp_path / "one.png", 200, 9)
     drop(page, "one.png", (tmp_path / "one.png").read_bytes())
-    page.wait_for_selector("#testing-bars .answer")
-    assert page.inner_text("#page-title").startswith("one")
+    page.wait_for_selector('#samples-list .sample[aria-pressed="true"]')
+    page.wait_for_selector("#testing-bars .answer .bar-value")
+    assert page.inner_text("#testing-sample").startswith("one")
+    assert "one" not in listed(page)
 
 
 def test_an_upload_is_cancelled_and_nothing_stays(pages: Pages, server: Server, tmp_path: Path) -> None:
