@@ -32,9 +32,9 @@
   /* --- what comes in --------------------------------------------------------------------------------------------- */
 
   space.whatifShown = function (catalog, selection, view) {
+    if (!catalog || !selection || !view) return dash.no_update;
     const before = shown[1];
     shown = [catalog, selection, view];
-    if (!catalog || !selection || !view) return dash.no_update;
     // The edits of this page count until the state has them, or another image is tested.
     const other = before && !same({ ...nnvis.tested(before), edits: 0 }, { ...nnvis.tested(selection), edits: 0 });
     if (other || (local && !moving && same(local, selection.edits))) local = null;
@@ -58,6 +58,7 @@
   }
 
   async function ask() {
+    if (!tests()) return;
     const asked = question();
     if (answered && same(answered.question, asked)) return;
     if (asking) {

@@ -70,7 +70,6 @@ class Services:
     _indexes: Recent = field(default_factory=lambda: Recent(16))
     _measured: Recent = field(default_factory=lambda: Recent(16))
     _differences: Recent = field(default_factory=lambda: Recent(12))
-    _reading: threading.Lock = field(default_factory=threading.Lock)
 
     def dataset(self, fingerprint: str) -> Dataset:
         """Open a dataset (memory-mapped); NotFound names what is there."""
@@ -165,14 +164,13 @@ class Services:
         def unread() -> Stored:
             raise NotFound("This round was not read yet", "Read it.")
 
-        with self._reading:  # one at a time; CPython 3.11's parser, which numpy reads headers with, fails in threads
-            if number is not None:
-                with contextlib.suppress(NotFound):
-                    return self._differences.get((key, number), unread)
-            stored = Stored.open(self.workspace.artifacts, key)
-            if stored is not None:
-                self._differences.get((key, stored.round), lambda: stored)
-            return stored
+        if number is not None:
+            with contextlib.suppress(NotFound):
+                return self._differences.get((key, number), unread)
+        stored = Stored.open(self.workspace.artifacts, key)
+        if stored is not None:
+            self._differences.get((key, stored.round), lambda: stored)
+        return stored
 
     def accuracy(self, dataset: DatasetCard, model: ModelCard) -> float | None:
         """Return the share of labelled samples that are predicted right, None where it isn't known."""

@@ -12,6 +12,7 @@ import json
 import re
 import secrets
 import shutil
+import threading
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,6 +28,7 @@ Array = npt.NDArray[Any]
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,199}")
 _CARD = "card.json"
+_reading = threading.Lock()  # numpy reads headers with CPython's parser, which in 3.11 fails in several threads at once
 
 
 class Artifact:
@@ -99,7 +101,7 @@ class Parts:
         if not _NAME.fullmatch(name) or not path.is_file():
             raise NotFound.among("part", name, sorted(self.names()))
         try:
-            with np.load(path, allow_pickle=False) as arrays:
+            with _reading, np.load(path, allow_pickle=False) as arrays:
                 return dict(arrays)
         except FileNotFoundError:
             raise NotFound(f"The part {name!r} was removed", "Ask for it again.") from None
@@ -188,10 +190,11 @@ class Artifacts:
 
 def open_array(path: Path) -> Array:
     """Memory-map a .npy file read-only; an empty array, which can't be mapped, is read."""
-    try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
-    except ValueError:
-        return np.load(path, allow_pickle=False)
+    with _reading:
+        try:
+            return np.load(path, mmap_mode="r", allow_pickle=False)
+        except ValueError:
+            return np.load(path, allow_pickle=False)
 
 
 def _checked(name: str, pattern: re.Pattern[str] = _NAME) -> str:

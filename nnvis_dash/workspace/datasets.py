@@ -233,8 +233,8 @@ def open_dataset(folder: Path, keep_alive: object = None) -> Dataset:
             images = open_array(folder / "images.npy")
         else:
             blob = np.memmap(folder / "images.bin", dtype=np.uint8, mode="r")
-            images = FileImages(blob, open_array(folder / "offsets.npy"), np.load(folder / "shapes.npy"))
-        labels = np.load(folder / "labels.npy", allow_pickle=False) if card.labelled else None
+            images = FileImages(blob, open_array(folder / "offsets.npy"), open_array(folder / "shapes.npy"))
+        labels = open_array(folder / "labels.npy") if card.labelled else None
     except (OSError, ValueError, KeyError, TypeError, EOFError):
         raise DatasetError(f"The dataset {folder.name!r} is damaged", "Remove it and add it again.") from None
 
