@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 Bytes: TypeAlias = npt.NDArray[np.uint8]
-_AT_ONCE = 1 << 18  # bytes of a block
+_MANY = 1 << 25  # bytes: so many that calls cost nothing
 Pixels = TypeVar("Pixels", bound=npt.NDArray[Any])
 
 
@@ -34,15 +34,17 @@ def each_image(images: Pixels, change: Callable[[Any, Any], object]) -> Pixels:
     return changed
 
 
-def each_block(images: Pixels, change: Callable[[Any, Any], object]) -> Pixels:
-    """Change images a few at a time, one below the other: for what knows nothing of a pixel's row.
+def each_block(images: Pixels, change: Callable[[Any, Any], object], n_bytes: int = _MANY) -> Pixels:
+    """Change images many at a time, one below the other: for what knows nothing of a pixel's row.
 
     Parameters
     ----------
     images : (N, H, W, C) uint8
         Contiguous.
     change : callable (image, result)
-        Gets (n * H, W, C), small enough for a core's own cache where one image is, and writes into `result`.
+        Gets (n * H, W, C) and writes into `result`.
+    n_bytes : int
+        How large a block of several images may be.
 
     Returns
     -------
@@ -50,7 +52,7 @@ def each_block(images: Pixels, change: Callable[[Any, Any], object]) -> Pixels:
     """
     changed = np.empty_like(images)
     tall = (-1, *images.shape[2:])
-    step = max(1, _AT_ONCE // images[:1].nbytes)
+    step = max(1, n_bytes // images[:1].nbytes)
     for begin in range(0, len(images), step):
         part = slice(begin, begin + step)
         change(images[part].reshape(tall), changed[part].reshape(tall))

@@ -79,16 +79,21 @@ def _filled(images: Bytes, hidden: npt.NDArray[np.bool_], filling: str, other: A
 def _inpainted(images: Bytes, hidden: npt.NDArray[np.bool_]) -> Bytes:
     """Continue the surroundings into the region.
 
-    At the image's border OpenCV lets hidden pixels through, so each is the nearest visible one before it begins.
+    At an image's border OpenCV looks at hidden pixels, and beyond. So each is the nearest visible one before it
+    begins, and a frame of such pixels stands around the image.
     """
     import cv2
     from scipy.ndimage import distance_transform_edt
 
-    mask = hidden.astype(np.uint8)
-    rows, columns = distance_transform_edt(mask, return_distances=False, return_indices=True)
+    rows, columns = (
+        np.pad(nearest, _AROUND + 1, mode="edge")
+        for nearest in distance_transform_edt(hidden, return_distances=False, return_indices=True)
+    )
+    mask = np.pad(hidden, _AROUND + 1).astype(np.uint8)
+    inside = slice(_AROUND + 1, -_AROUND - 1)
 
     def inpaint(image: Any, result: Any) -> None:
-        cv2.inpaint(image[rows, columns], mask, _AROUND, cv2.INPAINT_TELEA, dst=result)
+        result[...] = cv2.inpaint(image[rows, columns], mask, _AROUND, cv2.INPAINT_TELEA)[inside, inside]
 
     return each_image(images, inpaint)
 

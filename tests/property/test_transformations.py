@@ -116,7 +116,7 @@ def test_erasing_and_keeping_share_the_image_between_them(images, region, fillin
     np.testing.assert_array_equal(kept[:, inside], images[:, inside])
 
 
-@few
+@settings(max_examples=100, deadline=None)
 @given(batches, regions(), st.integers(0, 255))
 def test_inpainting_does_not_see_what_is_erased(images, region, value):
     inside = drawn_region(region, *images.shape[1:3])
