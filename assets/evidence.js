@@ -72,7 +72,8 @@
     by("evidence-run-button").disabled = !busy && !tests();
     by("evidence-run-button").textContent = busy ? "Cancel" : "Find";
     by("evidence-run-button").dataset.state = busy ? "running" : "idle";
-    by("evidence-status").textContent = busy ? "searching …" : good ? `${answer.evaluated.toLocaleString("en-US")} images asked` : "";
+    by("evidence-status").textContent = busy ? "searching …" : "";
+    by("evidence-result").title = good ? `The classifier was asked about ${answer.evaluated.toLocaleString("en-US")} images` : "";
     by("evidence-message").textContent = answer && answer.problem ? answer.problem : "";
     by("evidence-summary").textContent = good ? answer.summary : "";
     by("evidence-result").hidden = !good;

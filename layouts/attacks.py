@@ -117,7 +117,7 @@ def form(class_names: Sequence[str], given: Mapping[str, Any]) -> list[Any]:
     name = str(given.get("method", DEFAULT))
     entry = ATTACKS.get(name)
     options = [
-        {"label": f"{known.title} · {_word(known, NORMS)}", "value": key}
+        {"label": _with_norm(known), "value": key}
         for key, known in sorted(ATTACKS.items(), key=lambda pair: pair[1].title.casefold())
     ]
     method = controls.choose(
@@ -193,6 +193,11 @@ def _more(entry: Entry[Any], parameters: Sequence[Parameter], given: Mapping[str
         className="popover-box",
         id="attack-parameters",
     )
+
+
+def _with_norm(entry: Entry[Any]) -> str:
+    norm = _word(entry, NORMS)
+    return entry.title if norm.casefold() in entry.title.casefold() else f"{entry.title} · {norm}"
 
 
 def _word(entry: Entry[Any], words: Sequence[tuple[str, str]]) -> str:
