@@ -175,16 +175,16 @@ def steps_by_hand(kernel, bias, clean, labels, epsilon, how):
 
 @pytest.mark.parametrize(
     "how",
-    [Walk("linf", 7, 0.3), Walk("linf", 6, 0.25, 1.0), Walk("linf", 5, 0.4, 0.5), Walk("l2", 7, 0.3)],
-    ids=["iterated", "momentum", "half the momentum", "l2"],
+    [Walk("linf", 7, 0.3), Walk("linf", 6, 0.25, 1.0), Walk("l2", 6, 0.3, 0.5), Walk("l2", 7, 0.3)],
+    ids=["iterated", "momentum", "half the momentum in l2", "l2"],
 )
 def test_a_walk_goes_as_worked_by_hand(how):
     rng = np.random.default_rng(8)
-    kernel, bias = rng.normal(0, 0.05, (24, 4)), np.zeros(4)
+    kernel, bias = rng.normal(0, 0.01, (24, 4)), np.zeros(4)  # so small that several classes compete
     clf = dense(kernel, bias)
     images = rng.integers(0, 256, (6, *SHAPE)).astype(np.float32)
     labels = prediction(clf, images)
-    epsilon = 12.0 if how.norm == "linf" else 40.0
+    epsilon = 60.0 if how.norm == "linf" else 150.0
     found, margins = walk(clf, images, images, Goal(labels, None, epsilon), how)
     expected, greatest = steps_by_hand(kernel, bias, images, labels, epsilon, how)
     np.testing.assert_allclose(found.reshape(6, -1), expected, atol=2e-3)
