@@ -167,10 +167,6 @@ class Registry(Mapping[str, Entry[Function]], Generic[Function]):
         self._load()
         return self._entries.get(name, default)
 
-    def get(self, name: str, default: Any = None) -> Any:
-        """Return the entry of that name, `default` where there is none."""
-        return self[name] if name in self else default
-
     def __contains__(self, name: object) -> bool:
         self._load()
         return name in self._entries

@@ -54,7 +54,7 @@ def whatif_blueprint(services: Services) -> flask.Blueprint:
         before = services.before(reference)
         pictures = [reference] if before is None else [before, reference]
         found = services.predict(card.fingerprint, pictures, _names(wanted.get("classifiers")))
-        label = _label(services, card, reference)
+        label = services.label_of(card.fingerprint, reference)
         return {
             "reference": reference.plain,
             "before": None if before is None else _address(card, before),
@@ -150,15 +150,6 @@ def _preview(services: Services, card: DatasetCard, reference: Reference) -> str
     if not reference.edits:
         return _address(card, reference)
     return data_uri(encode_png(services.picture(card.fingerprint, reference), PREVIEW))
-
-
-def _label(services: Services, card: DatasetCard, reference: Reference) -> int | None:
-    """Return the dataset's class of an image, None where it isn't known."""
-    if reference.derived:
-        return services.workspace.derived.get(reference.derived).label
-    labels = services.dataset(card.fingerprint).labels
-    label = -1 if labels is None or reference.sample is None else int(labels[reference.sample])
-    return None if label < 0 else label
 
 
 def _told(
