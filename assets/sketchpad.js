@@ -12,7 +12,7 @@
     document.querySelectorAll("#sketchpad " + selector).forEach((b) => b.setAttribute("aria-pressed", chosen(b)));
   const box = () => (by("sketch-centre").matches("input") ? by("sketch-centre") : by("sketch-centre").querySelector("input"));
 
-  let strokes = []; // [{colour, size, points: [[x, y, width]]}], or {clear}; colour null: the eraser, "": the plain ink
+  let strokes = []; // [{colour, points: [[x, y, width]]}], or {clear}; colour null: the eraser, "": the plain ink
   let drawing = null; // {id, stroke}: the pointer that draws
   let ground = "black";
   let eraser = false;
@@ -49,14 +49,11 @@
     const context = surface();
     context.fillStyle = paper();
     context.fillRect(0, 0, pad.width, pad.height);
-    const from = strokes.map((stroke) => Boolean(stroke.clear)).lastIndexOf(true) + 1;
-    for (const stroke of strokes.slice(from)) stroke.points.forEach((_, at) => segment(context, stroke, at));
+    for (const stroke of standing()) stroke.points.forEach((_, at) => segment(context, stroke, at));
   }
 
-  function empty() {
-    const from = strokes.map((stroke) => Boolean(stroke.clear)).lastIndexOf(true) + 1;
-    return !strokes.slice(from).some((stroke) => stroke.colour !== null);
-  }
+  const standing = () => strokes.slice(strokes.map((stroke) => Boolean(stroke.clear)).lastIndexOf(true) + 1);
+  const empty = () => !standing().some((stroke) => stroke.colour !== null);
 
   function point(event) {
     const pad = by("sketch-pad");
@@ -71,7 +68,7 @@
     if (drawing || (event.pointerType === "mouse" && event.button !== 0)) return;
     event.preventDefault();
     event.target.setPointerCapture(event.pointerId);
-    const stroke = { colour: eraser ? null : colour, size: Number(by("sketch-size").value), points: [point(event)] };
+    const stroke = { colour: eraser ? null : colour, points: [point(event)] };
     drawing = { id: event.pointerId, stroke: stroke };
     strokes.push(stroke);
     segment(surface(), stroke, 0);
@@ -190,6 +187,7 @@
 
   async function open() {
     refuse("");
+    drawing = null; // a stroke that was cut off when the pad was closed
     by("sketchpad").showModal();
     const { dataset, classifiers } = nnvis.tray.session();
     const ready = dataset + " " + classifiers[0];
@@ -217,7 +215,7 @@
   }
 
   function clear() {
-    if (!empty()) strokes.push({ clear: true, points: [] });
+    if (!empty()) strokes.push({ clear: true, colour: null, points: [] });
     redraw();
     changed(true);
   }

@@ -41,24 +41,28 @@
     return answer;
   }
 
-  /* Draws the tray as it is, then once more with what the primary classifier says of its images. */
+  /* Draws the tray as it is; what the primary classifier says of its images follows. */
   async function look() {
     const mine = (looks += 1);
     try {
       const known = new Map(entries.map((entry) => [entry.fingerprint, entry.prediction]));
       const now = await said(nnvis.ask("GET", "tray"));
       if (mine !== looks) return;
-      const model = session.classifiers[0];
-      entries = now.entries.map((entry) => ({ ...entry, prediction: entry.prediction || known.get(entry.fingerprint) }));
+      entries = now.entries.map((entry) => ({ ...entry, prediction: known.get(entry.fingerprint) }));
       draw();
-      if (!model || !entries.length) return;
-      const asked = await said(nnvis.ask("GET", "tray?" + query({ dataset: session.dataset, model: model })));
-      if (mine !== looks) return;
-      entries = asked.entries;
-      draw();
+      predict(mine);
     } catch (error) {
       if (mine === looks) problem(error.message);
     }
+  }
+
+  async function predict(mine) {
+    const model = session.classifiers[0];
+    if (!model || !entries.length) return;
+    const asked = await nnvis.ask("GET", "tray?" + query({ dataset: session.dataset, model: model })).catch(() => null);
+    if (mine !== looks || !asked || asked.problem) return; // the rows stand without
+    entries = asked.entries;
+    draw();
   }
 
   function draw() {

@@ -32,6 +32,7 @@ from nnvis_dash.workspace.pixels import decode, encode_png
 
 LARGEST = 25 * 2**20  # bytes of an image file
 LONGEST_NAME = 120
+AT_ONCE = 64  # images of one question, which holds them all in memory
 COOKIE = "tray"  # the entry of the signed session that holds the owner's name
 
 
@@ -236,9 +237,10 @@ def _predictions(services: Services, remembered: Recent, samples: Sequence[Deriv
     asked = [sample.fingerprint for sample in samples if sample.fingerprint not in found]
     try:
         card, shown = services.workspace.model(model), services.dataset(dataset).card
-        if asked:
-            [(rows, _)] = services.predict(dataset, [Reference(None, name) for name in asked], [model])
-            for name, row in zip(asked, rows if rows is not None else (), strict=False):
+        for start in range(0, len(asked), AT_ONCE):
+            part = asked[start : start + AT_ONCE]
+            [(rows, _)] = services.predict(dataset, [Reference(None, name) for name in part], [model])
+            for name, row in zip(part, rows if rows is not None else (), strict=False):
                 said = (int(row.argmax()), float(row.max()))
                 found[name] = remembered.get((model, name), lambda said=said: said)  # type: ignore[misc]
     except NNVisError:
