@@ -15,6 +15,7 @@ from nnvis_dash.workspace.pixels import fit
 
 FILLINGS = ("mean", "blur", "noise", "black", "inpaint", "image")
 _BLUR = 8  # the standard deviation of the blur is this part of the shorter side
+_SMALL = 64  # pixels a side in which such a blur still stands
 _AROUND = 3  # pixels around a hidden one that inpainting looks at
 
 
@@ -65,7 +66,7 @@ def _filled(images: Bytes, hidden: npt.NDArray[np.bool_], filling: str, other: A
     if filling == "black":
         return np.zeros_like(images)
     if filling == "blur":
-        return blurred(images, max(min(shape[:2]) / _BLUR, 1.0))
+        return _without_details(images)
     if filling == "image":
         return np.broadcast_to(_fitted(other, shape), images.shape)
     if filling == "inpaint" and not hidden.all():
@@ -74,6 +75,22 @@ def _filled(images: Bytes, hidden: npt.NDArray[np.bool_], filling: str, other: A
     if filling == "noise":
         return rounded(mean + images.std(axis=(1, 2), keepdims=True, dtype=np.float64) * normal(shape, seed))
     return np.broadcast_to(rounded(mean), images.shape)
+
+
+def _without_details(images: Bytes) -> Bytes:
+    """Blur images so far that large ones can be blurred at a smaller size, which is much faster."""
+    import cv2
+
+    height, width = images.shape[1:3]
+    factor = max(1, min(height, width) // _SMALL)
+    small = np.empty((len(images), height // factor, width // factor, images.shape[3]), np.uint8)
+    for image, result in zip(images, small, strict=True):
+        result[...] = cv2.resize(image, small.shape[2:0:-1], interpolation=cv2.INTER_AREA).reshape(result.shape)
+    smooth = blurred(small, max(min(small.shape[1:3]) / _BLUR, 1.0))
+    changed = np.empty_like(images)
+    for image, result in zip(smooth, changed, strict=True):
+        result[...] = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR).reshape(result.shape)
+    return changed
 
 
 def _inpainted(images: Bytes, hidden: npt.NDArray[np.bool_]) -> Bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter, zoom
 
 from nnvis_dash.analysis.transformations import checked_edits, edited, transform
 from nnvis_dash.errors import ParameterError
@@ -51,6 +52,17 @@ def test_blur_takes_details_away_and_leaves_the_light():
     image = np.repeat(np.tile(np.array([60, 140], np.uint8), 32)[None], 64, axis=0)[..., None]  # stripes 1 px wide
     found = transform(image, "erase", region="rect:0,0,1,1", filling="blur")[:, 28:36]
     assert np.abs(found.astype(int) - 100).max() <= 2
+
+
+@pytest.mark.parametrize("shape", [(40, 28, 1), (150, 140, 3), (260, 300, 1)])
+def test_blur_is_a_gaussian_of_an_eighth_also_where_it_is_computed_at_a_smaller_size(shape):
+    coarse = np.random.default_rng(4).uniform(0, 255, (5, 5, shape[2]))
+    image = np.rint(zoom(coarse, (shape[0] / 5, shape[1] / 5, 1), order=1)).astype(np.uint8)
+    sigma = min(shape[:2]) / 8
+    expected = gaussian_filter(image.astype(float), (sigma, sigma, 0), mode="nearest")
+    found = transform(image, "erase", region="rect:0,0,1,1", filling="blur")
+    assert np.abs(found - expected).mean() < 0.6
+    assert np.abs(found - expected).max() < 6
 
 
 def test_inpainting_goes_on_with_what_stands_around():
