@@ -91,10 +91,10 @@ class Server:
         """Stop it as Ctrl+C does."""
         self.process.terminate()
         try:
-            self.process.wait(25)
+            self.process.wait(40)
         except subprocess.TimeoutExpired:
             self.process.kill()
-            raise AssertionError("the server did not stop within 25 s") from None
+            raise AssertionError("the server did not stop within 40 s") from None
 
 
 @pytest.fixture(scope="session")
