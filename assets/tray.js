@@ -25,7 +25,10 @@
     begun = true;
     session = nowSession;
     selection = nowSelection;
-    if (other) look();
+    if (other) {
+      entries = entries.map((entry) => ({ ...entry, prediction: null })); // another classifier's
+      look();
+    }
     mark();
     return dash.no_update;
   };
@@ -68,8 +71,10 @@
   function draw() {
     const list = by("samples-list");
     const top = list.scrollTop;
+    const focused = list.contains(document.activeElement) && document.activeElement.dataset.derived;
     list.replaceChildren(...entries.map(row));
     list.scrollTop = top;
+    if (focused) list.querySelectorAll("[data-derived]").forEach((b) => b.dataset.derived === focused && b.focus({ preventScroll: true }));
     by("samples-empty").hidden = entries.length > 0;
     by("samples-save").hidden = !entries.length;
     mark();

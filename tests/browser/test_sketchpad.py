@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nnvis_dash.workspace.pixels import encode_png
+from nnvis_dash.workspace.pixels import decode, encode_png
 from tests.browser import steps
 from tests.browser.conftest import Pages, Server, command
 
@@ -67,6 +68,12 @@ def read(page: Any, classifier: str) -> str:
     return str(card.locator(".bar-name").first.inner_text())
 
 
+def seen(page: Any) -> Any:
+    """Return the image that the classifiers see, in grey levels."""
+    data = base64.b64decode(page.get_attribute("#sketch-seen", "src").split(",")[1])
+    return decode(data).astype(float)[..., 0]
+
+
 def open_pad(page: Any) -> None:
     steps.wait_for_map(page)
     page.click("#samples-draw")
@@ -109,23 +116,26 @@ def test_a_drawn_digit_is_the_same_elsewhere_smaller_and_black_on_white(pages: P
     page.fill("#sketch-size", "12")
     draw(page, smaller(DIGITS[5], 0.5, 130, 10))
     assert read(page, "lenet1") == "5"
-    seen = page.get_attribute("#sketch-seen", "src")
+    here = seen(page)
     clear(page)
     draw(page, smaller(DIGITS[5], 0.5, 20, 120))
-    assert page.get_attribute("#sketch-seen", "src") == seen
+    assert here.shape == (28, 28) and np.abs(seen(page) - here).mean() < 6  # parts of a pixel of the pad
 
-    # Undone and redrawn, erased and drawn over: the pad says what stands on it.
+    # Undone, erased, on the other ground: the classifiers see what stands on the pad.
+    before = page.get_attribute("#sketch-seen", "src")
     draw(page, [[(10, 10), (270, 20)]])
-    assert page.get_attribute("#sketch-seen", "src") != seen
+    assert page.get_attribute("#sketch-seen", "src") != before
     page.keyboard.press("Control+z")
-    page.wait_for_function("(seen) => document.getElementById('sketch-seen').src === seen", arg=seen)
+    page.wait_for_function("(before) => document.getElementById('sketch-seen').src === before", arg=before)
     draw(page, [[(40, 270), (240, 270)]])
+    assert page.get_attribute("#sketch-seen", "src") != before
     page.click('[data-tool-of-pad="eraser"]')
     page.fill("#sketch-size", "40")
     draw(page, [[(30, 270), (250, 270)]])
-    page.wait_for_function("(seen) => document.getElementById('sketch-seen').src === seen", arg=seen)
+    assert page.get_attribute("#sketch-seen", "src") == before
     page.click('[data-ground="white"]')
-    page.wait_for_function("(seen) => document.getElementById('sketch-seen').src !== seen", arg=seen)
+    page.wait_for_selector('#sketch-answers[data-answered="1"]', state="attached")
+    assert seen(page)[0, 0] == 255
 
 
 @pytest.mark.shared_data
