@@ -95,9 +95,9 @@ def centred(drawing: Images, size: tuple[int, int], ground: int = BLACK) -> Pixe
     return _cut(np.asarray(drawing), starts, step, size, ground)
 
 
-def _ink(drawing: Images, ground: int) -> npt.NDArray[np.int64]:
+def _ink(drawing: Images, ground: int) -> npt.NDArray[np.int16]:
     """Return how much each pixel differs from the ground in the channel that does most, (H, W), 0..255."""
-    return np.abs(np.asarray(drawing, dtype=np.int64) - ground).max(axis=2)
+    return np.abs(np.asarray(drawing, dtype=np.int16) - np.int16(ground)).max(axis=2)
 
 
 def _grey(image: Images) -> Pixels:
