@@ -301,3 +301,44 @@ def test_a_colour_classifier_gets_colours_and_no_centring(pages: Pages, demo_ser
         }"""
     )
     assert page.locator("#sketch-answers .answer").count() >= 1
+
+
+def painted(page: Any) -> int:
+    """Return how many pixels of the pad have ink on a black ground."""
+    return int(
+        page.evaluate(
+            """() => {
+                const pad = document.getElementById("sketch-pad");
+                const { data } = pad.getContext("2d").getImageData(0, 0, pad.width, pad.height);
+                return data.filter((value, at) => at % 4 === 0 && value > 127).length;
+            }"""
+        )
+    )
+
+
+def test_finger_and_pen_draw_and_a_pens_pressure_widens_the_stroke(pages: Pages, demo_server: Server) -> None:
+    page = pages.open(demo_server.address)
+    steps.choose_dataset(page, "digits")
+    open_pad(page)
+    page.click('[data-ground="black"]')
+    box = page.locator("#sketch-pad").bounding_box()
+    device = page.context.new_cdp_session(page)
+    places = [{"x": box["x"] + 60 + 20 * step, "y": box["y"] + 140} for step in range(8)]
+
+    for kind, points in (("touchStart", places[:1]), ("touchMove", places[-1:]), ("touchEnd", [])):
+        device.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    page.wait_for_selector('#sketch-answers[data-answered="1"]', state="attached")
+    finger = painted(page)
+    assert finger > 140 * 20  # as long as it went, about as wide as the brush
+
+    def pen(force: float) -> int:
+        clear(page)
+        common = {"button": "left", "pointerType": "pen", "force": force}
+        device.send("Input.dispatchMouseEvent", {"type": "mousePressed", "clickCount": 1, **places[0], **common})
+        for place in places[1:]:
+            device.send("Input.dispatchMouseEvent", {"type": "mouseMoved", "buttons": 1, **place, **common})
+        device.send("Input.dispatchMouseEvent", {"type": "mouseReleased", "clickCount": 1, **places[-1], **common})
+        page.wait_for_selector('#sketch-answers[data-answered="1"]', state="attached")
+        return painted(page)
+
+    assert pen(0.1) < 0.8 * pen(0.9)
