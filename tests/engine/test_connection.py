@@ -33,16 +33,13 @@ def python(code: str, *arguments: str) -> str:
 
 def test_the_client_is_cheap_to_import_and_knows_no_tensorflow() -> None:
     code = """
-import sys, time
-began = time.process_time()
+import sys
 import nnvis_dash.engine.client
 from nnvis_dash.engine.jobs import Request
 Request("projection", {"dataset": "d"}).key
-heavy = {"tensorflow", "keras", "sklearn", "openTSNE", "scipy", "h5py"} & set(sys.modules)
-assert not heavy, heavy
-print(time.process_time() - began)
+print(*{"tensorflow", "keras", "sklearn", "openTSNE", "scipy", "h5py", "cv2", "foolbox", "skimage"} & set(sys.modules))
 """
-    assert float(python(code)) < 1.5  # CPU-seconds; about 0.4 on an idle machine
+    assert python(code).split() == []
 
 
 def test_an_engine_made_before_a_fork_works_on_both_sides(engine: Engine) -> None:
