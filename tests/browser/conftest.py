@@ -49,7 +49,7 @@ def free_port() -> int:
 def command(*words: str) -> None:
     """Run one of the project's commands as a person would; it must succeed."""
     done = subprocess.run(
-        [sys.executable, "-m", "nnvis_dash", *words], capture_output=True, text=True, cwd=ROOT, timeout=280
+        [sys.executable, "-m", "nnvis_dash", *words], capture_output=True, text=True, cwd=ROOT, timeout=560
     )
     assert done.returncode == 0, f"{' '.join(words)}\n{done.stdout}\n{done.stderr}"
 
@@ -133,7 +133,7 @@ class Pages:
         context = self.browser.new_context(viewport={"width": 1440, "height": 900})
         self.contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(150_000)
         page.on("console", lambda m: self.problems.append(f"console: {m.text}") if m.type == "error" else None)
         page.on("pageerror", lambda error: self.problems.append(f"page error: {error}"))
         page.on("response", lambda r: self.problems.append(f"{r.status} {r.url}") if r.status >= 400 else None)

@@ -12,7 +12,7 @@ def points(page: Any) -> int:
     return int(page.get_attribute(MAP, "data-points") or 0)
 
 
-def wait_for_map(page: Any, timeout: float = 120_000) -> int:
+def wait_for_map(page: Any, timeout: float = 240_000) -> int:
     """Wait until the map stands still with its points; return their number."""
     page.wait_for_function(
         f"""() => {{
@@ -44,7 +44,7 @@ def choose_dataset(page: Any, name: str) -> None:
         page.wait_for_function(
             f"""(before) => (document.querySelector("{MAP}").dataset.look || "") !== before""",
             arg=before,
-            timeout=120_000,
+            timeout=240_000,
         )
     wait_for_map(page)
 

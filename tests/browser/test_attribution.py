@@ -100,7 +100,7 @@ def test_methods_beside_one_another(pages: Pages, demo_server: Server) -> None:
         page.locator(".picks .act", has_text=METHODS[method].title).first.click()
         page.wait_for_selector(f'.picks .act[aria-pressed="true"]:text-is("{METHODS[method].title}")')
     page.keyboard.press("Escape")
-    page.wait_for_function("() => document.querySelectorAll('#testing-grid td img').length === 18", timeout=120_000)
+    page.wait_for_function("() => document.querySelectorAll('#testing-grid td img').length === 18", timeout=240_000)
     page.wait_for_function("() => !document.getElementById('testing-grid').classList.contains('pending')")
     names = page.locator("#testing-grid tbody th").all_text_contents()
     assert names == [METHODS[method].title for method in ("grad_cam", "gradient", "lrp_z")]
@@ -123,7 +123,7 @@ def test_what_takes_long_shows_how_far_it_is_and_can_be_stopped(pages: Pages, de
     page.press("#testing-masks-number", "Enter")
     page.keyboard.press("Escape")
     page.wait_for_function(
-        "() => parseInt(document.querySelector('#tray-testing .job-share').textContent) >= 1", timeout=60_000
+        "() => parseInt(document.querySelector('#tray-testing .job-share').textContent) >= 1", timeout=240_000
     )
     page.click("#tray-testing .job-cancel")
     page.wait_for_function("() => document.getElementById('testing-message').textContent.includes('cancelled')")

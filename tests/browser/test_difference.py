@@ -39,7 +39,7 @@ def settled(page: Any, *states: str) -> str:
             return wanted.includes(button.dataset.state) && !pending && status && !status.includes("…");
         }""",
         arg=[list(wanted)],
-        timeout=120_000,
+        timeout=240_000,
     )
     return str(page.get_attribute(BUTTON, "data-state"))
 
@@ -76,7 +76,7 @@ def another_round(page: Any, old: str | None) -> str:
             return source && source !== old;
         }""",
         arg=old,
-        timeout=60_000,
+        timeout=240_000,
     )
     return str(page.get_attribute("#difference-map-image", "src"))
 
@@ -136,7 +136,7 @@ def test_a_region_is_erased(pages: Pages, demo_server: Server) -> None:
     page = opened(pages, demo_server, 1)
     box = page.locator("#difference-original").bounding_box()
     drag(page, box, [(0.2, 0.2), (0.6, 0.7)])
-    page.wait_for_selector(".erased-class", timeout=60_000)
+    page.wait_for_selector(".erased-class", timeout=240_000)
     assert page.locator(".erased-class").count() == 3
     assert re.search(r"[+−][\d.]+ ± [\d.]+", page.locator(".erased-class").first.text_content())
     page.wait_for_function(

@@ -125,7 +125,7 @@ def test_curves_of_a_selection_have_a_band(pages: Pages, demo_server: Server) ->
     page.wait_for_function(
         "document.querySelectorAll('#responses-curves .band').length === 5"
         " && !document.getElementById('tray-responses').dataset.running",
-        timeout=120_000,
+        timeout=240_000,
     )
     assert page.text_content("#responses-status") == "mean and 10–90 % of the first 32 of 40 images"
     page.click('[data-response-scope="image"]')

@@ -100,13 +100,13 @@ def test_the_projection_is_watched_while_it_is_computed_and_can_be_replayed(page
     page.fill("#embedding-seed-number", "7")
     page.press("#embedding-seed-number", "Enter")
     page.wait_for_function(
-        f"() => Number(document.querySelector('{steps.MAP}').dataset.frames || 0) >= 8", timeout=120_000
+        f"() => Number(document.querySelector('{steps.MAP}').dataset.frames || 0) >= 8", timeout=240_000
     )
     steps.wait_for_map(page)
     page.evaluate(f"() => {{ document.querySelector('{steps.MAP}').dataset.frames = '0'; }}")
     page.keyboard.press("Escape")
     page.click('[data-tool="replay"]')
-    page.wait_for_function(f"() => Number(document.querySelector('{steps.MAP}').dataset.frames) >= 20", timeout=60_000)
+    page.wait_for_function(f"() => Number(document.querySelector('{steps.MAP}').dataset.frames) >= 20", timeout=240_000)
     steps.wait_for_map(page)
 
 
@@ -117,7 +117,7 @@ def test_another_dataset_while_a_projection_is_computed(pages: Pages, demo_serve
     page.fill("#embedding-seed-number", "8")
     page.press("#embedding-seed-number", "Enter")
     page.wait_for_function(
-        f"() => Number(document.querySelector('{steps.MAP}').dataset.frames || 0) >= 2", timeout=120_000
+        f"() => Number(document.querySelector('{steps.MAP}').dataset.frames || 0) >= 2", timeout=240_000
     )
     page.keyboard.press("Escape")
     steps.choose_dataset(page, "shapes")
@@ -168,7 +168,7 @@ def test_a_sample_that_is_not_on_the_map_is_placed_into_it(pages: Pages, demo_se
     )
     page.fill("#rail-sample-number", str(missing))
     page.press("#rail-sample-number", "Enter")
-    page.wait_for_function(f"() => document.querySelector('{steps.MAP}').layout.shapes?.length === 2", timeout=60_000)
+    page.wait_for_function(f"() => document.querySelector('{steps.MAP}').layout.shapes?.length === 2", timeout=240_000)
     assert page.text_content("#testing-sample").startswith(f"#{missing}")
 
 
