@@ -74,8 +74,9 @@ def draw(page: Any, *corners: tuple[float, float]) -> None:
     page.mouse.up()
 
 
-def test_an_image_is_turned_and_erased_and_its_numbers_follow(pages: Pages, demo_server: Server) -> None:
-    page = opened(pages, demo_server, "shapes")
+@pytest.mark.parametrize("dataset", ["shapes", "digits"])
+def test_an_image_is_turned_and_erased_and_its_numbers_follow(pages: Pages, demo_server: Server, dataset: str) -> None:
+    page = opened(pages, demo_server, dataset)
     edited(page, 0)
     clean = bars(page)
     assert len(clean) >= 2 and all(clean)

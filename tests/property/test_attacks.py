@@ -21,7 +21,7 @@ CHEAP = {
     "pgd": {"steps": 3},
     "square": {"queries": 10},
 }
-some = settings(max_examples=25, deadline=None)  # each network is traced for each attack, once
+some = settings(max_examples=40, deadline=None)  # each network is traced for each attack, once
 few = settings(max_examples=15, deadline=None)
 
 

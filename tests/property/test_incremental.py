@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from nnvis_dash.analysis.classifier import preprocessed
 from tests.unit.analysis.incremental.graphs import check, classifier, composed, drawn
 
-few = settings(max_examples=4, deadline=None)  # each network is traced
+few = settings(max_examples=6, deadline=None)  # each network is traced
 
 
 @st.composite

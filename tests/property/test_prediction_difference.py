@@ -15,7 +15,7 @@ from nnvis_dash.analysis.prediction_difference.samplers import ConditionalSample
 from nnvis_dash.analysis.prediction_difference.schedule import Aim, next_tasks, pieces
 from nnvis_dash.analysis.prediction_difference.tally import Scale, Tally
 
-some = settings(max_examples=25, deadline=None)
+some = settings(max_examples=40, deadline=None)
 _MOST = 5  # times the samples asked for that an adaptive map may give a window
 
 
