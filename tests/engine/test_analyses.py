@@ -65,7 +65,7 @@ def stored(engine: Engine, folder: Path, seed: int) -> ModelCard:
     """Store a small net in the workspace and return its card."""
     from nnvis_dash.analysis.classifier import load_classifier
 
-    path = folder / f"net{seed}.keras"
+    path = folder / f"net{seed}-{folder.name}.keras"  # the workspace is shared: a name of its own
     small_net(seed).save(path)
     card, _ = engine.workspace.store_model(path, load_classifier(path, "unit").card)
     return card
@@ -85,7 +85,7 @@ def test_the_index_is_that_of_one_direct_pass(engine: Engine, dataset: DatasetCa
         np.testing.assert_allclose(getattr(found, name), getattr(direct, name), rtol=1e-4, atol=1e-5, err_msg=name)
     assert found.units == direct.units
     assert found.precision == "float32"
-    assert seen[-1].title == "net1 over bands"
+    assert seen[-1].title == f"{classifier.card.name} over bands"
     assert not engine.workspace.artifacts.parts(request.key).names()  # nothing is kept twice
 
 
@@ -326,8 +326,8 @@ def test_the_index_command(
 ) -> None:
     from nnvis_dash.commands import main
 
-    stored(engine, tmp_path, 5)
-    command = ["index", "net5", "bands", "--workspace", str(engine.workspace.path)]
+    name = stored(engine, tmp_path, 5).name
+    command = ["index", name, "bands", "--workspace", str(engine.workspace.path)]
     assert main([*command, "--scheduler", engine.address, "--json"]) == 0
     record = json.loads(capsys.readouterr().out)
     assert engine.workspace.artifacts.has(record["key"])

@@ -347,7 +347,7 @@ BAD = [
     ({"layer": "conv", "reduce": "sum"}, ParameterError, "'sum'"),
     ({"sample": 300}, ParameterError, "no sample 300 in fields. It has samples 0 to 299"),
     ({"sample": -1}, StateError, "The sample is -1"),
-    ({"sample": "x"}, ParameterError, "sample is 'x'"),
+    ({"sample": "x"}, StateError, "The image is 'x'"),
     ({"numbers": "float16"}, ParameterError, "no numbers 'float16'"),
     ({"seconds": -1.0}, ParameterError, "seconds is -1"),
     ({"precision": -1.0}, ParameterError, "precision is -1"),

@@ -24,7 +24,9 @@ FLIPPED = Edit("flip_horizontal", (("degree", 1),))
 
 @pytest.fixture(scope="module")
 def dataset(engine: Engine) -> DatasetCard:
-    card, _ = engine.workspace.add_dataset(networks.images(20, SHAPE, seed=3), name="noise", labels=np.arange(20) % 5)
+    card, _ = engine.workspace.add_dataset(
+        networks.images(20, SHAPE, seed=3), name="coloured noise", labels=np.arange(20) % 5
+    )
     return card
 
 
@@ -40,7 +42,7 @@ def test_several_classifiers_answer_for_an_image_and_its_edit(engine: Engine, da
     images = [Reference(4).plain, Reference(4, "", (FLIPPED,)).plain]
     wanted = {"dataset": dataset.fingerprint, "images": images, "models": [classifier.card.fingerprint, "f" * 32]}
     answer = engine.ask("predictions", wanted)
-    image = engine.workspace.dataset("noise").image(4)
+    image = engine.workspace.dataset("coloured noise").image(4)
     pair = [fit(entry, *classifier.card.input_shape) for entry in (image, image[:, ::-1])]
     np.testing.assert_allclose(answer["probabilities"][0], classifier.predict(np.stack(pair)), atol=1e-6)
     assert answer["probabilities"][1] is None and "f" * 32 in answer["problems"][1]
@@ -58,7 +60,7 @@ def test_a_derived_sample_is_explained_as_any_other(engine: Engine, dataset: Any
 
 
 def test_before_and_after_are_explained_for_the_same_class(engine: Engine, dataset: Any, classifier: Any) -> None:
-    images = engine.workspace.dataset("noise").batch(slice(None), classifier.card.input_shape)
+    images = engine.workspace.dataset("coloured noise").batch(slice(None), classifier.card.input_shape)
     classes = classifier.predict(images).argmax(axis=1)
     other = int(np.flatnonzero(classes != classes[0])[0]) if len(set(classes)) > 1 else 1
     request = {"dataset": dataset.fingerprint, "model": classifier.card.fingerprint, "method": "gradient"}
@@ -67,7 +69,7 @@ def test_before_and_after_are_explained_for_the_same_class(engine: Engine, datas
 
 
 def test_what_cannot_be_answered_is_an_error_in_words(engine: Engine, dataset: Any) -> None:
-    with pytest.raises(ParameterError, match="no sample 99 in noise"):
+    with pytest.raises(ParameterError, match="no sample 99 in coloured noise"):
         engine.ask("predictions", {"dataset": dataset.fingerprint, "images": [99], "models": []})
     with pytest.raises(NotFound, match="question"):
         engine.ask("oracle", {})

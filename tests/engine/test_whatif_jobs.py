@@ -154,6 +154,18 @@ def test_a_response_after_edits_says_what_a_click_will_load(engine: Engine, clas
     np.testing.assert_allclose(found.array("probabilities")[0], expected, atol=1e-6)
 
 
+def test_a_response_of_a_region_filled_with_another_image(engine: Engine, classifier: Any, ask: Any) -> None:
+    stack = (Edit("erase", (("filling", "image"), ("other", 3), ("region", "rect:0,0,0.5,0.5"))),)
+    found = ask("response", samples=[Reference(2, "", stack).plain], name="erase", count=3)
+    images = [np.asarray(engine.workspace.dataset("attacked").images[sample]) for sample in (2, 3)]
+    seen = [
+        edited(images[0], with_degree(stack, "erase", float(degree)), lambda _: images[1])
+        for degree in found.array("degrees")
+    ]
+    expected = classifier.predict(np.stack([fit(one, *classifier.card.input_shape) for one in seen]))
+    np.testing.assert_allclose(found.array("probabilities")[0], expected, atol=1e-6)
+
+
 def test_an_adversarial_response_keeps_where_its_image_goes(engine: Engine, classifier: Any, ask: Any) -> None:
     found = ask("response", samples=[7], name="adversarial", count=5)
     assert found.array("degrees").tolist() == [0, 4, 8, 12, 16]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from nnvis_dash.analysis.attacks import ATTACKS, Goal, epsilon_field
+from nnvis_dash.analysis.attacks import ATTACKS, Goal
 from nnvis_dash.analysis.attacks.gradients import Walk, walk
+from nnvis_dash.analysis.attacks.iterated_fgsm import IteratedFGSM
 from nnvis_dash.types import Floats
 
 if TYPE_CHECKING:
@@ -14,11 +15,9 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Momentum:
-    """Parameters of MI-FGSM."""
+class Momentum(IteratedFGSM):
+    """Parameters of MI-FGSM: those of iterated FGSM, and one more."""
 
-    epsilon: float = epsilon_field()
-    steps: int = field(default=10, metadata={"help": "how many steps", "low": 1, "high": 1000})
     step_size: float = field(
         default=0.1, metadata={"help": "length of a step, as a share of epsilon", "low": 0.001, "high": 2.0}
     )

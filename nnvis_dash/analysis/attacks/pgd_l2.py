@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nnvis_dash.analysis.attacks import ATTACKS, Goal, epsilon_field
 from nnvis_dash.analysis.attacks.gradients import Walk, walks
+from nnvis_dash.analysis.attacks.pgd import PGD
 from nnvis_dash.types import Floats
 
 if TYPE_CHECKING:
@@ -16,16 +17,10 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class PGDL2:
-    """Parameters of PGD in L2."""
+class PGDL2(PGD):
+    """Parameters of PGD in L2: those of PGD."""
 
     epsilon: float = epsilon_field(default=0.5, high=100.0, help="length of the whole change, pixel values 0..1")
-    steps: int = field(default=20, metadata={"help": "how many steps", "low": 1, "high": 1000})
-    step_size: float = field(
-        default=0.125, metadata={"help": "length of a step, as a share of epsilon", "low": 0.001, "high": 2.0}
-    )
-    restarts: int = field(default=1, metadata={"help": "random places to start from", "low": 1, "high": 100})
-    seed: int = field(default=0, metadata={"help": "of the random places", "low": 0})
 
 
 @ATTACKS.register(

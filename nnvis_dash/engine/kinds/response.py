@@ -73,6 +73,9 @@ def response(job: Job, parameters: ResponseParameters) -> None:
     def image(reference: Reference) -> Any:
         return image_of(reference, dataset, job.workspace.derived)
 
+    def other(sample: int) -> Any:
+        return image(Reference(sample))
+
     images = [working(image(reference)) for reference in before]
     with reporting(job.progress):
         found = respond(
@@ -80,7 +83,8 @@ def response(job: Job, parameters: ResponseParameters) -> None:
             images,
             parameters.name,
             default_degrees(parameters.name, parameters.count),
-            then=lambda changed: edited(changed, edits[place + 1 :], lambda sample: image(Reference(sample))),
+            then=lambda changed: edited(changed, edits[place + 1 :], other),
+            lookup=other,
             **own,
         )
     arrays: dict[str, Any] = {

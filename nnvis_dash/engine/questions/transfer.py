@@ -24,21 +24,14 @@ class TransferParameters:
 @QUESTIONS.register("transfer", title="Transfer", reference="", parameters=TransferParameters)
 def transfer(desk: Desk, parameters: TransferParameters) -> dict[str, Any]:
     """Return clean and adversarial, lists of (n, K) float32, one a classifier; None with a problem where one can't."""
-    from nnvis_dash.errors import NNVisError
-    from nnvis_dash.workspace.pixels import fit_batch
+    from nnvis_dash.engine.questions.predictions import said_of
 
     artifact = desk.workspace.artifacts.load(parameters.attack)
-    both = [np.asarray(artifact.array(name)) for name in ("clean", "images")]
-    answer: dict[str, list[Any]] = {"clean": [], "adversarial": [], "problems": []}
-    for fingerprint in parameters.models:
-        try:
-            clf = desk.classifier(fingerprint)
-            found: list[Any] = [
-                clf.predict(fit_batch(list(images), clf.card.input_shape, clf.card.resize)) for images in both
-            ]
-            problem = ""
-        except NNVisError as error:  # the others still answer
-            found, problem = [None, None], str(error)
-        for name, value in zip(("clean", "adversarial", "problems"), (*found, problem), strict=True):
-            answer[name].append(value)
-    return answer
+    clean, after = (np.asarray(artifact.array(name)) for name in ("clean", "images"))
+    said = said_of(desk, [*clean, *after], parameters.models)
+
+    def part(rows: slice) -> list[Any]:
+        return [None if found is None else found[rows] for found in said["probabilities"]]
+
+    n = len(clean)
+    return {"clean": part(slice(n)), "adversarial": part(slice(n, None)), "problems": said["problems"]}
