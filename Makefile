@@ -1,5 +1,5 @@
 # make demo    install, build the demo workspace, serve it on http://127.0.0.1:8050
-# make test    install and run every test
+# make test    install and run every test, JOBS=2 at once
 # make fuzz    changed inputs for every reader, FUZZ_SECONDS=60 each; what fails is kept in FUZZ_KEEP=fuzz-found
 # make check   ruff, mypy and the import contract
 # GPU=1        installs tensorflow[and-cuda] instead of tensorflow-cpu
@@ -8,6 +8,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PORT ?= 8050
 GPU ?=
+JOBS ?= 2
 FUZZ_SECONDS ?= 60
 FUZZ_KEEP ?= fuzz-found
 
@@ -30,7 +31,7 @@ serve: $(INSTALLED)
 	$(BIN)/python -m nnvis_dash serve --port $(PORT)
 
 test: $(INSTALLED_DEV)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadgroup --no-loadscope-reorder
 
 fuzz: $(INSTALLED_DEV)
 	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS) --keep $(FUZZ_KEEP)

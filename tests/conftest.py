@@ -19,6 +19,18 @@ def shared_data_folder() -> Path:
     return Path(os.environ.get("NNVIS_SHARED_DATA", ROOT.parent / "shared" / "data"))
 
 
+# Folders whose tests share a server, an engine or fitted projections: one process runs all of them.
+TOGETHER = ("tests/browser", "tests/engine", "tests/unit/analysis/projections")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Say which tests one process must run, where several run at once: those of a file, those of some folders."""
+    for item in items:
+        file = item.path.relative_to(ROOT)
+        folder = file.parent.as_posix()
+        item.add_marker(pytest.mark.xdist_group(folder if folder in TOGETHER else file.as_posix()))
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Return the folder of real images and foreign models; skips where it isn't there."""
