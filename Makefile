@@ -31,7 +31,7 @@ serve: $(INSTALLED)
 	$(BIN)/python -m nnvis_dash serve --port $(PORT)
 
 test: $(INSTALLED_DEV)
-	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --no-loadscope-reorder
 
 fuzz: $(INSTALLED_DEV)
 	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS) --keep $(FUZZ_KEEP)

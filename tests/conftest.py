@@ -23,12 +23,18 @@ def shared_data_folder() -> Path:
 TOGETHER = ("tests/browser", "tests/engine", "tests/unit/analysis/projections")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Say which tests one process must run, where several run at once: those of a file, those of some folders."""
-    for item in items:
-        file = item.path.relative_to(ROOT)
-        folder = file.parent.as_posix()
-        item.add_marker(pytest.mark.xdist_group(folder if folder in TOGETHER else file.as_posix()))
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            folder = file.rpartition("/")[0]
+            return folder if folder in TOGETHER else file
+
+    return Scheduling(config, log)
 
 
 @pytest.fixture(scope="session")
