@@ -7,6 +7,7 @@ import os
 import pickle
 import struct
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,8 @@ from nnvis_dash.errors import DatasetError, NNVisError, NotFound
 from nnvis_dash.workspace.datasets import Dataset, load_dataset
 from nnvis_dash.workspace.readers import READERS
 from tests.unit.workspace.files import cifar, encoded, idx, pixels, write_idx_pair, write_tree, write_zip
+
+compress = partial(gzip.compress, mtime=0)  # the same bytes, so the same name of a test, in every process
 
 GREY = pixels(0, 6, 5, 4, 1)
 COLOUR = pixels(1, 6, 32, 32, 3)
@@ -362,7 +365,7 @@ def test_idx_finds_its_labels_beside_it(tmp_path: Path, zipped: bool) -> None:
 
 def test_idx_of_another_spelling_and_labels_zipped_alone(tmp_path: Path) -> None:
     (tmp_path / "train-images.idx3-ubyte").write_bytes(idx(GREY[..., 0]))
-    (tmp_path / "train-labels.idx1-ubyte.gz").write_bytes(gzip.compress(idx(LABELS.astype(np.uint8))))
+    (tmp_path / "train-labels.idx1-ubyte.gz").write_bytes(compress(idx(LABELS.astype(np.uint8))))
     same(load_dataset(tmp_path / "train-images.idx3-ubyte"), GREY, LABELS, ("0", "1", "2"))
 
 
@@ -379,10 +382,10 @@ def test_a_folder_of_two_idx_pairs_has_splits(tmp_path: Path) -> None:
         (idx(GREY[..., 0])[:-1], "promises 120 bytes, the file has 119"),
         (idx(GREY[..., 0]) + b"x", "promises 120 bytes, the file has 121"),
         (struct.pack(">BBBB3I", 0, 0, 8, 3, 2**32 - 1, 28, 28), "promises 3,367,254,359,280 bytes, the file has 0"),
-        (gzip.compress(struct.pack(">BBBB3I", 0, 0, 8, 3, 2**32 - 1, 28, 28)), "promises 3,367,254,359,280 bytes"),
-        (gzip.compress(idx(GREY[..., 0])[:-1]), "damaged or incomplete"),
-        (gzip.compress(idx(GREY[..., 0])) [:-20], "damaged or incomplete"),
-        (gzip.compress(idx(GREY[..., 0]) + b"x"), "more bytes than its header"),
+        (compress(struct.pack(">BBBB3I", 0, 0, 8, 3, 2**32 - 1, 28, 28)), "promises 3,367,254,359,280 bytes"),
+        (compress(idx(GREY[..., 0])[:-1]), "damaged or incomplete"),
+        (compress(idx(GREY[..., 0]))[:-20], "damaged or incomplete"),
+        (compress(idx(GREY[..., 0]) + b"x"), "more bytes than its header"),
         (idx(LABELS.astype(np.uint8)), "1-dimensional"),
         (b"\x00\x00\x0d\x03" + bytes(12), "type 0x0d"),
         (b"<html>not found</html>", "doesn't begin as an idx"),
@@ -396,7 +399,7 @@ def test_idx_headers_that_lie(tmp_path: Path, data: bytes, words: str) -> None:
 
 
 def test_a_gzip_bomb_is_not_unpacked(tmp_path: Path) -> None:
-    bomb = gzip.compress(idx(np.zeros((1, 2, 2), dtype=np.uint8)) + bytes(50 * 2**20))
+    bomb = compress(idx(np.zeros((1, 2, 2), dtype=np.uint8)) + bytes(50 * 2**20))
     (tmp_path / "a-images-idx3-ubyte.gz").write_bytes(bomb)
     with pytest.raises(DatasetError, match="more bytes than its header promises"):
         load_dataset(tmp_path / "a-images-idx3-ubyte.gz")
@@ -479,7 +482,7 @@ def test_a_missing_source(source: str) -> None:
         ("model.h5", b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
         ("a.parquet", b"PAR1....", "Parquet"),
         ("a.png.lfs", b"version https://git-lfs.github.com/spec/v1", "git lfs pull"),
-        ("a.tar.gz", gzip.compress(b"x"), "tar archive"),
+        ("a.tar.gz", compress(b"x"), "tar archive"),
         ("a.txt", b"hello", "not a dataset that can be read"),
         ("empty", b"", "is empty"),
     ],
