@@ -1,0 +1,1 @@
+"""Mutation: what a classifier does when units are frozen."""
