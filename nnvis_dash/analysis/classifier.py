@@ -17,7 +17,7 @@ import numpy as np
 
 from nnvis_dash.analysis.card import batch_size, describe, with_preprocessing
 from nnvis_dash.analysis.ends import outputs, preprocessed
-from nnvis_dash.analysis.graph import Tensor, Visit
+from nnvis_dash.analysis.graph import Graph, Tensor, Visit
 from nnvis_dash.analysis.opaque import OpaqueGraph, graph_of
 from nnvis_dash.errors import ModelError, ParameterError
 from nnvis_dash.types import Floats, Images, ModelCard, OutputKind, Preprocessing, Resize
@@ -43,12 +43,13 @@ class Classifier:
     model : keras.Model
         The user's own, unchanged; an `OpaqueGraph` for a TensorFlow graph without layers.
     graph : Graph
+        The model's, or one that was made of it.
     """
 
-    def __init__(self, model: Any, card: ModelCard) -> None:
+    def __init__(self, model: Any, card: ModelCard, graph: Graph | None = None) -> None:
         self.card = card
         self.model = model
-        self.graph = graph_of(model)
+        self.graph = graph_of(model) if graph is None else graph
         self._compiled: dict[Any, Any] = {}
         self._lock = threading.RLock()
 
@@ -121,7 +122,8 @@ class Classifier:
         ParameterError
             What doesn't fit the model.
         """
-        return Classifier(self.model, with_preprocessing(self.card, preprocessing, resize, class_names, note))
+        card = with_preprocessing(self.card, preprocessing, resize, class_names, note)
+        return Classifier(self.model, card, self.graph)
 
     def prepare(self, images: Any) -> Images:
         """Fit images to the classifier's input.

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
@@ -145,10 +145,57 @@ class Graph:
 
     def replaced(self, operations: Mapping[int, Any]) -> Graph:
         """Return the same graph with other operations, by the `id` of those that they stand for."""
-        graph = copy.copy(self)
-        graph.steps = tuple(
+        return self._of(
             replace(step, operation=operations.get(id(step.operation), step.operation)) for step in self.steps
         )
+
+    def refitted(self, instead: Mapping[str, Any], behind: Mapping[str, Any]) -> Graph:
+        """Return the same graph with other operations at some steps, and with one more behind some.
+
+        Parameters
+        ----------
+        instead : mapping of a step's name -> operation
+            With the same inputs and outputs.
+        behind : mapping of a step's name -> operation
+            Of one tensor, whose shape it keeps; what took the step's output takes what the operation makes of it. It
+            becomes a step ``name:behind``; the step itself is still visited with its own output.
+        """
+        slots = list(range(self._n_slots))  # where each slot's value is taken from
+        steps: list[Step] = []
+        for step in self.steps:
+            given = {slot: Slot(slots[slot]) for slot in step.inputs}
+            fed = replace(
+                step,
+                operation=instead.get(step.name, step.operation),
+                args=_filled(step.args, given),
+                kwargs=_filled(step.kwargs, given),
+                inputs=tuple(slots[slot] for slot in step.inputs),
+            )
+            steps.append(fed)
+            if step.name in behind:
+                (own,), more = step.outputs, len(slots)
+                slots.append(more)
+                slots[own] = more
+                steps.append(
+                    Step(
+                        name=f"{step.name}:behind",
+                        operation=behind[step.name],
+                        args=(Slot(own),),
+                        kwargs={},
+                        inputs=(own,),
+                        outputs=(more,),
+                        shapes=step.shapes,
+                        is_layer=_is_layer(behind[step.name]),
+                    )
+                )
+        return self._of(steps, len(slots), slots[self.output_slot])
+
+    def _of(self, steps: Iterable[Step], n_slots: int | None = None, output_slot: int | None = None) -> Graph:
+        """Return the same graph with other steps, and more slots."""
+        graph = copy.copy(self)
+        graph.steps = tuple(steps)
+        graph._n_slots = self._n_slots if n_slots is None else n_slots
+        graph.output_slot = self.output_slot if output_slot is None else output_slot
         graph._producer = {slot: step for step in graph.steps for slot in step.outputs}
         graph._by_name = {step.name: step for step in graph.steps}
         graph._ending_step, graph.ending = graph._find_ending()
