@@ -1,0 +1,264 @@
+"""Contiguous patterns: every column span of an aligned table whose values many rows share, level by level.
+
+A span of length n + 1 is frequent only if its first n and its last n columns are, so each level joins neighbours of the
+level before it and looks only at rows that are frequent in both. The join also tells which patterns are closed: those
+that no longer one keeps all images of.
+
+What both ways of mining share stands here too: numbering equal keys, and the ledger that keeps their number bounded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from nnvis_dash.analysis.neural_patterns.sequences import NO_UNIT, Table
+from nnvis_dash.errors import ParameterError
+from nnvis_dash.types import Ints
+
+Longs = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+
+MOST_MEMBERS = 60_000_000  # images of all patterns together: about half a gigabyte
+_BINS = 4  # of a count for each key, beyond which sorting the keys is faster
+
+
+@dataclass(frozen=True, eq=False)
+class Mined:
+    """Patterns and the images of each, as arrays.
+
+    Attributes
+    ----------
+    channels : (P, L) as the table
+        -1 in the layers that a pattern leaves open.
+    support : (P,) int32
+    patterns, rows : (M,) int32
+        Which row of the table takes part in which pattern; each pattern's rows ascend.
+    """
+
+    channels: Table
+    support: Ints
+    patterns: Ints
+    rows: Ints
+
+    def of(self, chosen: Flags) -> Mined:
+        """Return some of the patterns, in their order; `chosen` (P,) says which."""
+        if chosen.all():
+            return self
+        number = np.full(len(chosen), -1, np.int32)
+        number[chosen] = np.arange(np.count_nonzero(chosen), dtype=np.int32)
+        numbers = number[self.patterns]
+        members = numbers >= 0
+        return Mined(self.channels[chosen], self.support[chosen], numbers[members], self.rows[members])
+
+
+@dataclass
+class Ledger:
+    """Counts patterns, and raises the support it asks for where they become too many.
+
+    Whatever the order in which patterns come, `least` ends as the lowest support that keeps within the limits.
+    """
+
+    least: int  # support asked for
+    limit: int  # patterns
+    asked: int = field(init=False)
+    _counted: list[Ints] = field(init=False, default_factory=list)  # supports of the patterns that are asked for
+    _held: list[Ints] = field(init=False, default_factory=list)  # of all whose rows are kept
+    _n_counted: int = field(init=False, default=0)
+    _n_members: int = field(init=False, default=0)
+
+    def __post_init__(self) -> None:
+        """Remember what was asked for."""
+        self.asked = self.least
+
+    @property
+    def overfull(self) -> bool:
+        """Whether there are more patterns than can be kept; then nothing needs to be kept any more."""
+        return self.least > self.asked
+
+    def enter(self, held: Ints, counted: Ints) -> None:
+        """Note the supports of patterns whose rows are kept, and of those among them that are asked for."""
+        self._held.append(held[held >= self.least])
+        self._counted.append(counted[counted >= self.least])
+        self._n_members += int(self._held[-1].sum(dtype=np.int64))
+        self._n_counted += len(self._counted[-1])
+        if self._n_counted > self.limit:
+            supports = np.concatenate(self._counted)
+            self._raise(int(np.partition(supports, -self.limit - 1)[-self.limit - 1]))
+        if self._n_members > MOST_MEMBERS:
+            largest = np.sort(np.concatenate(self._held))[::-1]
+            members = np.cumsum(largest, dtype=np.int64)
+            self._raise(int(largest[np.searchsorted(members, MOST_MEMBERS, side="right")]))
+
+    def _raise(self, too_low: int) -> None:
+        """Ask for more than a support that is too low."""
+        self.least = too_low + 1
+        for supports in (self._held, self._counted):
+            supports[:] = [np.concatenate(supports)]
+            supports[0] = supports[0][supports[0] >= self.least]
+        self._n_members = int(self._held[0].sum(dtype=np.int64))
+        self._n_counted = len(self._counted[0])
+
+    def check(self) -> None:
+        """Raise a ParameterError if there were too many patterns; says which support would do."""
+        if self.overfull:
+            raise ParameterError(
+                f"There are too many neural patterns with a min_support of {self.asked}: "
+                f"more than {self.limit:,}, or more than {MOST_MEMBERS:,} images in all of them",
+                f"Ask for a min_support of {self.least} or a greater min_length.",
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Groups:
+    """Equal keys that are frequent, numbered in ascending order."""
+
+    kept: Flags  # (m,) of the keys given: whether it is frequent
+    labels: Ints  # (kept,) number of each kept key
+    keys: Longs  # (n,) ascending
+    support: Ints  # (n,)
+
+
+def grouped(keys: npt.NDArray[np.integer], n_keys: int, least: int) -> Groups:
+    """Number the keys that occur `least` times or more.
+
+    Parameters
+    ----------
+    keys : (m,) whole numbers, 0..n_keys - 1
+    n_keys : int
+    least : int
+    """
+    if n_keys <= _BINS * len(keys) + 4096:
+        counts = np.bincount(keys, minlength=n_keys)
+        frequent = np.flatnonzero(counts >= least)
+        number = np.full(n_keys, -1, np.int32)
+        number[frequent] = np.arange(len(frequent), dtype=np.int32)
+        labels = number[keys]
+        kept = labels >= 0
+        return Groups(kept, labels[kept], frequent, counts[frequent].astype(np.int32))
+    order = np.argsort(keys)
+    ascending = keys[order]
+    starts = np.flatnonzero(np.concatenate([[True], ascending[1:] != ascending[:-1]]))
+    support = np.diff(np.append(starts, len(keys))).astype(np.int32)
+    good = support >= least
+    every = np.empty(len(keys), np.int32)
+    every[order] = np.repeat(np.where(good, np.cumsum(good) - 1, -1).astype(np.int32), support)
+    kept = every >= 0
+    return Groups(kept, every[kept], ascending[starts[good]].astype(np.int64), support[good])
+
+
+@dataclass(frozen=True, eq=False)
+class _Span:
+    """The frequent patterns of the columns from `start`, `length` of them."""
+
+    start: int
+    length: int
+    rows: Ints  # (m,) that take part in one, ascending
+    labels: Ints  # (m,) in which
+    support: Ints  # (n,)
+    closed: Flags  # (n,) until a longer pattern with the same support is found
+
+    def of_row(self, n_rows: int) -> Ints:
+        """Return the pattern of every row; -1 where it has none."""
+        found = np.full(n_rows, -1, np.int32)
+        found[self.rows] = self.labels
+        return found
+
+
+def spans(table: Table, min_support: int, min_length: int, closed: bool, limit: int) -> Mined:
+    """Find the contiguous patterns of an aligned table.
+
+    Parameters
+    ----------
+    table : (n, L) whole numbers, -1 where there is no unit
+    min_support : int
+        Rows that a pattern has at least.
+    min_length : int
+        Columns that a pattern has at least.
+    closed : bool
+        Leave out a pattern if one with a column more, on either side, has the same support.
+    limit : int
+        Patterns that there may be.
+
+    Returns
+    -------
+    Mined
+
+    Raises
+    ------
+    ParameterError
+        More patterns than `limit`; says which support would do.
+    """
+    ledger = Ledger(min_support, limit)
+    n_rows, n_columns = table.shape
+    found: list[tuple[_Span, Flags]] = []
+    level = [_column(table, start, ledger.least) for start in range(n_columns)]
+    while level:
+        longer = [
+            _joined(before, behind, n_rows, ledger.least)
+            for before, behind in pairwise(level)
+            if len(before.support) and len(behind.support) and behind.start == before.start + 1
+        ]
+        for span in level:
+            chosen = span.closed if closed else np.ones_like(span.closed)
+            if span.length < min_length or not chosen.any():
+                continue
+            ledger.enter(span.support[chosen], span.support[chosen])
+            if not ledger.overfull:
+                found.append((span, chosen))
+        level = longer
+    ledger.check()
+    return _together(table, found)
+
+
+def _column(table: Table, start: int, least: int) -> _Span:
+    """Return the frequent units of one column."""
+    rows = np.flatnonzero(table[:, start] != NO_UNIT).astype(np.int32)
+    values = table[rows, start]
+    groups = grouped(values, int(values.max(initial=0)) + 1, least)
+    return _Span(start, 1, rows[groups.kept], groups.labels, groups.support, np.ones(len(groups.support), np.bool_))
+
+
+def _joined(before: _Span, behind: _Span, n_rows: int, least: int) -> _Span:
+    """Return the patterns that are one column longer; marks those of the two spans that aren't closed."""
+    second = behind.of_row(n_rows)[before.rows]
+    both = second >= 0
+    n_behind = len(behind.support)
+    keys = before.labels[both].astype(np.int64) * n_behind + second[both]
+    groups = grouped(keys, len(before.support) * n_behind, least)
+    for span, parents in ((before, groups.keys // n_behind), (behind, groups.keys % n_behind)):
+        span.closed[parents[groups.support == span.support[parents]]] = False
+    rows = before.rows[both][groups.kept]
+    closed = np.ones(len(groups.support), np.bool_)
+    return _Span(before.start, before.length + 1, rows, groups.labels, groups.support, closed)
+
+
+def _together(table: Table, found: Iterable[tuple[_Span, Flags]]) -> Mined:
+    """Put the chosen patterns of all spans together."""
+    parts = []
+    for span, chosen in found:
+        example = np.empty(len(chosen), np.int32)
+        example[span.labels] = span.rows
+        columns = slice(span.start, span.start + span.length)
+        channels = np.full((len(chosen), table.shape[1]), NO_UNIT, table.dtype)
+        channels[:, columns] = table[example, columns]
+        parts.append(Mined(channels, span.support, span.labels, span.rows).of(chosen))
+    return concatenated(parts, table)
+
+
+def concatenated(parts: Sequence[Mined], table: Table) -> Mined:
+    """Put parts together, in their order; no patterns where there are no parts."""
+    if not parts:
+        none = np.zeros(0, np.int32)
+        return Mined(np.zeros((0, table.shape[1]), table.dtype), none, none, none)
+    firsts = np.cumsum([0] + [len(part.support) for part in parts[:-1]])
+    return Mined(
+        np.concatenate([part.channels for part in parts]),
+        np.concatenate([part.support for part in parts]),
+        np.concatenate([part.patterns + np.int32(first) for part, first in zip(parts, firsts, strict=True)]),
+        np.concatenate([part.rows for part in parts]),
+    )

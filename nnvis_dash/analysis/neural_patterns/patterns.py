@@ -1,0 +1,237 @@
+"""What neural patterns are, whoever found them: arrays for all, and an object for one when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from nnvis_dash.analysis.neural_patterns.sequences import NO_UNIT, Sequences, Table
+from nnvis_dash.errors import ParameterError
+from nnvis_dash.types import Ints, Unit
+
+if TYPE_CHECKING:
+    from nnvis_dash.analysis.neural_patterns.mining import Mined
+
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class NeuralPattern:
+    """Units of different layers that several images excite most, and those images.
+
+    Attributes
+    ----------
+    among : NeuralPatterns
+        Which it belongs to.
+    number : int
+        Its place among them.
+    """
+
+    among: NeuralPatterns
+    number: int
+
+    @property
+    def units(self) -> tuple[Unit, ...]:
+        """The units, one of a layer, in the order of the layers."""
+        channels = self.among.channels[self.number]
+        layers = self.among.sequences.layers
+        return tuple(Unit(layers[column], int(channels[column])) for column in np.flatnonzero(channels != NO_UNIT))
+
+    @property
+    def support(self) -> int:
+        """How many images it has."""
+        return int(self.among.support[self.number])
+
+    @property
+    def sample_ids(self) -> npt.NDArray[np.intp]:
+        """Its images, ascending."""
+        ids = self.among.samples
+        channels = self.among.channels[self.number]
+        for column in np.flatnonzero(channels != NO_UNIT):
+            ids = ids[self.among.sequences.channels[ids, column] == channels[column]]
+        return ids
+
+    @property
+    def class_counts(self) -> Ints | None:
+        """How many of its images have each label (K,), without those whose label isn't known; None without labels."""
+        counts = self.among.class_counts
+        return None if counts is None else counts[self.number]
+
+
+@dataclass(frozen=True, eq=False)
+class NeuralPatterns(Sequence[NeuralPattern]):
+    """Neural patterns, the one with the highest support first; of equal ones the longest.
+
+    Attributes
+    ----------
+    sequences : Sequences
+        In which they were found.
+    samples : (n,) intp
+        The images that were looked at, ascending.
+    channels : (P, L) as `sequences.channels`
+        The unit of each layer; -1 where a pattern has none.
+    support : (P,) int32
+        Images of each pattern.
+    labels : (N,) int32, or None
+        Of every image; negative where unknown.
+    n_classes : int
+        K.
+    member_patterns, member_samples : (M,) int32
+        Which image takes part in which pattern.
+    """
+
+    sequences: Sequences
+    samples: npt.NDArray[np.intp]
+    channels: Table
+    support: Ints
+    labels: Ints | None
+    n_classes: int
+    member_patterns: Ints
+    member_samples: Ints
+
+    def __len__(self) -> int:
+        return len(self.support)
+
+    @overload
+    def __getitem__(self, number: int) -> NeuralPattern: ...
+    @overload
+    def __getitem__(self, number: slice) -> NeuralPatterns: ...
+    def __getitem__(self, number: int | slice) -> NeuralPattern | NeuralPatterns:
+        if isinstance(number, slice):
+            return self.take(np.arange(len(self))[number])
+        place = int(number)
+        if not -len(self) <= place < len(self):
+            raise IndexError(f"There is no neural pattern {place}: there are {len(self)}")
+        return NeuralPattern(self, place % len(self))
+
+    @cached_property
+    def lengths(self) -> Ints:
+        """How many units each pattern has (P,)."""
+        return np.count_nonzero(self.channels != NO_UNIT, axis=1).astype(np.int32)
+
+    @cached_property
+    def class_counts(self) -> Ints | None:
+        """How many images of each pattern have each label (P, K) int32; None without labels."""
+        if self.labels is None:
+            return None
+        labels = self.labels[self.member_samples]
+        known = labels >= 0
+        places = self.member_patterns[known].astype(np.int64) * self.n_classes + labels[known]
+        counts = np.bincount(places, minlength=len(self) * self.n_classes)
+        return counts.reshape(len(self), self.n_classes).astype(np.int32)
+
+    @cached_property
+    def class_totals(self) -> Ints:
+        """How many of all images that were looked at have each label (K,) int32; none without labels."""
+        if self.labels is None:
+            return np.zeros(self.n_classes, np.int32)
+        labels = self.labels[self.samples]
+        return np.bincount(labels[labels >= 0], minlength=self.n_classes).astype(np.int32)
+
+    def inside(self, chosen: Flags) -> Ints:
+        """Count each pattern's images among those chosen: (N,) bool to (P,) int32."""
+        members = self.member_patterns[chosen[self.member_samples]]
+        return np.bincount(members, minlength=len(self)).astype(np.int32)
+
+    def holding(self, units: Iterable[Unit]) -> Ints:
+        """Count how many of some units each pattern holds (P,) int32."""
+        held = np.zeros(len(self), np.int32)
+        for unit in set(units):
+            if unit.layer in self.sequences.layers and unit.channel >= 0:
+                held += self.channels[:, self.sequences.layers.index(unit.layer)] == unit.channel
+        return held
+
+    def take(self, numbers: npt.NDArray[np.integer]) -> NeuralPatterns:
+        """Return some of the patterns, each at most once, in the order given."""
+        place = np.full(len(self), -1, np.int32)
+        place[numbers] = np.arange(len(numbers), dtype=np.int32)
+        places = place[self.member_patterns]
+        members = places >= 0
+        return NeuralPatterns(
+            self.sequences,
+            self.samples,
+            self.channels[numbers],
+            self.support[numbers],
+            self.labels,
+            self.n_classes,
+            places[members],
+            self.member_samples[members],
+        )
+
+
+def sorted_patterns(
+    mined: Mined, sequences: Sequences, samples: npt.NDArray[np.intp], labels: Ints | None
+) -> NeuralPatterns:
+    """Return what was mined in `samples` of some sequences, the highest support first."""
+    lengths = np.count_nonzero(mined.channels != NO_UNIT, axis=1)
+    order = np.argsort(-(mined.support.astype(np.int64) * (mined.channels.shape[1] + 1) + lengths), kind="stable")
+    place = np.empty(len(order), np.int32)
+    place[order] = np.arange(len(order), dtype=np.int32)
+    n_classes = sequences.n_classes if labels is None else max(sequences.n_classes, int(labels.max(initial=-1)) + 1)
+    return NeuralPatterns(
+        sequences,
+        samples,
+        mined.channels[order],
+        mined.support[order],
+        labels,
+        n_classes,
+        place[mined.patterns],
+        mined.rows if len(samples) == len(sequences) else samples[mined.rows].astype(np.int32),
+    )
+
+
+def checked_labels(labels: npt.ArrayLike | None, n_samples: int) -> Ints | None:
+    """Return labels as (N,) int32, None for none.
+
+    Raises
+    ------
+    ParameterError
+        Another number of labels, or labels that aren't whole numbers.
+    """
+    if labels is None:
+        return None
+    given = np.asarray(labels)
+    if given.shape != (n_samples,) or not np.issubdtype(given.dtype, np.integer):
+        raise ParameterError(
+            f"The labels are {given.shape} {given.dtype} for {n_samples} images",
+            "Give one whole number for each image, -1 where it isn't known.",
+        )
+    return given.astype(np.int32)
+
+
+def checked_samples(samples: npt.ArrayLike | None, n_samples: int, what: str = "samples") -> npt.NDArray[np.intp]:
+    """Return sample ids, ascending and each once; all of them for None.
+
+    Parameters
+    ----------
+    samples : ids, or (N,) bool, or None
+    n_samples : int
+    what : str
+        As the message calls them.
+
+    Raises
+    ------
+    ParameterError
+        No whole numbers, or an id that isn't there.
+    """
+    if samples is None:
+        return np.arange(n_samples)
+    given = np.asarray(samples)
+    if given.dtype == np.bool_ and given.shape == (n_samples,):
+        return np.flatnonzero(given)
+    if given.size == 0:
+        return np.zeros(0, np.intp)
+    if given.ndim != 1 or not np.issubdtype(given.dtype, np.integer):
+        raise ParameterError(
+            f"The {what} are {given.shape} {given.dtype}", f"Give ids below {n_samples}, or a yes or no for each image."
+        )
+    ids = np.unique(given)
+    if ids[0] < 0 or ids[-1] >= n_samples:
+        wrong = ids[0] if ids[0] < 0 else ids[-1]
+        raise ParameterError(f"There is no sample {wrong}", f"Give ids from 0 to {n_samples - 1}.")
+    return ids.astype(np.intp)

@@ -1,0 +1,183 @@
+"""Which neural patterns to look at first, and what each says of the classes, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nnvis_dash.analysis.neural_patterns.patterns import NeuralPattern, NeuralPatterns, checked_samples
+from nnvis_dash.errors import ParameterError
+from nnvis_dash.types import Ints, Unit
+
+ORDERS = ("support", "lift", "length")
+MOSTLY = 0.8  # share of a pattern's images that its classes have together, for it to be called theirs
+NOTABLE = 1.25  # lift from which a class is more frequent than in the dataset
+_NAMED = 3  # classes, and the rest as a number
+
+Doubles = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Recommended:
+    """Neural patterns in the order in which to look at them; number 1 is `patterns[0]`.
+
+    Attributes
+    ----------
+    patterns : NeuralPatterns
+        R of them.
+    inside : (R,) int32
+        Their images among the selected ones.
+    classes : (R,) int32
+        The class that the lift is of: the chosen one, or each pattern's most frequent. -1 where no label is known.
+    lift : (R,) float64
+        How many times as frequent the class is among the pattern's images as among all; 0 where no label is known.
+    n_selected : int
+        Images that were selected, or looked at where none were.
+    """
+
+    patterns: NeuralPatterns
+    inside: Ints
+    classes: Ints
+    lift: Doubles
+    n_selected: int
+
+    def __len__(self) -> int:
+        return len(self.patterns)
+
+
+def recommended(
+    patterns: NeuralPatterns,
+    samples: npt.ArrayLike | None = None,
+    units: Iterable[Unit] | None = None,
+    label: int | None = None,
+    order: str = "support",
+) -> Recommended:
+    """Rank the patterns of the selected images and units.
+
+    Parameters
+    ----------
+    patterns : NeuralPatterns
+    samples : ids or (N,) bool, optional
+        Patterns with at least one of these images; all by default.
+    units : iterable of Unit, optional
+        Patterns with at least one of these units; all by default.
+    label : int, optional
+        The class for the lift; each pattern's most frequent one by default.
+    order : {"support", "lift", "length"}
+        Images inside the selection, lift, or number of units; the highest first. What is equal in it is ordered by how
+        many of the units it has, then by the other two.
+
+    Returns
+    -------
+    Recommended
+
+    Raises
+    ------
+    ParameterError
+        No such order, no labels for an order by lift, no such class, or samples that aren't there.
+    """
+    if order not in ORDERS:
+        raise ParameterError(f"Patterns can't be ordered by {order!r}", f"Use one of: {', '.join(ORDERS)}.")
+    if patterns.labels is None and (label is not None or order == "lift"):
+        raise ParameterError("The patterns have no labels", "Give labels to neural_patterns, or order by support.")
+    if label is not None and not 0 <= label < patterns.n_classes:
+        raise ParameterError(f"There is no class {label}", f"Choose one from 0 to {patterns.n_classes - 1}.")
+    chosen = np.ones(len(patterns), np.bool_)
+    inside, n_selected = patterns.support, len(patterns.samples)
+    if samples is not None:
+        selected = np.zeros(len(patterns.sequences), np.bool_)
+        selected[checked_samples(samples, len(selected))] = True
+        inside, n_selected = patterns.inside(selected), int(np.count_nonzero(selected))
+        chosen &= inside > 0
+    held = np.zeros(len(patterns), np.int32)
+    if units is not None:
+        held = patterns.holding(units)
+        chosen &= held > 0
+    classes = np.full(len(patterns), -1, np.int32)
+    lifts = np.zeros(len(patterns))
+    counts = patterns.class_counts
+    if counts is not None and patterns.n_classes:
+        classes = np.asarray(counts.argmax(axis=1) if label is None else np.full(len(patterns), label), np.int32)
+        lifts = lift(counts, patterns.class_totals, classes)
+        classes[counts.sum(axis=1) == 0] = -1
+    ranks: dict[str, npt.NDArray[Any]] = {"support": inside, "lift": lifts, "length": patterns.lengths}
+    by = [ranks.pop(order), held, *ranks.values()]
+    numbers = np.flatnonzero(chosen)
+    numbers = numbers[np.lexsort([-key[numbers].astype(np.float64) for key in reversed(by)])]
+    return Recommended(patterns.take(numbers), inside[numbers], classes[numbers], lifts[numbers], n_selected)
+
+
+def said(pattern: NeuralPattern, class_names: Sequence[str] = ()) -> str:
+    """Say whether a pattern belongs to one class or is shared by several.
+
+    Parameters
+    ----------
+    pattern : NeuralPattern
+    class_names : sequence of str
+        By label; classes without a name are numbered.
+
+    Returns
+    -------
+    str
+        "specific to triangle: 92 of its 100 images", "shared by circle and square: 95 of its 100 images". Classes are
+        named, the most frequent first, until they have four fifths of the images. A class that has so many among all
+        images isn't a pattern's own: "mostly circle, as all images are: ...".
+    """
+    counts = pattern.class_counts
+    if counts is None or not counts.any():
+        return f"{_images(pattern.support)} without labels"
+    order = np.argsort(-counts, kind="stable")
+    known = int(counts.sum())
+    together = np.cumsum(counts[order])
+    n_shared = int(np.searchsorted(together, MOSTLY * known - 1e-9)) + 1
+    names = [_name(label, class_names) for label in order[:n_shared].tolist()]
+    more = "" if known == pattern.support else " with a label"
+    covered = int(together[n_shared - 1])
+    of = f"all its {_images(known)}{more}" if covered == known else f"{covered} of its {_images(known)}{more}"
+    if n_shared > 1:
+        return f"shared by {_listed(names)}: {of}"
+    if lift(counts[None], pattern.among.class_totals, order[:1].astype(np.int32))[0] < NOTABLE:
+        return f"mostly {names[0]}, as all images are: {of}"
+    return f"specific to {names[0]}: {of}"
+
+
+def lift(counts: Ints, totals: Ints, classes: Ints) -> Doubles:
+    """Return how many times as frequent a class is among the images of a pattern as among all.
+
+    Parameters
+    ----------
+    counts : (P, K) whole numbers
+        Images of each class, of each pattern.
+    totals : (K,) whole numbers
+        Of all images.
+    classes : (P,) whole numbers
+        The class that is asked for, of each pattern.
+
+    Returns
+    -------
+    (P,) float64
+        1: as frequent; 0 where a pattern, or all images, have none of the class.
+    """
+    share = counts[np.arange(len(counts)), classes] / np.maximum(counts.sum(axis=1), 1)
+    usual = totals[classes] / max(int(totals.sum()), 1)
+    return np.divide(share, usual, out=np.zeros(len(counts)), where=usual > 0)
+
+
+def _images(count: int) -> str:
+    return "1 image" if count == 1 else f"{count} images"
+
+
+def _name(label: int, class_names: Sequence[str]) -> str:
+    return class_names[label] if label < len(class_names) else f"class {label}"
+
+
+def _listed(names: list[str]) -> str:
+    """Return "a and b", "a, b and c", "a, b, c and 2 more classes"."""
+    if len(names) > _NAMED:
+        rest = len(names) - _NAMED
+        names = [*names[:_NAMED], "1 more class" if rest == 1 else f"{rest} more classes"]
+    return f"{', '.join(names[:-1])} and {names[-1]}"
