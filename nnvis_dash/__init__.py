@@ -15,95 +15,190 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from nnvis_dash.analysis.activation_area import ActivationArea, activation_area
+    from nnvis_dash.analysis.architecture import Architecture, architecture
     from nnvis_dash.analysis.attacks import Adversarial, attack, attacks
     from nnvis_dash.analysis.attacks.minimal import MinimalEpsilon, minimal_epsilon
     from nnvis_dash.analysis.attribution import Attribution, attribute, methods
     from nnvis_dash.analysis.classifier import Classifier, load_classifier
+    from nnvis_dash.analysis.compare_inputs import InputComparison, compare_inputs
     from nnvis_dash.analysis.doctor import Diagnosis, doctor
+    from nnvis_dash.analysis.feature_visualisation import FeatureVisualisation, feature_visualisation
     from nnvis_dash.analysis.index import Index, index
+    from nnvis_dash.analysis.layer_outputs import feature_maps, kernels
     from nnvis_dash.analysis.minimal_evidence import MinimalEvidence, minimal_evidence
+    from nnvis_dash.analysis.mutation import Mutation, mutate
+    from nnvis_dash.analysis.mutation.frozen import frozen_json, read_frozen
+    from nnvis_dash.analysis.mutation.frozen_graph import frozen_classifier
+    from nnvis_dash.analysis.neural_patterns import (
+        ErrorEnriched,
+        NeuralPattern,
+        NeuralPatterns,
+        Recommended,
+        Sequences,
+        error_enriched,
+        neural_patterns,
+        recommended,
+        said,
+        sequences,
+    )
     from nnvis_dash.analysis.prediction_difference import PredictionDifference, prediction_difference
     from nnvis_dash.analysis.prediction_difference.patch_model import PatchModel
     from nnvis_dash.analysis.projections import Projection, project
+    from nnvis_dash.analysis.receptive_field import ReceptiveField, receptive_field
     from nnvis_dash.analysis.relevance.patterns import Patterns, learn_patterns
     from nnvis_dash.analysis.response import Response, default_degrees, respond, response
     from nnvis_dash.analysis.transformations import transform, transformations
+    from nnvis_dash.analysis.units import (
+        UnitStatistics,
+        class_histogram,
+        most_activating,
+        unit_responses,
+        unit_statistics,
+    )
     from nnvis_dash.state.edits import Edit
+    from nnvis_dash.types import Unit
     from nnvis_dash.workspace.datasets import Dataset, load_dataset
     from nnvis_dash.workspace.store import Workspace
 
 __version__ = "0.1.0"
 
 _PLACES = {
+    "ActivationArea": "nnvis_dash.analysis.activation_area",
     "Adversarial": "nnvis_dash.analysis.attacks",
+    "Architecture": "nnvis_dash.analysis.architecture",
     "Attribution": "nnvis_dash.analysis.attribution",
     "Classifier": "nnvis_dash.analysis.classifier",
     "Dataset": "nnvis_dash.workspace.datasets",
     "Diagnosis": "nnvis_dash.analysis.doctor",
     "Edit": "nnvis_dash.state.edits",
+    "ErrorEnriched": "nnvis_dash.analysis.neural_patterns",
+    "FeatureVisualisation": "nnvis_dash.analysis.feature_visualisation",
     "Index": "nnvis_dash.analysis.index",
+    "InputComparison": "nnvis_dash.analysis.compare_inputs",
     "MinimalEpsilon": "nnvis_dash.analysis.attacks.minimal",
     "MinimalEvidence": "nnvis_dash.analysis.minimal_evidence",
+    "Mutation": "nnvis_dash.analysis.mutation",
+    "NeuralPattern": "nnvis_dash.analysis.neural_patterns",
+    "NeuralPatterns": "nnvis_dash.analysis.neural_patterns",
     "PatchModel": "nnvis_dash.analysis.prediction_difference.patch_model",
     "Patterns": "nnvis_dash.analysis.relevance.patterns",
     "PredictionDifference": "nnvis_dash.analysis.prediction_difference",
     "Projection": "nnvis_dash.analysis.projections",
+    "ReceptiveField": "nnvis_dash.analysis.receptive_field",
+    "Recommended": "nnvis_dash.analysis.neural_patterns",
     "Response": "nnvis_dash.analysis.response",
+    "Sequences": "nnvis_dash.analysis.neural_patterns",
+    "Unit": "nnvis_dash.types",
+    "UnitStatistics": "nnvis_dash.analysis.units",
     "Workspace": "nnvis_dash.workspace.store",
+    "activation_area": "nnvis_dash.analysis.activation_area",
+    "architecture": "nnvis_dash.analysis.architecture",
     "attack": "nnvis_dash.analysis.attacks",
     "attacks": "nnvis_dash.analysis.attacks",
     "attribute": "nnvis_dash.analysis.attribution",
+    "class_histogram": "nnvis_dash.analysis.units",
+    "compare_inputs": "nnvis_dash.analysis.compare_inputs",
     "default_degrees": "nnvis_dash.analysis.response",
     "doctor": "nnvis_dash.analysis.doctor",
+    "error_enriched": "nnvis_dash.analysis.neural_patterns",
+    "feature_maps": "nnvis_dash.analysis.layer_outputs",
+    "feature_visualisation": "nnvis_dash.analysis.feature_visualisation",
+    "frozen_classifier": "nnvis_dash.analysis.mutation.frozen_graph",
+    "frozen_json": "nnvis_dash.analysis.mutation.frozen",
     "index": "nnvis_dash.analysis.index",
+    "kernels": "nnvis_dash.analysis.layer_outputs",
     "learn_patterns": "nnvis_dash.analysis.relevance.patterns",
     "load_classifier": "nnvis_dash.analysis.classifier",
     "load_dataset": "nnvis_dash.workspace.datasets",
     "methods": "nnvis_dash.analysis.attribution",
     "minimal_epsilon": "nnvis_dash.analysis.attacks.minimal",
     "minimal_evidence": "nnvis_dash.analysis.minimal_evidence",
+    "most_activating": "nnvis_dash.analysis.units",
+    "mutate": "nnvis_dash.analysis.mutation",
+    "neural_patterns": "nnvis_dash.analysis.neural_patterns",
     "prediction_difference": "nnvis_dash.analysis.prediction_difference",
     "project": "nnvis_dash.analysis.projections",
+    "read_frozen": "nnvis_dash.analysis.mutation.frozen",
+    "receptive_field": "nnvis_dash.analysis.receptive_field",
+    "recommended": "nnvis_dash.analysis.neural_patterns",
     "respond": "nnvis_dash.analysis.response",
     "response": "nnvis_dash.analysis.response",
+    "said": "nnvis_dash.analysis.neural_patterns",
+    "sequences": "nnvis_dash.analysis.neural_patterns",
     "transform": "nnvis_dash.analysis.transformations",
     "transformations": "nnvis_dash.analysis.transformations",
+    "unit_responses": "nnvis_dash.analysis.units",
+    "unit_statistics": "nnvis_dash.analysis.units",
 }
 
 __all__ = [
+    "ActivationArea",
     "Adversarial",
+    "Architecture",
     "Attribution",
     "Classifier",
     "Dataset",
     "Diagnosis",
     "Edit",
+    "ErrorEnriched",
+    "FeatureVisualisation",
     "Index",
+    "InputComparison",
     "MinimalEpsilon",
     "MinimalEvidence",
+    "Mutation",
+    "NeuralPattern",
+    "NeuralPatterns",
     "PatchModel",
     "Patterns",
     "PredictionDifference",
     "Projection",
+    "ReceptiveField",
+    "Recommended",
     "Response",
+    "Sequences",
+    "Unit",
+    "UnitStatistics",
     "Workspace",
+    "activation_area",
+    "architecture",
     "attack",
     "attacks",
     "attribute",
+    "class_histogram",
+    "compare_inputs",
     "default_degrees",
     "doctor",
+    "error_enriched",
+    "feature_maps",
+    "feature_visualisation",
+    "frozen_classifier",
+    "frozen_json",
     "index",
+    "kernels",
     "learn_patterns",
     "load_classifier",
     "load_dataset",
     "methods",
     "minimal_epsilon",
     "minimal_evidence",
+    "most_activating",
+    "mutate",
+    "neural_patterns",
     "prediction_difference",
     "project",
+    "read_frozen",
+    "receptive_field",
+    "recommended",
     "respond",
     "response",
+    "said",
+    "sequences",
     "transform",
     "transformations",
+    "unit_responses",
+    "unit_statistics",
 ]
 
 

@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from nnvis_dash.analysis.index import Index
 from nnvis_dash.analysis.neural_patterns.enrichment import ErrorEnriched, error_enriched
-from nnvis_dash.analysis.neural_patterns.itemsets import itemsets
-from nnvis_dash.analysis.neural_patterns.mining import spans
+from nnvis_dash.analysis.neural_patterns.itemsets import gapped
+from nnvis_dash.analysis.neural_patterns.mining import contiguous
 from nnvis_dash.analysis.neural_patterns.patterns import (
     NeuralPattern,
     NeuralPatterns,
@@ -101,5 +101,5 @@ def neural_patterns(
     known = checked_labels(labels, len(paths))
     ids = checked_samples(samples, len(paths))
     table = paths.channels if len(ids) == len(paths) else paths.channels[ids]
-    mine = itemsets if gaps else spans
+    mine = gapped if gaps else contiguous
     return sorted_patterns(mine(table, int(min_support), int(min_length), closed, int(limit)), paths, ids, known)

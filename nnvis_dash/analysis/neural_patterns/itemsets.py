@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 
 from nnvis_dash.analysis.neural_patterns.mining import Ledger, Mined, concatenated, grouped
 from nnvis_dash.analysis.neural_patterns.sequences import NO_UNIT, Table
@@ -21,7 +22,7 @@ from nnvis_dash.types import Ints
 _CHUNK = 1 << 18  # rows of sets that are extended at once: arrays of a megabyte, near the processor
 
 
-def itemsets(table: Table, min_support: int, min_length: int, closed: bool, limit: int) -> Mined:
+def gapped(table: Table, min_support: int, min_length: int, closed: bool, limit: int) -> Mined:
     """Find the patterns with gaps of an aligned table.
 
     Parameters
@@ -47,7 +48,8 @@ def itemsets(table: Table, min_support: int, min_length: int, closed: bool, limi
     """
     n_rows, n_columns = table.shape
     ledger = Ledger(min_support, limit)
-    columns = np.ascontiguousarray(table.T)
+    coded, units = _coded(table, min_support)
+    columns = np.ascontiguousarray(coded.T)
     found: list[Mined] = []
     waiting: list[list[Mined]] = [[] for _ in range(n_columns + 1)]  # by the column behind the one they were made with
 
@@ -62,18 +64,41 @@ def itemsets(table: Table, min_support: int, min_length: int, closed: bool, limi
         every = np.arange(n_rows, dtype=np.int32)
         nothing = np.full((1, n_columns), NO_UNIT, table.dtype)
         start = Mined(nothing, np.array([n_rows], np.int32), np.zeros(n_rows, np.int32), every)
-        enter(_completed(start, table, columns, -1) if closed else start, 0)
+        enter(_completed(start, coded, columns, -1) if closed else start, 0)
     for first in range(n_columns):
         for batch in _batches(waiting[first], ledger, table):
+            patterns = batch.patterns.astype(np.intp)
             for column in range(first, n_columns):
-                made = _extended(batch, columns[column], column, ledger.least)
+                made = _extended(batch, patterns, columns[column], column, len(units[column]), ledger.least)
                 if closed:
-                    made = _completed(made, table, columns, column)
+                    made = _completed(made, coded, columns, column)
                 if len(made.support):
                     enter(made, column + 1)
         waiting[first].clear()
     ledger.check()
-    return concatenated(found, table)
+    mined = concatenated(found, table)
+    for column, decoded in enumerate(units):
+        mined.channels[:, column] = np.append(decoded, NO_UNIT)[mined.channels[:, column]]
+    return mined
+
+
+def _coded(table: Table, least: int) -> tuple[Table, list[npt.NDArray[np.intp]]]:
+    """Number the frequent units of each column; a unit that is rare is none.
+
+    Returns
+    -------
+    (n, L) numbers, -1 for none, and the units of each column by number
+    """
+    coded = np.full_like(table, NO_UNIT)
+    units = []
+    for column, values in enumerate(table.T):
+        counts = np.bincount(values[values != NO_UNIT])
+        frequent = np.flatnonzero(counts >= least)
+        number = np.full(len(counts) + 1, NO_UNIT, table.dtype)  # the last entry is that of no unit, -1
+        number[frequent] = np.arange(len(frequent))
+        coded[:, column] = number[values]
+        units.append(frequent)
+    return coded, units
 
 
 def _batches(waiting: list[Mined], ledger: Ledger, table: Table) -> Iterator[Mined]:
@@ -88,26 +113,34 @@ def _batches(waiting: list[Mined], ledger: Ledger, table: Table) -> Iterator[Min
         yield concatenated(together, table)
 
 
-def _extended(batch: Mined, values: Table, column: int, least: int) -> Mined:
+def _extended(
+    batch: Mined, patterns: npt.NDArray[np.intp], values: Table, column: int, n_units: int, least: int
+) -> Mined:
     """Return every set of a batch with each unit of a column that is frequent among its rows.
 
     Parameters
     ----------
     batch : Mined
+    patterns : (M,) intp
+        `batch.patterns`.
     values : (n,) of the table
         The column.
     column : int
+    n_units : int
+        Of the column.
     least : int
         Support.
     """
-    units = values[batch.rows]
-    free = (units != NO_UNIT) & (batch.channels[:, column] == NO_UNIT)[batch.patterns]
-    n_units = int(values.max(initial=0)) + 1
-    keys = batch.patterns[free].astype(np.int64) * n_units + units[free]
-    groups = grouped(keys, len(batch.support) * n_units, least)
-    channels = batch.channels[groups.keys // n_units]
-    channels[:, column] = groups.keys % n_units
-    return Mined(channels, groups.support, groups.labels, batch.rows[free][groups.kept])
+    step = n_units + 1  # the first of a set's keys stands for rows without a unit
+    keys = patterns * step
+    keys += values[batch.rows]
+    keys += 1
+    groups = grouped(keys, len(batch.support) * step, least, never=step)
+    parents = groups.keys // step
+    channels = batch.channels[parents]
+    new = channels[:, column] == NO_UNIT
+    channels[:, column] = groups.keys % step - 1
+    return Mined(channels, groups.support, groups.labels, batch.rows[groups.kept]).of(new)
 
 
 def _completed(made: Mined, table: Table, columns: Table, column: int) -> Mined:

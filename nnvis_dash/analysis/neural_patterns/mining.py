@@ -52,7 +52,7 @@ class Mined:
         number = np.full(len(chosen), -1, np.int32)
         number[chosen] = np.arange(np.count_nonzero(chosen), dtype=np.int32)
         numbers = number[self.patterns]
-        members = numbers >= 0
+        members = np.flatnonzero(numbers >= 0)
         return Mined(self.channels[chosen], self.support[chosen], numbers[members], self.rows[members])
 
 
@@ -117,13 +117,13 @@ class Ledger:
 class Groups:
     """Equal keys that are frequent, numbered in ascending order."""
 
-    kept: Flags  # (m,) of the keys given: whether it is frequent
+    kept: npt.NDArray[np.intp]  # places of those keys that are frequent, ascending
     labels: Ints  # (kept,) number of each kept key
     keys: Longs  # (n,) ascending
     support: Ints  # (n,)
 
 
-def grouped(keys: npt.NDArray[np.integer], n_keys: int, least: int) -> Groups:
+def grouped(keys: npt.NDArray[np.integer], n_keys: int, least: int, never: int = 0) -> Groups:
     """Number the keys that occur `least` times or more.
 
     Parameters
@@ -131,24 +131,30 @@ def grouped(keys: npt.NDArray[np.integer], n_keys: int, least: int) -> Groups:
     keys : (m,) whole numbers, 0..n_keys - 1
     n_keys : int
     least : int
+    never : int
+        Multiples of it are never frequent; 0: all may be.
     """
     if n_keys <= _BINS * len(keys) + 4096:
         counts = np.bincount(keys, minlength=n_keys)
+        if never:
+            counts[::never] = 0
         frequent = np.flatnonzero(counts >= least)
         number = np.full(n_keys, -1, np.int32)
         number[frequent] = np.arange(len(frequent), dtype=np.int32)
         labels = number[keys]
-        kept = labels >= 0
+        kept = np.flatnonzero(labels >= 0)
         return Groups(kept, labels[kept], frequent, counts[frequent].astype(np.int32))
     order = np.argsort(keys)
     ascending = keys[order]
     starts = np.flatnonzero(np.concatenate([[True], ascending[1:] != ascending[:-1]]))
     support = np.diff(np.append(starts, len(keys))).astype(np.int32)
     good = support >= least
-    every = np.empty(len(keys), np.int32)
-    every[order] = np.repeat(np.where(good, np.cumsum(good) - 1, -1).astype(np.int32), support)
-    kept = every >= 0
-    return Groups(kept, every[kept], ascending[starts[good]].astype(np.int64), support[good])
+    if never:
+        good &= ascending[starts] % never != 0
+    labels = np.empty(len(keys), np.int32)
+    labels[order] = np.repeat(np.where(good, np.cumsum(good) - 1, -1).astype(np.int32), support)
+    kept = np.flatnonzero(labels >= 0)
+    return Groups(kept, labels[kept], ascending[starts[good]].astype(np.int64), support[good])
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,7 +175,7 @@ class _Span:
         return found
 
 
-def spans(table: Table, min_support: int, min_length: int, closed: bool, limit: int) -> Mined:
+def contiguous(table: Table, min_support: int, min_length: int, closed: bool, limit: int) -> Mined:
     """Find the contiguous patterns of an aligned table.
 
     Parameters
@@ -226,13 +232,13 @@ def _column(table: Table, start: int, least: int) -> _Span:
 def _joined(before: _Span, behind: _Span, n_rows: int, least: int) -> _Span:
     """Return the patterns that are one column longer; marks those of the two spans that aren't closed."""
     second = behind.of_row(n_rows)[before.rows]
-    both = second >= 0
+    both = np.flatnonzero(second >= 0)
     n_behind = len(behind.support)
     keys = before.labels[both].astype(np.int64) * n_behind + second[both]
     groups = grouped(keys, len(before.support) * n_behind, least)
     for span, parents in ((before, groups.keys // n_behind), (behind, groups.keys % n_behind)):
         span.closed[parents[groups.support == span.support[parents]]] = False
-    rows = before.rows[both][groups.kept]
+    rows = before.rows[both[groups.kept]]
     closed = np.ones(len(groups.support), np.bool_)
     return _Span(before.start, before.length + 1, rows, groups.labels, groups.support, closed)
 
