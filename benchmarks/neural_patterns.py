@@ -156,9 +156,9 @@ def main() -> None:
     columns = ("paths", "min_support", "beside", "patterns", "theirs, s", "ours, s", "ours, closed, s", "times as fast")
     body = (
         f"{given.images:,} paths through {len(UNITS)} layers; CPU seconds, medians of one run; the same patterns with "
-        "the same supports on both sides. *Prototypes*: most images follow one of 200 paths in deep layers. *Few units*: a "
-        "few of each layer are the most active ones of nearly all images. Goals: 25 times a Counter, 100 times "
-        "prefixspan, closed patterns within 0.2 s.\n\n" + table(columns, rows)
+        "the same supports on both sides. *Prototypes*: most images follow one of 200 paths in deep layers. *Few "
+        "units*: a few of each layer are the most active ones of nearly all images. Goals: 25 times a Counter, 100 "
+        "times prefixspan, closed patterns within 0.2 s.\n\n" + table(columns, rows)
     )
     print(body)
     if given.write:
