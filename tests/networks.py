@@ -18,7 +18,7 @@ def sequential() -> Any:
     import keras
     from keras import layers
 
-    return _seeded(
+    return seeded(
         keras.Sequential(
             [
                 layers.Input((12, 10, 3)),
@@ -49,7 +49,7 @@ def residual() -> Any:
     x = layers.Concatenate(name="both")([x, layers.SeparableConv2D(3, 3, padding="same", name="separable")(x)])
     x = layers.GlobalAveragePooling2D(name="average")(x)
     x = layers.Dense(4, name="scores")(x)
-    return _seeded(keras.Model(inputs, layers.Activation("softmax", name="softmax")(x), name="residual"))
+    return seeded(keras.Model(inputs, layers.Activation("softmax", name="softmax")(x), name="residual"))
 
 
 def shared() -> Any:
@@ -61,7 +61,7 @@ def shared() -> Any:
     twice = layers.Conv2D(3, 3, padding="same", activation="tanh", name="twice")
     x = twice(twice(inputs) * 0.5 + inputs)
     x = keras.ops.relu(x)
-    return _seeded(keras.Model(inputs, layers.Dense(3, activation="softmax")(layers.Flatten()(x)), name="shared"))
+    return seeded(keras.Model(inputs, layers.Dense(3, activation="softmax")(layers.Flatten()(x)), name="shared"))
 
 
 def nested() -> Any:
@@ -92,7 +92,7 @@ def nested() -> Any:
     x = layers.RandomRotation(0.2, name="rotate")(x)
     x = layers.GaussianNoise(1.0, name="noise")(x)
     x = layers.Average(name="mean")([base(x), base(layers.ReLU(max_value=0.5, name="clip")(x))])
-    return _seeded(keras.Model(inputs, head(layers.SpatialDropout2D(0.5, name="drop")(x)), name="nested"))
+    return seeded(keras.Model(inputs, head(layers.SpatialDropout2D(0.5, name="drop")(x)), name="nested"))
 
 
 def one_sigmoid() -> Any:
@@ -100,7 +100,7 @@ def one_sigmoid() -> Any:
     import keras
     from keras import layers
 
-    return _seeded(
+    return seeded(
         keras.Sequential(
             [
                 layers.Input((8, 8, 1)),
@@ -118,7 +118,7 @@ def logits() -> Any:
     import keras
     from keras import layers
 
-    return _seeded(
+    return seeded(
         keras.Sequential(
             [
                 layers.Input((8, 8, 3)),
@@ -136,7 +136,7 @@ def fully_convolutional() -> Any:
     import keras
     from keras import layers
 
-    return _seeded(
+    return seeded(
         keras.Sequential(
             [
                 layers.Input((8, 8, 3)),
@@ -155,7 +155,7 @@ ALL: dict[str, Callable[[], Any]] = {
 }
 
 
-def _seeded(model: Any, seed: int = 7) -> Any:
+def seeded(model: Any, seed: int = 7) -> Any:
     """Give every weight a fixed random value; variances stay positive."""
     rng = np.random.default_rng(seed)
     for weight in model.weights:

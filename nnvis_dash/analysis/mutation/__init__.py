@@ -68,7 +68,7 @@ def mutate(
 
     References
     ----------
-    NeuralVis, Algorithm 1: the output of a layer is recorded, then masked, then passed on.
+    Zhang et al., "NeuralVis", 2019, arXiv:1906.00690, Algorithm 1: a layer's output is recorded, then masked.
     """
     names = known_layers(clf.card, layers)
     units = frozen_units(clf.card, frozen)

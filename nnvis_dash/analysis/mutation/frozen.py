@@ -160,7 +160,7 @@ def freezing(masks: Mapping[str, Any], inner: Visit | None = None) -> Visit:
 
     References
     ----------
-    NeuralVis, Algorithm 1: the output of a layer is recorded, then masked, then passed on.
+    Zhang et al., "NeuralVis", 2019, arXiv:1906.00690, Algorithm 1: a layer's output is recorded, then masked.
     """
 
     def visit(name: str, tensor: Tensor) -> Tensor:
