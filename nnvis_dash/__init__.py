@@ -28,8 +28,11 @@ if TYPE_CHECKING:
     from nnvis_dash.analysis.layer_outputs import feature_maps, kernels
     from nnvis_dash.analysis.minimal_evidence import MinimalEvidence, minimal_evidence
     from nnvis_dash.analysis.mutation import Mutation, mutate
+    from nnvis_dash.analysis.mutation.campaign import MutationCampaign, mutation_campaign
+    from nnvis_dash.analysis.mutation.effect import MutationEffect, mutation_effect
     from nnvis_dash.analysis.mutation.frozen import frozen_json, read_frozen
     from nnvis_dash.analysis.mutation.frozen_graph import frozen_classifier
+    from nnvis_dash.analysis.mutation.smallest import BreakingSet, smallest_breaking_set, smallest_repairing_set
     from nnvis_dash.analysis.neural_patterns import (
         ErrorEnriched,
         NeuralPattern,
@@ -68,6 +71,7 @@ _PLACES = {
     "Adversarial": "nnvis_dash.analysis.attacks",
     "Architecture": "nnvis_dash.analysis.architecture",
     "Attribution": "nnvis_dash.analysis.attribution",
+    "BreakingSet": "nnvis_dash.analysis.mutation.smallest",
     "Classifier": "nnvis_dash.analysis.classifier",
     "Dataset": "nnvis_dash.workspace.datasets",
     "Diagnosis": "nnvis_dash.analysis.doctor",
@@ -79,6 +83,8 @@ _PLACES = {
     "MinimalEpsilon": "nnvis_dash.analysis.attacks.minimal",
     "MinimalEvidence": "nnvis_dash.analysis.minimal_evidence",
     "Mutation": "nnvis_dash.analysis.mutation",
+    "MutationCampaign": "nnvis_dash.analysis.mutation.campaign",
+    "MutationEffect": "nnvis_dash.analysis.mutation.effect",
     "NeuralPattern": "nnvis_dash.analysis.neural_patterns",
     "NeuralPatterns": "nnvis_dash.analysis.neural_patterns",
     "PatchModel": "nnvis_dash.analysis.prediction_difference.patch_model",
@@ -116,6 +122,8 @@ _PLACES = {
     "minimal_evidence": "nnvis_dash.analysis.minimal_evidence",
     "most_activating": "nnvis_dash.analysis.units",
     "mutate": "nnvis_dash.analysis.mutation",
+    "mutation_campaign": "nnvis_dash.analysis.mutation.campaign",
+    "mutation_effect": "nnvis_dash.analysis.mutation.effect",
     "neural_patterns": "nnvis_dash.analysis.neural_patterns",
     "prediction_difference": "nnvis_dash.analysis.prediction_difference",
     "project": "nnvis_dash.analysis.projections",
@@ -126,6 +134,8 @@ _PLACES = {
     "response": "nnvis_dash.analysis.response",
     "said": "nnvis_dash.analysis.neural_patterns",
     "sequences": "nnvis_dash.analysis.neural_patterns",
+    "smallest_breaking_set": "nnvis_dash.analysis.mutation.smallest",
+    "smallest_repairing_set": "nnvis_dash.analysis.mutation.smallest",
     "transform": "nnvis_dash.analysis.transformations",
     "transformations": "nnvis_dash.analysis.transformations",
     "unit_responses": "nnvis_dash.analysis.units",
@@ -137,6 +147,7 @@ __all__ = [
     "Adversarial",
     "Architecture",
     "Attribution",
+    "BreakingSet",
     "Classifier",
     "Dataset",
     "Diagnosis",
@@ -148,6 +159,8 @@ __all__ = [
     "MinimalEpsilon",
     "MinimalEvidence",
     "Mutation",
+    "MutationCampaign",
+    "MutationEffect",
     "NeuralPattern",
     "NeuralPatterns",
     "PatchModel",
@@ -185,6 +198,8 @@ __all__ = [
     "minimal_evidence",
     "most_activating",
     "mutate",
+    "mutation_campaign",
+    "mutation_effect",
     "neural_patterns",
     "prediction_difference",
     "project",
@@ -195,6 +210,8 @@ __all__ = [
     "response",
     "said",
     "sequences",
+    "smallest_breaking_set",
+    "smallest_repairing_set",
     "transform",
     "transformations",
     "unit_responses",

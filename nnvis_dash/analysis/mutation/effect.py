@@ -13,14 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from nnvis_dash.analysis.card import chunk_size
-from nnvis_dash.analysis.mutation.frozen import freezing, frozen_units, mask, n_frozen
+from nnvis_dash.analysis.mutation.frozen import frozen_units, n_frozen
+from nnvis_dash.analysis.mutation.recording import record
 from nnvis_dash.analysis.mutation.truth import LABELS, blocks, images_of, truth
-from nnvis_dash.errors import ModelError
 from nnvis_dash.types import Floats, Images, Ints, ModelCard
 
 if TYPE_CHECKING:
     from nnvis_dash.analysis.classifier import Classifier
-    from nnvis_dash.analysis.graph import Tensor
     from nnvis_dash.workspace.artifacts import Artifact
     from nnvis_dash.workspace.datasets import Dataset
 
@@ -126,40 +125,6 @@ def mutation_effect(
     return effect_of(clf.card, units, rows, right.against, right.note)
 
 
-def probabilities_frozen(clf: Classifier, images: Any, frozen: Mapping[str, Iterable[int]]) -> Floats:
-    """Return the probability of every class with units frozen.
-
-    Other units of the same layers cost no new graph.
-
-    Parameters
-    ----------
-    clf : Classifier
-    images : (N, H, W, C) array or sequence of raw images
-    frozen : mapping
-        As `frozen_units` gives it.
-
-    Returns
-    -------
-    (N, K) float32, 0..1
-
-    Raises
-    ------
-    ModelError
-        Probabilities that are NaN or infinite.
-    """
-    masks = mask(clf.card, frozen)
-    parts = [np.empty((0, clf.card.n_classes), np.float32)]
-    for batch in clf.batches(images):
-        values = _masked(clf, tuple(masks), batch.dtype)(batch, *masks.values())
-        if not np.isfinite(values).all():
-            raise ModelError(
-                f"With {units_said(frozen)} frozen the classifier {clf.card.name!r} gives NaN or infinity",
-                "Freeze other units: what follows divides by what they pass on.",
-            )
-        parts.append(values)
-    return np.concatenate(parts)
-
-
 def effect_rows(
     clf: Classifier, images: Any, frozen: Mapping[str, Iterable[int]], labels: Ints | None = None
 ) -> dict[str, npt.NDArray[Any]]:
@@ -182,9 +147,9 @@ def effect_rows(
     Raises
     ------
     ModelError
-        As `probabilities_frozen` does.
+        Probabilities that are NaN or infinite.
     """
-    probabilities, probabilities_with = clf.predict(images), probabilities_frozen(clf, images, frozen)
+    probabilities, probabilities_with = clf.predict(images), record(clf, images, (), frozen).probabilities
     predictions = probabilities.argmax(axis=1).astype(np.int32)
     right = predictions if labels is None else labels
 
@@ -261,20 +226,3 @@ def units_said(frozen: Mapping[str, Iterable[int]]) -> str:
     """Return how many units are frozen, in words: "1 unit", "3 units"."""
     n = n_frozen(frozen)
     return "1 unit" if n == 1 else f"{n} units"
-
-
-def _masked(clf: Classifier, layers: tuple[str, ...], dtype: np.dtype[Any]) -> Callable[..., Floats]:
-    """Return raw images and a mask for each layer -> probabilities, compiled once for the layers."""
-
-    def build() -> Callable[..., Floats]:
-        import tensorflow as tf
-
-        def forward(raw: Tensor, *masks: Tensor) -> Tensor:
-            return clf.scores(raw, freezing(dict(zip(layers, masks, strict=True))))
-
-        sizes = {layer.name: layer.n_units for layer in clf.card.layers}
-        specs = [tf.TensorSpec((sizes[name],), tf.float32) for name in layers]
-        function = tf.function(forward, autograph=False).get_concrete_function(clf.signature(dtype), *specs)
-        return lambda *arrays: function(*map(tf.convert_to_tensor, arrays)).numpy()
-
-    return clf.compiled(("masked", layers, dtype.name), build)

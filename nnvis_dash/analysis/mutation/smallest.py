@@ -17,8 +17,8 @@ from nnvis_dash.analysis import progress
 from nnvis_dash.analysis.card import batch_size
 from nnvis_dash.analysis.ends import removes_ending
 from nnvis_dash.analysis.mutation.campaign import chosen_layers, units_in
-from nnvis_dash.analysis.mutation.effect import probabilities_frozen
 from nnvis_dash.analysis.mutation.frozen import freezing
+from nnvis_dash.analysis.mutation.recording import record
 from nnvis_dash.analysis.response import one_image
 from nnvis_dash.errors import ParameterError
 from nnvis_dash.types import Floats, Images, Unit
@@ -248,7 +248,7 @@ def _searched(
     tried = tuple(search.units[unit] for unit in order)
     order = search.thinned(order) if found else order
     frozen = _by_layer(names, [search.units[unit] for unit in order])
-    after = probabilities_frozen(clf, pixels, frozen)[0]
+    after = record(clf, pixels, (), frozen).probabilities[0]
     found = found and (int(after.argmax()) == wanted) == (goal == "repair")  # the last word: it is really frozen
     return BreakingSet(
         goal=goal,

@@ -145,6 +145,17 @@ def test_progress_counts_pairs_of_units_and_images() -> None:
     assert told[-1] == (5 * 32, 5 * 32) and told == sorted(told)
 
 
+def test_what_listens_to_the_progress_can_stop_it() -> None:
+    class Stop(Exception):
+        pass
+
+    def stop(done: int, total: int) -> None:
+        raise Stop
+
+    with pytest.raises(Stop):
+        mutation_campaign(carriers(), rows()[0], on_progress=stop)
+
+
 def test_a_campaign_is_kept_and_read_again(tmp_path: Path) -> None:
     images, labels = rows()
     data = load_dataset(images, labels=labels)

@@ -149,5 +149,5 @@ def test_a_network_that_divides_by_what_is_frozen_is_said() -> None:
     x = keras.layers.Dense(1, activation="relu", kernel_initializer="ones", name="one")(keras.layers.Flatten()(inputs))
     x = keras.layers.Dense(2, activation="softmax", name="classes")(x / x)
     clf = Classifier.from_keras(keras.Model(inputs, x), preprocessing="unit")
-    with pytest.raises(ModelError, match="With 1 unit frozen"):
+    with pytest.raises(ModelError, match="NaN"):
         mutation_effect(clf, rows()[0], {"one": [0]})
