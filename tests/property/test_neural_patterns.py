@@ -66,7 +66,10 @@ def test_patterns_are_all_that_there_are(
     assert keys == sorted(keys)
     for number, pattern in enumerate(found):
         assert pattern.support == len(pattern.sample_ids)
-        assert sorted(found.member_samples[found.member_patterns == number]) == pattern.sample_ids.tolist()
+        assert found.inside(np.isin(np.arange(len(paths)), pattern.sample_ids))[number] == pattern.support
+    for sample in range(len(paths)):
+        inside = found.inside(np.arange(len(paths)) == sample)
+        assert inside.tolist() == [int(sample in pattern.sample_ids) for pattern in found]
 
 
 @settings(max_examples=100, deadline=None)

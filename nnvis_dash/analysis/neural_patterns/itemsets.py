@@ -1,25 +1,44 @@
-"""Patterns with gaps: the frequent sets of (layer, unit) of an aligned table, all rows of many sets at a time.
+"""Patterns with gaps: the frequent sets of (layer, unit) of an aligned table, the rows of many sets at a time.
 
-Closed sets are found as LCM finds them (Uno, Kiyomi and Arimura, "LCM ver. 2", FIMI 2004): a closed set is extended by
-a unit of a later column than the one it was made with, completed by all units that its rows share, and dropped if one
-of those stands in an earlier column. So each closed set is made exactly once and none has to be looked up.
-
-The order is by column, not depth first: every set made with column c is extended only after all of them are known, so
-that numpy works on long arrays and not set by set.
+Columns are taken from left to right, and every set of earlier columns is extended by every frequent unit of the next.
+For closed patterns, sets with the same rows are one: of those that end in the same column the longest holds all others,
+so only that is kept, and a set is done with when one column more keeps all its rows. That makes each closed set once,
+as the prefix-preserving extension of LCM does (Uno, Kiyomi and Arimura, "LCM ver. 2", FIMI 2004), but by sums over long
+arrays in place of a look at each set.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from nnvis_dash.analysis.neural_patterns.mining import Ledger, Mined, concatenated, grouped
+from nnvis_dash.analysis.neural_patterns.mining import Flags, Ledger, Longs, Members, Mined, grouped, numbered
 from nnvis_dash.analysis.neural_patterns.sequences import NO_UNIT, Table
 from nnvis_dash.types import Ints
 
 _CHUNK = 1 << 18  # rows of sets that are extended at once: arrays of a megabyte, near the processor
+_EXACT = 53  # bits of a whole number that float64 holds
+
+
+@dataclass(frozen=True, eq=False)
+class _Sets:
+    """Some sets with their rows."""
+
+    channels: Table  # (P, L), -1 where a set has no unit
+    support: Ints  # (P,)
+    patterns: Ints  # (M,)
+    rows: Ints  # (M,) that take part in them
+
+    def of(self, chosen: Flags) -> _Sets:
+        """Return some of them, in their order; `chosen` (P,) says which."""
+        if chosen.all():
+            return self
+        numbers = numbered(chosen)[self.patterns]
+        members = np.flatnonzero(numbers >= 0)
+        return _Sets(self.channels[chosen], self.support[chosen], numbers[members], self.rows[members])
 
 
 def gapped(table: Table, min_support: int, min_length: int, closed: bool, limit: int) -> Mined:
@@ -50,36 +69,40 @@ def gapped(table: Table, min_support: int, min_length: int, closed: bool, limit:
     ledger = Ledger(min_support, limit)
     coded, units = _coded(table, min_support)
     columns = np.ascontiguousarray(coded.T)
-    found: list[Mined] = []
-    waiting: list[list[Mined]] = [[] for _ in range(n_columns + 1)]  # by the column behind the one they were made with
-
-    def enter(made: Mined, column: int) -> None:
-        chosen = np.count_nonzero(made.channels != NO_UNIT, axis=1) >= min_length
-        ledger.enter(made.support, made.support[chosen])
-        if not ledger.overfull:
-            found.append(made.of(chosen))
-        waiting[column].append(made)
-
+    found: list[tuple[_Sets, Flags]] = []
+    waiting: list[list[_Sets]] = [[] for _ in range(n_columns + 1)]  # by the column behind their last
+    marks = _marks(n_rows)
     if n_rows >= min_support:
         every = np.arange(n_rows, dtype=np.int32)
         nothing = np.full((1, n_columns), NO_UNIT, table.dtype)
-        start = Mined(nothing, np.array([n_rows], np.int32), np.zeros(n_rows, np.int32), every)
-        enter(_completed(start, coded, columns, -1) if closed else start, 0)
-    for first in range(n_columns):
-        for batch in _batches(waiting[first], ledger, table):
-            patterns = batch.patterns.astype(np.intp)
+        waiting[0].append(_Sets(nothing, np.array([n_rows], np.int32), np.zeros(n_rows, np.int32), every))
+    for first in range(n_columns + 1):
+        ready = _distinct(waiting[first], marks) if closed else waiting[first]
+        waiting[first] = []
+        for batch in _batches(ready, ledger):
+            chosen = np.count_nonzero(batch.channels != NO_UNIT, axis=1) >= min_length
+            going, places = batch, np.arange(len(chosen))
             for column in range(first, n_columns):
-                made = _extended(batch, patterns, columns[column], column, len(units[column]), ledger.least)
+                made, parents = _extended(going, columns[column], column, len(units[column]), ledger.least)
+                if not len(made.support):
+                    continue
+                ledger.enter(made.support, made.support[:0])
+                waiting[column + 1].append(made)
                 if closed:
-                    made = _completed(made, coded, columns, column)
-                if len(made.support):
-                    enter(made, column + 1)
-        waiting[first].clear()
+                    done = np.zeros(len(places), np.bool_)
+                    done[parents[made.support == going.support[parents]]] = True
+                    chosen[places[done]] = False
+                    going, places = going.of(~done), places[~done]
+            ledger.enter(batch.support[:0], batch.support[chosen])
+            if chosen.any() and not ledger.overfull:
+                found.append((batch, chosen))
     ledger.check()
-    mined = concatenated(found, table)
-    for column, decoded in enumerate(units):
-        mined.channels[:, column] = np.append(decoded, NO_UNIT)[mined.channels[:, column]]
-    return mined
+    return _together(table, units, found)
+
+
+def _marks(n_rows: int) -> npt.NDArray[np.float64]:
+    """Return a random whole number for each row, so that their sums are exact and hardly any two sets have the same."""
+    return np.random.default_rng(0).integers(1, 2 ** (_EXACT - n_rows.bit_length()), n_rows).astype(np.float64)
 
 
 def _coded(table: Table, least: int) -> tuple[Table, list[npt.NDArray[np.intp]]]:
@@ -101,28 +124,62 @@ def _coded(table: Table, least: int) -> tuple[Table, list[npt.NDArray[np.intp]]]
     return coded, units
 
 
-def _batches(waiting: list[Mined], ledger: Ledger, table: Table) -> Iterator[Mined]:
-    """Put what waits together to batches of about equal size, without what has become too rare."""
-    together: list[Mined] = []
-    for part in waiting:
-        if sum(len(other.rows) for other in together) + len(part.rows) > _CHUNK and together:
-            yield concatenated(together, table)
-            together = []
+def _distinct(parts: list[_Sets], marks: npt.NDArray[np.float64]) -> list[_Sets]:
+    """Keep the longest of the sets that have the same rows.
+
+    Sets with equal sums of marks nearly always have the same rows. It is certain where one has all units of the other
+    and the same number of rows, and only then the other is left out.
+    """
+    if not parts:
+        return parts
+    channels = np.concatenate([part.channels for part in parts])
+    support = np.concatenate([part.support for part in parts])
+    sums = np.concatenate([np.bincount(part.patterns, marks[part.rows], len(part.support)) for part in parts])
+    order = np.lexsort((-np.count_nonzero(channels != NO_UNIT, axis=1), sums, support))
+    new = np.ones(len(order), np.bool_)
+    new[1:] = (sums[order[1:]] != sums[order[:-1]]) | (support[order[1:]] != support[order[:-1]])
+    longest = order[np.maximum.accumulate(np.where(new, np.arange(len(order)), 0))]
+    again, kept_for = order[~new], longest[~new]
+    held = ((channels[again] == NO_UNIT) | (channels[again] == channels[kept_for])).all(axis=1)
+    kept = np.ones(len(order), np.bool_)
+    kept[again[held]] = False
+    ends = np.cumsum([len(part.support) for part in parts])[:-1]
+    return [part.of(chosen) for part, chosen in zip(parts, np.split(kept, ends), strict=True)]
+
+
+def _batches(parts: list[_Sets], ledger: Ledger) -> Iterator[_Sets]:
+    """Put sets together to batches of about equal size, without what has become too rare."""
+    together: list[_Sets] = []
+    size = 0
+    for part in parts:
+        if together and size + len(part.rows) > _CHUNK:
+            yield _joined(together)
+            together, size = [], 0
         together.append(part.of(part.support >= ledger.least))
+        size += len(together[-1].rows)
     if together:
-        yield concatenated(together, table)
+        yield _joined(together)
 
 
-def _extended(
-    batch: Mined, patterns: npt.NDArray[np.intp], values: Table, column: int, n_units: int, least: int
-) -> Mined:
-    """Return every set of a batch with each unit of a column that is frequent among its rows.
+def _joined(parts: list[_Sets]) -> _Sets:
+    """Return several lists of sets as one."""
+    if len(parts) == 1:
+        return parts[0]
+    firsts = np.cumsum([0] + [len(part.support) for part in parts[:-1]])
+    return _Sets(
+        np.concatenate([part.channels for part in parts]),
+        np.concatenate([part.support for part in parts]),
+        np.concatenate([part.patterns + np.int32(first) for part, first in zip(parts, firsts, strict=True)]),
+        np.concatenate([part.rows for part in parts]),
+    )
+
+
+def _extended(batch: _Sets, values: Table, column: int, n_units: int, least: int) -> tuple[_Sets, Longs]:
+    """Return every set of a batch with each unit of a column that is frequent among its rows, and of which set it is.
 
     Parameters
     ----------
-    batch : Mined
-    patterns : (M,) intp
-        `batch.patterns`.
+    batch : _Sets
     values : (n,) of the table
         The column.
     column : int
@@ -132,41 +189,27 @@ def _extended(
         Support.
     """
     step = n_units + 1  # the first of a set's keys stands for rows without a unit
-    keys = patterns * step
+    keys = batch.patterns.astype(np.int64)
+    keys *= step
     keys += values[batch.rows]
     keys += 1
     groups = grouped(keys, len(batch.support) * step, least, never=step)
     parents = groups.keys // step
     channels = batch.channels[parents]
-    new = channels[:, column] == NO_UNIT
     channels[:, column] = groups.keys % step - 1
-    return Mined(channels, groups.support, groups.labels, batch.rows[groups.kept]).of(new)
+    return _Sets(channels, groups.support, groups.labels, batch.rows[groups.kept]), parents
 
 
-def _completed(made: Mined, table: Table, columns: Table, column: int) -> Mined:
-    """Add every unit that all rows of a set share; leave out sets that share one in an earlier column."""
-    examples = table[_examples(made, len(table))]
-    shared = (made.channels == NO_UNIT) & (examples[0] != NO_UNIT) & (examples == examples[0]).all(axis=0)
-    kept = np.ones(len(made.support), np.bool_)
-    for other in np.flatnonzero(shared.any(axis=0)):
-        asked = shared[:, other] & kept
-        members = asked[made.patterns]
-        patterns = made.patterns[members]
-        differ = columns[other][made.rows[members]] != examples[0][patterns, other]
-        asked[patterns[differ]] = False
-        if other < column:
-            kept &= ~asked
-        else:
-            made.channels[asked, other] = examples[0][asked, other]
-    return made.of(kept)
-
-
-def _examples(made: Mined, n_rows: int) -> Ints:
-    """Return four rows of each set (4, P), from both halves of the table: most sets differ in those already."""
-    examples = np.empty((4, len(made.support)), np.int32)
-    examples[::2, made.patterns[::-1]] = made.rows[::-1]
-    examples[1::2, made.patterns] = made.rows
-    early = made.rows < n_rows // 2
-    examples[2, made.patterns[early]] = made.rows[early]
-    examples[3, made.patterns[~early][::-1]] = made.rows[~early][::-1]
-    return examples
+def _together(table: Table, units: list[npt.NDArray[np.intp]], found: list[tuple[_Sets, Flags]]) -> Mined:
+    """Put the chosen sets of all batches together, with the units that they stand for."""
+    channels = np.concatenate(
+        [np.zeros((0, table.shape[1]), table.dtype), *(batch.channels[chosen] for batch, chosen in found)]
+    )
+    for column, decoded in enumerate(units):
+        channels[:, column] = np.append(decoded, NO_UNIT)[channels[:, column]]
+    support = np.concatenate([np.zeros(0, np.int32), *(batch.support[chosen] for batch, chosen in found)])
+    members, first = [], 0
+    for batch, chosen in found:
+        members.append(Members(numbered(chosen, first), batch.patterns, batch.rows))
+        first += int(np.count_nonzero(chosen))
+    return Mined(channels, support, tuple(members))

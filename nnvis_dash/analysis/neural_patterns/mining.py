@@ -9,7 +9,7 @@ What both ways of mining share stands here too: numbering equal keys, and the le
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -23,37 +23,42 @@ from nnvis_dash.types import Ints
 Longs = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
-MOST_MEMBERS = 60_000_000  # images of all patterns together: about half a gigabyte
+MOST_MEMBERS = 60_000_000  # images of all patterns together, each as often as it is in one: half a gigabyte
 _BINS = 4  # of a count for each key, beyond which sorting the keys is faster
 
 
 @dataclass(frozen=True, eq=False)
+class Members:
+    """Which rows of the table take part in some of the patterns.
+
+    Attributes
+    ----------
+    numbers : (p,) int32
+        Which of all patterns each of these is; -1 for one that was left out.
+    patterns, rows : (m,) int32
+        Which row takes part in which of these.
+    """
+
+    numbers: Ints
+    patterns: Ints
+    rows: Ints
+
+
+@dataclass(frozen=True, eq=False)
 class Mined:
-    """Patterns and the images of each, as arrays.
+    """Patterns, and the rows of each.
 
     Attributes
     ----------
     channels : (P, L) as the table
-        -1 in the layers that a pattern leaves open.
+        -1 in the columns that a pattern leaves open.
     support : (P,) int32
-    patterns, rows : (M,) int32
-        Which row of the table takes part in which pattern; each pattern's rows ascend.
+    members : tuple of Members
     """
 
     channels: Table
     support: Ints
-    patterns: Ints
-    rows: Ints
-
-    def of(self, chosen: Flags) -> Mined:
-        """Return some of the patterns, in their order; `chosen` (P,) says which."""
-        if chosen.all():
-            return self
-        number = np.full(len(chosen), -1, np.int32)
-        number[chosen] = np.arange(np.count_nonzero(chosen), dtype=np.int32)
-        numbers = number[self.patterns]
-        members = np.flatnonzero(numbers >= 0)
-        return Mined(self.channels[chosen], self.support[chosen], numbers[members], self.rows[members])
+    members: tuple[Members, ...]
 
 
 @dataclass
@@ -108,7 +113,7 @@ class Ledger:
         if self.overfull:
             raise ParameterError(
                 f"There are too many neural patterns with a min_support of {self.asked}: "
-                f"more than {self.limit:,}, or more than {MOST_MEMBERS:,} images in all of them",
+                f"more than {self.limit:,}, or with more than {MOST_MEMBERS:,} images on the way to them",
                 f"Ask for a min_support of {self.least} or a greater min_length.",
             )
 
@@ -245,26 +250,23 @@ def _joined(before: _Span, behind: _Span, n_rows: int, least: int) -> _Span:
 
 def _together(table: Table, found: Iterable[tuple[_Span, Flags]]) -> Mined:
     """Put the chosen patterns of all spans together."""
-    parts = []
+    tables, supports, members = [np.zeros((0, table.shape[1]), table.dtype)], [np.zeros(0, np.int32)], []
+    first = 0
     for span, chosen in found:
         example = np.empty(len(chosen), np.int32)
         example[span.labels] = span.rows
         columns = slice(span.start, span.start + span.length)
-        channels = np.full((len(chosen), table.shape[1]), NO_UNIT, table.dtype)
-        channels[:, columns] = table[example, columns]
-        parts.append(Mined(channels, span.support, span.labels, span.rows).of(chosen))
-    return concatenated(parts, table)
+        channels = np.full((np.count_nonzero(chosen), table.shape[1]), NO_UNIT, table.dtype)
+        channels[:, columns] = table[example[chosen], columns]
+        tables.append(channels)
+        supports.append(span.support[chosen])
+        members.append(Members(numbered(chosen, first), span.labels, span.rows))
+        first += len(channels)
+    return Mined(np.concatenate(tables), np.concatenate(supports), tuple(members))
 
 
-def concatenated(parts: Sequence[Mined], table: Table) -> Mined:
-    """Put parts together, in their order; no patterns where there are no parts."""
-    if not parts:
-        none = np.zeros(0, np.int32)
-        return Mined(np.zeros((0, table.shape[1]), table.dtype), none, none, none)
-    firsts = np.cumsum([0] + [len(part.support) for part in parts[:-1]])
-    return Mined(
-        np.concatenate([part.channels for part in parts]),
-        np.concatenate([part.support for part in parts]),
-        np.concatenate([part.patterns + np.int32(first) for part, first in zip(parts, firsts, strict=True)]),
-        np.concatenate([part.rows for part in parts]),
-    )
+def numbered(chosen: Flags, first: int = 0) -> Ints:
+    """Number the chosen ones from `first` up; -1 for the others."""
+    numbers = np.full(len(chosen), -1, np.int32)
+    numbers[chosen] = np.arange(first, first + np.count_nonzero(chosen), dtype=np.int32)
+    return numbers

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, overload
+from typing import overload
 
 import numpy as np
 import numpy.typing as npt
 
+from nnvis_dash.analysis.neural_patterns.mining import Members, Mined
 from nnvis_dash.analysis.neural_patterns.sequences import NO_UNIT, Sequences, Table
 from nnvis_dash.errors import ParameterError
 from nnvis_dash.types import Ints, Unit
-
-if TYPE_CHECKING:
-    from nnvis_dash.analysis.neural_patterns.mining import Mined
 
 Flags = npt.NDArray[np.bool_]
 
@@ -81,8 +79,8 @@ class NeuralPatterns(Sequence[NeuralPattern]):
         Of every image; negative where unknown.
     n_classes : int
         K.
-    member_patterns, member_samples : (M,) int32
-        Which image takes part in which pattern.
+    members : tuple of Members
+        Which of `samples` take part in which pattern.
     """
 
     sequences: Sequences
@@ -91,8 +89,7 @@ class NeuralPatterns(Sequence[NeuralPattern]):
     support: Ints
     labels: Ints | None
     n_classes: int
-    member_patterns: Ints
-    member_samples: Ints
+    members: tuple[Members, ...]
 
     def __len__(self) -> int:
         return len(self.support)
@@ -119,11 +116,15 @@ class NeuralPatterns(Sequence[NeuralPattern]):
         """How many images of each pattern have each label (P, K) int32; None without labels."""
         if self.labels is None:
             return None
-        labels = self.labels[self.member_samples]
-        known = labels >= 0
-        places = self.member_patterns[known].astype(np.int64) * self.n_classes + labels[known]
-        counts = np.bincount(places, minlength=len(self) * self.n_classes)
-        return counts.reshape(len(self), self.n_classes).astype(np.int32)
+        labels = self.labels[self.samples]
+        counts = np.zeros((len(self), self.n_classes), np.int32)
+        for part in self.members:
+            mine = labels[part.rows]
+            known = np.flatnonzero(mine >= 0)
+            places = part.patterns[known].astype(np.int64) * self.n_classes + mine[known]
+            each = np.bincount(places, minlength=len(part.numbers) * self.n_classes)
+            counts[part.numbers[part.numbers >= 0]] = each.reshape(len(part.numbers), self.n_classes)[part.numbers >= 0]
+        return counts
 
     @cached_property
     def class_totals(self) -> Ints:
@@ -135,8 +136,12 @@ class NeuralPatterns(Sequence[NeuralPattern]):
 
     def inside(self, chosen: Flags) -> Ints:
         """Count each pattern's images among those chosen: (N,) bool to (P,) int32."""
-        members = self.member_patterns[chosen[self.member_samples]]
-        return np.bincount(members, minlength=len(self)).astype(np.int32)
+        selected = chosen[self.samples]
+        counts = np.zeros(len(self), np.int32)
+        for part in self.members:
+            each = np.bincount(part.patterns[selected[part.rows]], minlength=len(part.numbers))
+            counts[part.numbers[part.numbers >= 0]] = each[part.numbers >= 0]
+        return counts
 
     def holding(self, units: Iterable[Unit]) -> Ints:
         """Count how many of some units each pattern holds (P,) int32."""
@@ -148,20 +153,21 @@ class NeuralPatterns(Sequence[NeuralPattern]):
 
     def take(self, numbers: npt.NDArray[np.integer]) -> NeuralPatterns:
         """Return some of the patterns, each at most once, in the order given."""
-        place = np.full(len(self), -1, np.int32)
-        place[numbers] = np.arange(len(numbers), dtype=np.int32)
-        places = place[self.member_patterns]
-        members = places >= 0
-        return NeuralPatterns(
-            self.sequences,
-            self.samples,
-            self.channels[numbers],
-            self.support[numbers],
-            self.labels,
-            self.n_classes,
-            places[members],
-            self.member_samples[members],
+        taken = replace(
+            self, channels=self.channels[numbers], support=self.support[numbers], members=_moved(self.members, numbers)
         )
+        if "class_counts" in self.__dict__ and self.class_counts is not None:  # they are known already
+            taken.__dict__["class_counts"] = self.class_counts[numbers]
+        return taken
+
+
+def _moved(members: tuple[Members, ...], numbers: npt.NDArray[np.integer]) -> tuple[Members, ...]:
+    """Return the members of some patterns in another order; what none of them needs is left out."""
+    place = np.full(sum(np.count_nonzero(part.numbers >= 0) for part in members) + 1, -1, np.int32)
+    place[numbers] = np.arange(len(numbers), dtype=np.int32)
+    place[-1] = -1  # of what is left out already
+    moved = (Members(place[part.numbers], part.patterns, part.rows) for part in members)
+    return tuple(part for part in moved if (part.numbers >= 0).any())
 
 
 def sorted_patterns(
@@ -170,8 +176,6 @@ def sorted_patterns(
     """Return what was mined in `samples` of some sequences, the highest support first."""
     lengths = np.count_nonzero(mined.channels != NO_UNIT, axis=1)
     order = np.argsort(-(mined.support.astype(np.int64) * (mined.channels.shape[1] + 1) + lengths), kind="stable")
-    place = np.empty(len(order), np.int32)
-    place[order] = np.arange(len(order), dtype=np.int32)
     n_classes = sequences.n_classes if labels is None else max(sequences.n_classes, int(labels.max(initial=-1)) + 1)
     return NeuralPatterns(
         sequences,
@@ -180,8 +184,7 @@ def sorted_patterns(
         mined.support[order],
         labels,
         n_classes,
-        place[mined.patterns],
-        mined.rows if len(samples) == len(sequences) else samples[mined.rows].astype(np.int32),
+        _moved(mined.members, order),
     )
 
 

@@ -124,7 +124,7 @@ def test_too_many_images_of_all_patterns_name_a_support_that_would_do(
     table = np.random.default_rng(2).integers(0, 3, (300, 6)).astype(np.int16)
     paths = Sequences(table, tuple("abcdef"))
     monkeypatch.setattr(mining, "MOST_MEMBERS", 2500)
-    with pytest.raises(ParameterError, match="2,500 images in all of them") as error:
+    with pytest.raises(ParameterError, match="2,500 images on the way") as error:
         neural_patterns(paths, min_support=1, gaps=gaps)
     enough = int(error.value.mend.split("min_support of ")[1].split()[0])
     found = neural_patterns(paths, min_support=enough, gaps=gaps)
