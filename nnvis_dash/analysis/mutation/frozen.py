@@ -168,7 +168,9 @@ def freezing(masks: Mapping[str, Any], inner: Visit | None = None) -> Visit:
 
         if inner is not None:
             tensor = inner(name, tensor)
-        return tensor * tf.cast(masks[name], tensor.dtype) if name in masks else tensor
+        if name not in masks:
+            return tensor
+        return tf.math.multiply_no_nan(tensor, tf.cast(masks[name], tensor.dtype))  # 0 also of NaN and infinity
 
     return visit
 

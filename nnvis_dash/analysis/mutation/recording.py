@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from nnvis_dash.analysis.graph import Tensor
 
 ROOM = 2**28  # bytes of layers' outputs that are held at a time
+MOST = 2**32  # bytes of outputs that are given back
 
 
 class Recorded(NamedTuple):
@@ -51,10 +52,16 @@ def record(
     Raises
     ------
     NotFound, ParameterError
-        Units that can't be frozen, images that don't fit.
+        Units that can't be frozen, images that don't fit, outputs of more than `MOST` bytes.
     ModelError
         Probabilities that are NaN or infinite.
     """
+    size = _size(clf.card, layers) * len(images)
+    if size > MOST:
+        raise ParameterError(
+            f"The outputs of {len(layers)} layers for {len(images)} images take {size / 2**30:.1f} GB",
+            f"Ask for fewer images or layers: {MOST / 2**30:g} GB at most.",
+        )
     shapes = {layer.name: layer.output_shape for layer in clf.card.layers}
     empty = {name: np.empty((0, *(size or 0 for size in shapes[name])), np.float32) for name in layers}
     parts = list(recorded(clf, images, layers, frozen)) or [Recorded(empty, np.empty((0, clf.card.n_classes), "f4"))]

@@ -106,6 +106,8 @@ def test_the_inner_visit_sees_a_layers_own_output():
     np.testing.assert_array_equal(visit("conv1", own), [[[[2.0, 0.0]]]])
     np.testing.assert_array_equal(seen["conv1"], own)
     assert visit("other", own) is own
+    broken = tf.constant([[[[np.nan, np.inf]]]])
+    np.testing.assert_array_equal(freezing({"conv1": np.float32([0, 0])})("conv1", broken), [[[[0.0, 0.0]]]])
     each = freezing({"conv1": tf.constant([[[[0.0, 1.0]]], [[[1.0, 1.0]]]])})("conv1", tf.ones((2, 3, 3, 2)))
     np.testing.assert_array_equal(each[:, 1, 1], [[0, 1], [1, 1]])
 

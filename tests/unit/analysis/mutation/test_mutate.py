@@ -105,6 +105,12 @@ def test_many_images_are_run_in_parts_that_hold_only_what_is_asked_for(vgg, monk
         np.testing.assert_allclose(parts.outputs[layer], whole.outputs[layer], rtol=1e-5, atol=1e-5)
 
 
+def test_outputs_too_large_to_be_held_are_said_before_anything_is_computed(vgg):
+    many = np.broadcast_to(np.uint8(0), (10**6, 16, 16, 3))
+    with pytest.raises(ParameterError, match=r"outputs of 6 layers for 1000000 images take 10\.5 GB\. Ask for fewer"):
+        mutate(vgg, many, {})
+
+
 def test_no_images_give_empty_arrays(vgg):
     found = mutate(vgg, np.empty((0, 16, 16, 3), np.uint8), {"fc1": [0]})
     assert found.probabilities.shape == (0, 5)
