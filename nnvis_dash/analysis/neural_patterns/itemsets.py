@@ -19,7 +19,7 @@ from nnvis_dash.analysis.neural_patterns.mining import Flags, Ledger, Longs, Mem
 from nnvis_dash.analysis.neural_patterns.sequences import NO_UNIT, Table
 from nnvis_dash.types import Ints
 
-_CHUNK = 1 << 18  # rows of sets that are extended at once: arrays of a megabyte, near the processor
+_CHUNK = 1 << 17  # rows of sets that are extended at once: arrays of a megabyte, near the processor
 _EXACT = 53  # bits of a whole number that float64 holds
 
 
@@ -39,6 +39,36 @@ class _Sets:
         numbers = numbered(chosen)[self.patterns]
         members = np.flatnonzero(numbers >= 0)
         return _Sets(self.channels[chosen], self.support[chosen], numbers[members], self.rows[members])
+
+
+class _Going:
+    """Sets that are being extended, in the numbers that every column needs."""
+
+    def __init__(self, sets: _Sets, step: int) -> None:
+        self.sets = sets
+        self._step = step  # keys of each set; the first stands for rows without a unit
+        self._rows = sets.rows.astype(np.intp)
+        self._keys = sets.patterns.astype(np.intp)
+        self._keys *= step
+        self._keys += 1
+
+    def extended(self, values: Table, column: int, least: int) -> tuple[_Sets, Longs]:
+        """Return every set with each unit of a column that is frequent among its rows, and which set that was.
+
+        Parameters
+        ----------
+        values : (n,) of the table
+            The column.
+        column : int
+        least : int
+            Support.
+        """
+        keys = self._keys + values[self._rows]
+        groups = grouped(keys, len(self.sets.support) * self._step, least, never=self._step)
+        parents = groups.keys // self._step
+        channels = self.sets.channels[parents]
+        channels[:, column] = groups.keys % self._step - 1
+        return _Sets(channels, groups.support, groups.labels, self.sets.rows[groups.kept]), parents
 
 
 def gapped(table: Table, min_support: int, min_length: int, closed: bool, limit: int) -> Mined:
@@ -72,6 +102,7 @@ def gapped(table: Table, min_support: int, min_length: int, closed: bool, limit:
     found: list[tuple[_Sets, Flags]] = []
     waiting: list[list[_Sets]] = [[] for _ in range(n_columns + 1)]  # by the column behind their last
     marks = _marks(n_rows)
+    step = max((len(each) for each in units), default=0) + 1
     if n_rows >= min_support:
         every = np.arange(n_rows, dtype=np.int32)
         nothing = np.full((1, n_columns), NO_UNIT, table.dtype)
@@ -81,18 +112,19 @@ def gapped(table: Table, min_support: int, min_length: int, closed: bool, limit:
         waiting[first] = []
         for batch in _batches(ready, ledger):
             chosen = np.count_nonzero(batch.channels != NO_UNIT, axis=1) >= min_length
-            going, places = batch, np.arange(len(chosen))
+            going, places = _Going(batch, step), np.arange(len(chosen))
             for column in range(first, n_columns):
-                made, parents = _extended(going, columns[column], column, len(units[column]), ledger.least)
+                made, parents = going.extended(columns[column], column, ledger.least)
                 if not len(made.support):
                     continue
                 ledger.enter(made.support, made.support[:0])
                 waiting[column + 1].append(made)
                 if closed:
                     done = np.zeros(len(places), np.bool_)
-                    done[parents[made.support == going.support[parents]]] = True
-                    chosen[places[done]] = False
-                    going, places = going.of(~done), places[~done]
+                    done[parents[made.support == going.sets.support[parents]]] = True
+                    if done.any():
+                        chosen[places[done]] = False
+                        going, places = _Going(going.sets.of(~done), step), places[~done]
             ledger.enter(batch.support[:0], batch.support[chosen])
             if chosen.any() and not ledger.overfull:
                 found.append((batch, chosen))
@@ -172,32 +204,6 @@ def _joined(parts: list[_Sets]) -> _Sets:
         np.concatenate([part.patterns + np.int32(first) for part, first in zip(parts, firsts, strict=True)]),
         np.concatenate([part.rows for part in parts]),
     )
-
-
-def _extended(batch: _Sets, values: Table, column: int, n_units: int, least: int) -> tuple[_Sets, Longs]:
-    """Return every set of a batch with each unit of a column that is frequent among its rows, and of which set it is.
-
-    Parameters
-    ----------
-    batch : _Sets
-    values : (n,) of the table
-        The column.
-    column : int
-    n_units : int
-        Of the column.
-    least : int
-        Support.
-    """
-    step = n_units + 1  # the first of a set's keys stands for rows without a unit
-    keys = batch.patterns.astype(np.int64)
-    keys *= step
-    keys += values[batch.rows]
-    keys += 1
-    groups = grouped(keys, len(batch.support) * step, least, never=step)
-    parents = groups.keys // step
-    channels = batch.channels[parents]
-    channels[:, column] = groups.keys % step - 1
-    return _Sets(channels, groups.support, groups.labels, batch.rows[groups.kept]), parents
 
 
 def _together(table: Table, units: list[npt.NDArray[np.intp]], found: list[tuple[_Sets, Flags]]) -> Mined:

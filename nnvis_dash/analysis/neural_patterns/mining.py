@@ -143,12 +143,12 @@ def grouped(keys: npt.NDArray[np.integer], n_keys: int, least: int, never: int =
         counts = np.bincount(keys, minlength=n_keys)
         if never:
             counts[::never] = 0
-        frequent = np.flatnonzero(counts >= least)
-        number = np.full(n_keys, -1, np.int32)
+        enough = counts >= least
+        frequent = np.flatnonzero(enough)
+        number = np.empty(n_keys, np.int32)
         number[frequent] = np.arange(len(frequent), dtype=np.int32)
-        labels = number[keys]
-        kept = np.flatnonzero(labels >= 0)
-        return Groups(kept, labels[kept], frequent, counts[frequent].astype(np.int32))
+        kept = np.flatnonzero(enough[keys])
+        return Groups(kept, number[keys[kept]], frequent, counts[frequent].astype(np.int32))
     order = np.argsort(keys)
     ascending = keys[order]
     starts = np.flatnonzero(np.concatenate([[True], ascending[1:] != ascending[:-1]]))
