@@ -65,11 +65,18 @@ class InputComparison:
 
     @property
     def parts_at(self) -> str | None:
-        """The first layer whose distance is at least half of the greatest; None where no layer differs."""
-        greatest = self.distance.max(initial=0.0)
-        if greatest == 0.0:
-            return None
-        return self.layers[int(np.argmax(self.distance >= SHARE * greatest))]
+        """The first layer whose distance is at least half of the greatest; None where no layer differs.
+
+        The layer that gives the classes (and what follows it) counts only where no other differs: a softmax that decides otherwise is nearly
+        as far apart as can be, whatever led to it.
+        """
+        order = [layer.name for layer in self._clf.card.layers]
+        classes = max(place for place, layer in enumerate(self._clf.card.layers) if layer.n_units)
+        inner = np.array([order.index(name) < classes for name in self.layers])
+        for counted in (self.distance * inner, self.distance):
+            if counted.any():
+                return self.layers[int(np.argmax(counted >= SHARE * counted.max()))]
+        return None
 
     def said(self) -> str:
         """Return in words where the inputs part."""

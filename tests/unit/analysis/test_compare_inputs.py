@@ -113,6 +113,19 @@ def test_they_part_at_the_layer_that_takes_away_what_they_share():
     np.testing.assert_array_equal(only.ranked["conv3"], [0, 1])
 
 
+def test_the_layer_of_the_classes_counts_only_where_no_other_differs():
+    clf = amplifier()
+    dark, bright = np.full((4, 4, 1), 101, np.uint8), np.full((4, 4, 1), 120, np.uint8)
+    found = compare_inputs(clf, dark, bright, ["conv1", "head"], {"conv2": [1]})
+    assert found.distance[1] == pytest.approx(
+        2
+        * np.hypot(*found.probabilities_a[0] - found.probabilities_b[0])
+        / (np.linalg.norm(found.probabilities_a) + np.linalg.norm(found.probabilities_b))
+    )
+    assert found.distance[1] > 2 * found.distance[0] and found.parts_at == "conv1"
+    assert compare_inputs(clf, dark, bright, ["head"], {"conv2": [1]}).parts_at == "head"
+
+
 def test_a_layer_that_is_silent_for_one_is_as_far_as_can_be_and_for_both_not_apart():
     clf = amplifier()
     black, grey, bright = (np.full((4, 4, 1), value, np.uint8) for value in (0, 90, 150))
