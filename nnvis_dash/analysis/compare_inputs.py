@@ -67,8 +67,8 @@ class InputComparison:
     def parts_at(self) -> str | None:
         """The first layer whose distance is at least half of the greatest; None where no layer differs.
 
-        The layer that gives the classes (and what follows it) counts only where no other differs: a softmax that decides otherwise is nearly
-        as far apart as can be, whatever led to it.
+        The layer that gives the classes, and what follows it, counts only where no other differs: a softmax that
+        decides otherwise is nearly as far apart as can be, whatever led to it.
         """
         order = [layer.name for layer in self._clf.card.layers]
         classes = max(place for place, layer in enumerate(self._clf.card.layers) if layer.n_units)
