@@ -158,7 +158,7 @@ def architecture(clf: Classifier | Graph) -> Architecture:
                 name=step.name,
                 kind=step.kind,
                 output_shape=shapes[step.outputs[0]],
-                parameters=int(step.operation.count_params()) if step.is_layer else 0,
+                parameters=_n_parameters(step.operation) if step.is_layer else 0,
                 activation=_activation(step),
                 macs=_macs(step, [shapes[slot] for slot in step.inputs], shapes[step.outputs[0]]),
                 n_units=step.n_units,
@@ -168,7 +168,7 @@ def architecture(clf: Classifier | Graph) -> Architecture:
         edges.update({(producer[slot], step.name): None for slot in step.inputs})
         producer.update(dict.fromkeys(step.outputs, step.name))
     layers = {id(step.operation): step.operation for step in graph.steps if step.is_layer}
-    return Architecture(tuple(nodes), tuple(edges), sum(int(layer.count_params()) for layer in layers.values()))
+    return Architecture(tuple(nodes), tuple(edges), sum(_n_parameters(layer) for layer in layers.values()))
 
 
 def graph_with_layers(clf: Classifier | Graph, title: str) -> Graph:
@@ -199,6 +199,10 @@ def slot_shapes(clf: Classifier | Graph) -> dict[int, Shape]:
         known = {layer.name: layer.output_shape for layer in clf.card.layers}
         shapes.update({step.outputs[0]: known[step.name] for step in graph.steps if step.name in known})
     return shapes
+
+
+def _n_parameters(layer: Any) -> int:
+    return sum(math.prod(int(size) for size in weight.shape) for weight in layer.weights)
 
 
 def _path(name: str) -> tuple[str, ...]:

@@ -109,6 +109,8 @@ def feature_visualisation(
         raise ParameterError(f"{steps} steps are asked for", f"Give 1 to {MOST_STEPS}.")
     if where not in WHERE:
         raise ParameterError(f"There is no place {where!r} to look at", f"Use one of: {', '.join(WHERE)}.")
+    if seed < 0:
+        raise ParameterError(f"The seed is {seed}", "Give 0 or more.")
     unit, channel = _subject(clf, subject)
     layer = None if unit is None else unit.layer
     size = clf.card.input_shape
@@ -215,10 +217,7 @@ def _ascending(clf: Classifier, layer: str | None, where: str, canvas: tuple[int
                 value = _raised(tf.gather(seen, channel, axis=-1), where)
         gradient = tape.gradient(value, spectrum)
         if gradient is None:
-            raise ParameterError(
-                f"No gradient flows through the classifier {clf.card.name!r}",
-                "Add the Keras model that the graph was made of.",
-            )
+            raise LookupError("none of the operations lets a gradient through")
         mean = _FIRST * mean + (1 - _FIRST) * gradient
         square = _SECOND * square + (1 - _SECOND) * gradient * gradient
         rate = _LEARNING_RATE * tf.sqrt(1 - _SECOND**number) / (1 - _FIRST**number)
@@ -234,7 +233,13 @@ def _ascending(clf: Classifier, layer: str | None, where: str, canvas: tuple[int
         tf.TensorSpec((channels, channels), tf.float32),
         tf.TensorSpec((), tf.int32),
     )
-    return scores.traced(clf, ("feature visualisation", layer, where), step, *specs)
+    try:
+        return scores.traced(clf, ("feature visualisation", layer, where), step, *specs)
+    except LookupError as error:
+        raise ParameterError(
+            f"No gradient flows through the classifier {clf.card.name!r}",
+            "Add the Keras model that the graph was made of.",
+        ) from error
 
 
 def _open(graph: Graph, layer: str) -> Graph:

@@ -161,6 +161,16 @@ def test_every_step_is_told_and_can_be_stopped(clf: Classifier):
         feature_visualisation(clf, RED, steps=50, on_progress=stop)
 
 
+def test_a_classifier_without_gradients_is_said_in_words():
+    import keras
+
+    inputs = keras.Input((8, 8, 1))
+    steps = keras.ops.floor(keras.layers.Flatten()(inputs))
+    net = Classifier.from_keras(keras.Model(inputs, keras.layers.Dense(2, activation="softmax")(steps)))
+    with pytest.raises(ParameterError, match="No gradient flows"):
+        feature_visualisation(net, 0, steps=1)
+
+
 def test_the_users_model_stays_as_it_is(clf: Classifier):
     before = clf.predict(networks.images(2, (SIDE, SIDE, 3)))
     feature_visualisation(clf, EDGE, steps=2)
@@ -179,6 +189,7 @@ def test_the_users_model_stays_as_it_is(clf: Classifier):
         ({"subject": "conv"}, "subject is 'conv'"),
         ({"subject": 0, "steps": 0}, "0 steps"),
         ({"subject": 0, "where": "left"}, "no place 'left'"),
+        ({"subject": 0, "seed": -1}, "seed is -1"),
         ({"subject": 0, "images": np.full((2, SIDE, SIDE, 3), 7, np.uint8)}, "one colour only"),
     ],
 )

@@ -158,6 +158,14 @@ def test_an_activation_may_be_a_layer():
     assert found.nodes[-1].activation == "LeakyReLU"
 
 
+def test_frozen_units_change_nothing_about_the_costs():
+    from nnvis_dash.analysis.mutation.frozen_graph import frozen_classifier
+
+    clf = Classifier.from_keras(networks.sequential())
+    frozen = architecture(frozen_classifier(clf, {"conv1": [0], "head": [1]}))
+    assert (frozen.macs, frozen.parameters) == (architecture(clf).macs, architecture(clf).parameters)
+
+
 def test_a_graph_without_layers_is_refused_in_words():
     opaque = object.__new__(OpaqueGraph)
     opaque.steps = ()
