@@ -24,7 +24,7 @@ from nnvis_dash.services import Services
 from nnvis_dash.workspace.artifacts import Artifact
 
 BEAT = 1.0  # seconds between signs of life
-LOST = 6.0  # seconds without one after which a job is lost
+LOST = 20.0  # seconds without one after which a job is lost
 LOOK = 0.01  # seconds between two looks at a job that runs in another worker
 HOLD = 0.3  # seconds for which a poll is held open for an answer that is about to come
 
@@ -66,9 +66,16 @@ class WaitingJobs(DiskcacheManager):  # type: ignore[misc]
         return key
 
     def job_running(self, job: str) -> bool:
-        """Whether the job's thread still gives signs of life, in whichever worker it is."""
-        if self.handle.get(f"over-{job}"):
-            return False
+        """Whether the job's thread still gives signs of life, in whichever worker it is, or its answer waits.
+
+        Dash asks this after it found no answer yet, and gives the answer up where it hears no: one that came between
+        the two questions would never be fetched.
+        """
+        if self.handle.get(f"over-{job}"):  # set behind the answer
+            return job in self.handle
+        done = self._done.get(job)
+        if done is not None and not done.is_set():
+            return True
         return bool(time.time() - (self.handle.get(f"beat-{job}") or 0) < LOST)
 
     def terminate_job(self, job: str | None) -> None:
@@ -94,11 +101,10 @@ class WaitingJobs(DiskcacheManager):  # type: ignore[misc]
         """Return the result, held back for at most `HOLD` seconds if it is about to come; a lost job is an error."""
         self._hold(key)
         result = super().get_result(key, None)
-        if result is self.UNDEFINED and job is not None and not self.job_running(job):
-            result = super().get_result(key, None)  # it may have ended between the two looks
-            if result is self.UNDEFINED and not self.handle.get(f"stop-{job}"):
-                message = "The work stopped unexpectedly. Start it again."
-                return {"background_callback_error": {"msg": message, "tb": ""}}
+        lost = result is self.UNDEFINED and job is not None and not self.job_running(job)
+        if lost and not self.handle.get(f"stop-{job}"):
+            message = "The work stopped unexpectedly. Start it again."
+            return {"background_callback_error": {"msg": message, "tb": ""}}
         return result
 
 

@@ -66,6 +66,18 @@ def test_progress_arrives_while_it_runs(manager: WaitingJobs) -> None:
     assert result(manager, key) == "over"
 
 
+def test_an_answer_that_comes_behind_the_question_for_it_is_not_given_up(manager: WaitingJobs) -> None:
+    """Dash looks for the answer, then asks whether the job still runs; both say no for one that ends in between."""
+    go = threading.Event()
+    key = start(manager, lambda report: go.wait(5) and "late")
+    assert manager.get_result(key, key) is manager.UNDEFINED
+    go.set()
+    assert manager._done[key].wait(5)
+    assert manager.job_running(key)
+    assert manager.get_result(key, key) == "late"
+    assert not manager.job_running(key)
+
+
 def test_an_exception_arrives_as_an_error(manager: WaitingJobs) -> None:
     def work(report: Any) -> None:
         raise ValueError("no such thing")
