@@ -22,6 +22,7 @@ from nnvis_dash.analysis.incremental.patches import Patches
 from nnvis_dash.analysis.incremental.reach import Bucket, Reach, buckets, placed, reach
 from nnvis_dash.analysis.incremental.readouts import Readout
 from nnvis_dash.analysis.lean import in_bfloat16, lean
+from nnvis_dash.analysis.partial import needed
 from nnvis_dash.types import Floats, Images, Ints
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class Incremental:
         self.end = self.graph.output_slot if self.graph.steps else 0
         if readout.layer is not None:
             (self.end,) = self.graph.step(readout.layer).outputs
-        self.steps = _needed(self.graph, self.end)
+        self.steps = needed(self.graph.steps, (self.end,))
         self.shapes: dict[int, tuple[int | None, ...]] = {0: clf.card.input_shape}
         for step in self.steps:
             self.shapes.update(zip(step.outputs, step.shapes, strict=True))
@@ -381,13 +382,3 @@ def _batches(places: Numbers, repeats: int, room: int) -> Iterator[tuple[Numbers
     step = room // repeats
     for first in range(0, len(places), step):
         yield places[first : first + step], slice(None)
-
-
-def _needed(graph: Graph, end: int) -> tuple[Step, ...]:
-    """Return the steps that a slot depends on, in order."""
-    wanted, steps = {end}, []
-    for step in reversed(graph.steps):
-        if wanted.intersection(step.outputs):
-            wanted.update(step.inputs)
-            steps.append(step)
-    return tuple(reversed(steps))
