@@ -63,7 +63,7 @@ class _Going:
         least : int
             Support.
         """
-        keys = self._keys + values[self._rows]
+        keys = self._keys + values.take(self._rows, mode="clip")  # no row is outside, so none is checked
         groups = grouped(keys, len(self.sets.support) * self._step, least, never=self._step)
         parents = groups.keys // self._step
         channels = self.sets.channels[parents]
@@ -97,8 +97,7 @@ def gapped(table: Table, min_support: int, min_length: int, closed: bool, limit:
     """
     n_rows, n_columns = table.shape
     ledger = Ledger(min_support, limit)
-    coded, units = _coded(table, min_support)
-    columns = np.ascontiguousarray(coded.T)
+    columns, units = _coded(table, min_support)
     found: list[tuple[_Sets, Flags]] = []
     waiting: list[list[_Sets]] = [[] for _ in range(n_columns + 1)]  # by the column behind their last
     marks = _marks(n_rows)
@@ -126,7 +125,9 @@ def gapped(table: Table, min_support: int, min_length: int, closed: bool, limit:
                         chosen[places[done]] = False
                         going, places = _Going(going.sets.of(~done), step), places[~done]
             ledger.enter(batch.support[:0], batch.support[chosen])
-            if chosen.any() and not ledger.overfull:
+            if ledger.overfull:
+                found.clear()
+            elif chosen.any():
                 found.append((batch, chosen))
     ledger.check()
     return _together(table, units, found)
@@ -142,18 +143,20 @@ def _coded(table: Table, least: int) -> tuple[Table, list[npt.NDArray[np.intp]]]
 
     Returns
     -------
-    (n, L) numbers, -1 for none, and the units of each column by number
+    (L, n) numbers, -1 for none, and the units of each column by number
     """
-    coded = np.full_like(table, NO_UNIT)
+    columns = np.empty(table.shape[::-1], table.dtype)
     units = []
     for column, values in enumerate(table.T):
-        counts = np.bincount(values[values != NO_UNIT])
+        places = values.astype(np.intp) + 1  # the first is that of no unit
+        counts = np.bincount(places, minlength=1)
+        counts[0] = 0
         frequent = np.flatnonzero(counts >= least)
-        number = np.full(len(counts) + 1, NO_UNIT, table.dtype)  # the last entry is that of no unit, -1
+        number = np.full(len(counts), NO_UNIT, table.dtype)
         number[frequent] = np.arange(len(frequent))
-        coded[:, column] = number[values]
-        units.append(frequent)
-    return coded, units
+        columns[column] = number[places]
+        units.append(frequent - 1)
+    return columns, units
 
 
 def _distinct(parts: list[_Sets], marks: npt.NDArray[np.float64]) -> list[_Sets]:

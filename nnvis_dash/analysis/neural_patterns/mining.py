@@ -147,7 +147,7 @@ def grouped(keys: npt.NDArray[np.integer], n_keys: int, least: int, never: int =
         frequent = np.flatnonzero(enough)
         number = np.empty(n_keys, np.int32)
         number[frequent] = np.arange(len(frequent), dtype=np.int32)
-        kept = np.flatnonzero(enough[keys])
+        kept = np.flatnonzero(enough.take(keys, mode="clip"))  # no key is outside, so none is checked
         return Groups(kept, number[keys[kept]], frequent, counts[frequent].astype(np.int32))
     order = np.argsort(keys)
     ascending = keys[order]
@@ -218,8 +218,10 @@ def contiguous(table: Table, min_support: int, min_length: int, closed: bool, li
             chosen = span.closed if closed else np.ones_like(span.closed)
             if span.length < min_length or not chosen.any():
                 continue
-            ledger.enter(span.support[chosen], span.support[chosen])
-            if not ledger.overfull:
+            ledger.enter(span.support, span.support[chosen])  # rows of all its patterns are kept
+            if ledger.overfull:
+                found.clear()
+            else:
                 found.append((span, chosen))
         level = longer
     ledger.check()

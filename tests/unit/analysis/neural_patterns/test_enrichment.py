@@ -72,6 +72,11 @@ def test_where_all_images_are_alike_nothing_is_enriched(wrong: np.ndarray) -> No
     assert len(found) == 0 and found.n_errors == wrong.sum()
 
 
+def test_where_no_label_is_known_nothing_is_tested() -> None:
+    found = error_enriched(neural_patterns(PATHS, np.full(N, -1), min_support=8), WRONG, rate=1)
+    assert len(found) == found.n_images == found.n_errors == 0
+
+
 def test_no_patterns_have_an_answer() -> None:
     found = error_enriched(neural_patterns(PATHS, min_support=N), WRONG)
     assert len(found) == found.n_tested == 0 and found.q_values.shape == (0,)
