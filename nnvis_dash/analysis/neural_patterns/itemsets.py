@@ -63,7 +63,7 @@ class _Going:
         least : int
             Support.
         """
-        keys = self._keys + values.take(self._rows, mode="clip")  # no row is outside, so none is checked
+        keys = self._keys + values[self._rows]
         groups = grouped(keys, len(self.sets.support) * self._step, least, never=self._step)
         parents = groups.keys // self._step
         channels = self.sets.channels[parents]

@@ -147,7 +147,7 @@ def grouped(keys: npt.NDArray[np.integer], n_keys: int, least: int, never: int =
         frequent = np.flatnonzero(enough)
         number = np.empty(n_keys, np.int32)
         number[frequent] = np.arange(len(frequent), dtype=np.int32)
-        kept = np.flatnonzero(enough.take(keys, mode="clip"))  # no key is outside, so none is checked
+        kept = np.flatnonzero(enough[keys])
         return Groups(kept, number[keys[kept]], frequent, counts[frequent].astype(np.int32))
     order = np.argsort(keys)
     ascending = keys[order]
