@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from nnvis_dash.analysis.activation_area import activation_area
 from nnvis_dash.analysis.architecture import INPUT, Architecture, architecture
+from nnvis_dash.analysis.card import describe
 from nnvis_dash.analysis.classifier import Classifier
+from nnvis_dash.analysis.feature_visualisation import feature_visualisation
 from nnvis_dash.analysis.graph import Graph
 from nnvis_dash.analysis.opaque import OpaqueGraph
+from nnvis_dash.analysis.receptive_field import receptive_field
+from nnvis_dash.analysis.saved_model import freeze_file
 from nnvis_dash.errors import ParameterError
+from nnvis_dash.types import Unit
 from tests import networks
+from tests.saved_models import SHAPE, linear, save_function
 
 
 def described(build: Any) -> Architecture:
@@ -166,11 +174,30 @@ def test_frozen_units_change_nothing_about_the_costs():
     assert (frozen.macs, frozen.parameters) == (architecture(clf).macs, architecture(clf).parameters)
 
 
-def test_a_graph_without_layers_is_refused_in_words():
-    opaque = object.__new__(OpaqueGraph)
-    opaque.steps = ()
-    with pytest.raises(ParameterError, match="without any"):
-        architecture(opaque)
+def test_a_graph_without_layers_is_refused_in_words(tmp_path: Path):
+    clf = opaque_classifier(tmp_path)
+    for ask in (
+        lambda: architecture(clf),
+        lambda: receptive_field(clf, "conv"),
+        lambda: activation_area(clf, networks.images(1, SHAPE), Unit("conv", 0)),
+        lambda: feature_visualisation(clf, Unit("conv", 0)),
+    ):
+        with pytest.raises(ParameterError, match="TensorFlow graph without any"):
+            ask()
+    found = feature_visualisation(clf, 2, steps=16)  # a class needs no layers
+    assert found.activation > found.before and found.note == ""
+
+
+def opaque_classifier(folder: Path) -> Classifier:
+    """Return a classifier that is a finished TensorFlow graph."""
+    import tensorflow as tf
+
+    saved = save_function(folder / "saved", lambda module, images: tf.nn.softmax(linear(module, images)))
+    freeze_file(
+        {"path": str(saved), "folder": str(folder), "max_bytes": 1 << 20, "max_parameters": 10_000}, lambda phase: None
+    )
+    graph = OpaqueGraph.open(folder / "model.pb")
+    return Classifier(graph, describe(graph, name="opaque", preprocessing="unit", content="c"))
 
 
 # VGG-16: 15.47 G (15.3 G and the dense layers); MobileNet: 569 M, Howard et al., arXiv:1704.04861, table 4;
