@@ -45,13 +45,13 @@ def test_layers_of_nested_models_equal_sub_models_of_those():
     base, head = model.get_layer("base"), model.get_layer("head")
     found = feature_maps(clf, images, ["base/conv", "base:1/norm", "mean", "head/hidden"])
     x = images.astype("float32") / 255
-    conv = keras.Model(base.inputs, base.get_layer("conv").output)
+    conv = keras.Model(base.inputs[0], base.get_layer("conv").output)
     np.testing.assert_allclose(found["base/conv"], conv(x), rtol=1e-4, atol=1e-5)
     again = base(np.minimum(x, 0.5), training=False)
     np.testing.assert_allclose(found["base:1/norm"], again, rtol=1e-4, atol=1e-5)
     mean = (base(x, training=False) + again) / 2
     np.testing.assert_allclose(found["mean"], mean, rtol=1e-4, atol=1e-5)
-    hidden = keras.Model(head.inputs, head.get_layer("hidden").output)
+    hidden = keras.Model(head.inputs[0], head.get_layer("hidden").output)
     np.testing.assert_allclose(found["head/hidden"], hidden(mean), rtol=1e-4, atol=1e-5)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nnvis_dash.analysis.classifier import Classifier
+from nnvis_dash.analysis.classifier import Classifier, load_classifier
 from nnvis_dash.analysis.mutation import mutate, recording
 from nnvis_dash.analysis.mutation.frozen import mask
 from nnvis_dash.errors import NotFound, ParameterError
@@ -40,6 +40,24 @@ def test_equals_the_layers_called_by_hand_with_masks(name):
     assert list(found.outputs) == layers and len(layers) >= 6
     for layer in layers:
         np.testing.assert_allclose(found.outputs[layer], flow.outputs[layer], rtol=1e-4, atol=1e-3, err_msg=layer)
+
+
+@pytest.mark.shared_data
+def test_a_mobilenet_equals_its_two_halves_with_a_mask_between_them(shared_data):
+    import keras
+
+    clf = load_classifier(shared_data / "models" / "imagenet" / "mobilenet_v1_05_160.keras", "symmetric")
+    images, units = networks.images(1, (160, 160, 3)), list(range(0, 128, 3))
+    model = clf.model
+    middle = model.get_layer("conv_pw_5").output
+    own = keras.Model(model.inputs[0], middle)(images.astype("float32") / 127.5 - 1, training=False).numpy()
+    masked = own.copy()
+    masked[..., units] = 0
+    found = mutate(clf, images, {"conv_pw_5": units}, ["conv_pw_5"])
+    np.testing.assert_allclose(found.outputs["conv_pw_5"], own, rtol=1e-3, atol=1e-4 * np.abs(own).max())
+    expected = keras.Model(middle, model.outputs[0])(masked, training=False)
+    np.testing.assert_allclose(found.probabilities, expected, rtol=1e-3, atol=1e-6)
+    assert np.abs(found.probabilities - clf.predict(images)).max() > 1e-3
 
 
 def test_a_frozen_layers_own_output_is_the_one_before_the_mask(vgg):
