@@ -101,6 +101,16 @@ def test_a_limit_names_the_least_support_that_keeps_it(
         neural_patterns(paths, None, 1, min_length, gaps=gaps, limit=limit)
 
 
+def test_sums_that_are_equal_by_chance_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = np.random.default_rng(1).integers(0, 2, (40, 6)).astype(np.int16)
+    table[:, 3] = table[:, 1]  # so that many sets have the same rows
+    paths = Sequences(table, tuple("abcdef"))
+    expected = by_force(paths, 2, 1, gaps=True, closed=True)
+    assert named(neural_patterns(paths, None, 2, 1, gaps=True)) == expected
+    monkeypatch.setattr(itemsets, "_marks", np.ones)
+    assert named(neural_patterns(paths, None, 2, 1, gaps=True)) == expected
+
+
 def test_work_in_small_batches_finds_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     table = np.random.default_rng(0).integers(-1, 4, (300, 6)).astype(np.int16)
     paths = Sequences(table, tuple("abcdef"))

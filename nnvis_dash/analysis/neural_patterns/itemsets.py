@@ -163,21 +163,24 @@ def _distinct(parts: list[_Sets], marks: npt.NDArray[np.float64]) -> list[_Sets]
     """Keep the longest of the sets that have the same rows.
 
     Sets with equal sums of marks nearly always have the same rows. It is certain where one has all units of the other
-    and the same number of rows, and only then the other is left out.
+    and the same number of rows: only then the other is left out. Sets whose sums are equal by chance are compared
+    among themselves, so the result is exact.
     """
     if not parts:
         return parts
     channels = np.concatenate([part.channels for part in parts])
     support = np.concatenate([part.support for part in parts])
     sums = np.concatenate([np.bincount(part.patterns, marks[part.rows], len(part.support)) for part in parts])
-    order = np.lexsort((-np.count_nonzero(channels != NO_UNIT, axis=1), sums, support))
-    new = np.ones(len(order), np.bool_)
-    new[1:] = (sums[order[1:]] != sums[order[:-1]]) | (support[order[1:]] != support[order[:-1]])
-    longest = order[np.maximum.accumulate(np.where(new, np.arange(len(order)), 0))]
-    again, kept_for = order[~new], longest[~new]
-    held = ((channels[again] == NO_UNIT) | (channels[again] == channels[kept_for])).all(axis=1)
-    kept = np.ones(len(order), np.bool_)
-    kept[again[held]] = False
+    kept = np.ones(len(support), np.bool_)
+    alike = np.lexsort((-np.count_nonzero(channels != NO_UNIT, axis=1), sums, support))
+    while len(alike):
+        new = np.ones(len(alike), np.bool_)
+        new[1:] = (sums[alike[1:]] != sums[alike[:-1]]) | (support[alike[1:]] != support[alike[:-1]])
+        longest = alike[np.maximum.accumulate(np.where(new, np.arange(len(alike)), 0))]
+        again, kept_for = alike[~new], longest[~new]
+        held = ((channels[again] == NO_UNIT) | (channels[again] == channels[kept_for])).all(axis=1)
+        kept[again[held]] = False
+        alike = again[~held]
     ends = np.cumsum([len(part.support) for part in parts])[:-1]
     return [part.of(chosen) for part, chosen in zip(parts, np.split(kept, ends), strict=True)]
 
