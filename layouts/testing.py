@@ -60,12 +60,12 @@ def base_title(sample: int | None, derived: DerivedSample | None, n_edits: int) 
 
 def sample_title(base: str, label: str | None, prediction: str | None, mistake: bool | None) -> list[Any]:
     """Say which image it is, what it should be and what the primary classifier takes it for."""
-    words = [html.Span(base, className="strong")]
+    words = [html.Span(base, className="strong", title=base)]
     if label is not None:
-        words.append(html.Span(["label ", html.B(label)]))
+        words.append(html.Span(["label ", html.B(label)], title=f"label {label}"))
     if prediction is not None:
         judged = "" if mistake is None else "bad" if mistake else "good"
-        words.append(html.Span(["prediction ", html.B(prediction)], className=judged))
+        words.append(html.Span(["prediction ", html.B(prediction)], className=judged, title=f"prediction {prediction}"))
     return words
 
 
