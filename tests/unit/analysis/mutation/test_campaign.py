@@ -47,7 +47,7 @@ def test_a_campaign_worked_by_hand() -> None:
     assert found.q_critical[0] == pytest.approx(0.5**8 * 5 / 3)  # the third of five after Benjamini and Hochberg
 
 
-@pytest.mark.parametrize("name", ["sequential", "residual", "nested", "shared", "one_sigmoid", "logits"])
+@pytest.mark.parametrize("name", networks.ALL)
 def test_a_campaign_equals_a_whole_pass_for_each_unit(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tally, "LARGEST_BATCH", 16)  # several batches, the last not full
     clf = Classifier.from_keras(networks.ALL[name](), preprocessing="unit")
