@@ -55,7 +55,7 @@ def named(patterns: NeuralPatterns) -> Named:
 
 @pytest.mark.parametrize("closed", [False, True])
 @pytest.mark.parametrize("gaps", [False, True])
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(paths=tables(), min_support=st.integers(1, 4), min_length=st.integers(1, 3))
 def test_patterns_are_all_that_there_are(
     gaps: bool, closed: bool, paths: Sequences, min_support: int, min_length: int
@@ -64,12 +64,11 @@ def test_patterns_are_all_that_there_are(
     assert named(found) == by_force(paths, min_support, min_length, gaps, closed)
     keys = list(zip((-found.support).tolist(), (-found.lengths).tolist(), strict=True))
     assert keys == sorted(keys)
-    for number, pattern in enumerate(found):
-        assert pattern.support == len(pattern.sample_ids)
-        assert found.inside(np.isin(np.arange(len(paths)), pattern.sample_ids))[number] == pattern.support
+    images = [pattern.sample_ids.tolist() for pattern in found]
+    assert found.support.tolist() == [len(ids) for ids in images]
     for sample in range(len(paths)):
         inside = found.inside(np.arange(len(paths)) == sample)
-        assert inside.tolist() == [int(sample in pattern.sample_ids) for pattern in found]
+        assert inside.tolist() == [int(sample in ids) for ids in images]
 
 
 @settings(max_examples=100, deadline=None)
@@ -87,7 +86,7 @@ def test_class_counts_are_those_of_the_images(paths: Sequences, data: Any) -> No
 
 
 @pytest.mark.parametrize("gaps", [False, True])
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(paths=tables(), limit=st.integers(1, 6), min_length=st.integers(1, 2))
 def test_a_limit_names_the_least_support_that_keeps_it(
     gaps: bool, paths: Sequences, limit: int, min_length: int
