@@ -307,7 +307,9 @@
     const title = pair ? pair.title + " · " : "";
     const name = pair && shown[0] ? shown[0].names[pair.target] || "" : "";
     by("whatif-before-map-caption").textContent = pair && pair.probability_before !== null ? `${title}${name} ${pair.probability_before.toFixed(3)}` : `${title}before`;
-    by("whatif-after-map-caption").textContent = pair ? pairWords : "after";
+    const caption = by("whatif-after-map-caption");
+    caption.textContent = pair ? pairWords + (pair.flat ? " · flat" : "") : "after";
+    caption.title = pair && pair.flat ? "The map is flat: nothing speaks for or against what is explained." : "";
     shape();
   }
 
