@@ -11,7 +11,7 @@ import pytest
 from nnvis_dash.analysis.activation_area import activation_area
 from nnvis_dash.analysis.architecture import INPUT, Architecture, architecture
 from nnvis_dash.analysis.card import describe
-from nnvis_dash.analysis.classifier import Classifier
+from nnvis_dash.analysis.classifier import Classifier, load_classifier
 from nnvis_dash.analysis.feature_visualisation import feature_visualisation
 from nnvis_dash.analysis.graph import Graph
 from nnvis_dash.analysis.opaque import OpaqueGraph
@@ -211,3 +211,23 @@ def test_the_papers_figures(name: str, low: float, high: float):
 
     model = getattr(keras.applications, name)(weights=None)
     assert low < architecture(Graph(model)).macs < high
+
+
+# Howard et al., arXiv:1704.04861: 41 M for 0.25 MobileNet-224, 76 M for 0.5 MobileNet-160; Sandler et al.,
+# arXiv:1801.04381, table 4: 300 M. Field of MobileNet: Araujo et al., doi:10.23915/distill.00021.
+@pytest.mark.shared_data
+@pytest.mark.parametrize(
+    ("name", "millions", "layer", "size"),
+    [
+        ("mobilenet_v1_025_224_keras280.h5", 41, "conv_pw_13", 315),
+        ("mobilenet_v1_05_160.keras", 76.5, "conv_pw_13", 315),
+        ("mobilenet_v2_10_224.keras", 300.8, "Conv_1", 491),
+    ],
+)
+def test_mobilenets_of_other_people(shared_data: Path, name: str, millions: float, layer: str, size: int):
+    clf = load_classifier(shared_data / "models" / "imagenet" / name)
+    found = architecture(clf)
+    assert found.macs / 1e6 == pytest.approx(millions, abs=0.1)
+    assert found.parameters == clf.card.parameters and found.uncounted == ()
+    field = receptive_field(clf, layer)
+    assert field.size == (size, size) and field.stride == (32, 32)
