@@ -114,7 +114,7 @@ class Ledger:
             raise ParameterError(
                 f"There are too many neural patterns with a min_support of {self.asked}: "
                 f"more than {self.limit:,}, or with more than {MOST_MEMBERS:,} images on the way to them",
-                f"Ask for a min_support of {self.least} or a greater min_length.",
+                f"A min_support of {self.least} would do.",
             )
 
 
