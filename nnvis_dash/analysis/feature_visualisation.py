@@ -31,6 +31,7 @@ MOST_STEPS = 4096
 _LEARNING_RATE, _FIRST, _SECOND, _EPSILON = 0.05, 0.9, 0.999, 1e-8  # Adam's
 _STARTS = (0.01, 0.1, 1.0)  # deviation of the first spectrum: the next one where nothing pulls at it
 _SLOPE = 0.1  # what a position below 0 counts, so that a silent unit can be woken
+_RECTIFIERS = frozenset({"Activation", "ReLU", "Relu", "Relu6"})  # layers and operations that are one
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -246,11 +247,14 @@ def _open(graph: Graph, layer: str) -> Graph:
     """Return the graph with a layer that leaves its own activation out, unless other steps share the layer."""
     import keras
 
-    operation = graph.step(layer).operation
-    shared = sum(step.operation is operation for step in graph.steps) > 1
-    if shared or not graph.step(layer).n_units or getattr(operation, "activation", None) is None:
+    step = graph.step(layer)
+    if sum(other.operation is step.operation for other in graph.steps) > 1:
         return graph
-    return graph.replaced({id(operation): twin(operation, keras.activations.linear)})
+    if step.kind in _RECTIFIERS and len(step.inputs) == 1:
+        return graph.replaced({id(step.operation): keras.layers.Activation("linear", dtype="float32")})
+    if not step.n_units or getattr(step.operation, "activation", None) is None:
+        return graph
+    return graph.replaced({id(step.operation): twin(step.operation, keras.activations.linear)})
 
 
 def _seen(clf: Classifier, graph: Graph, layer: str, raw: Tensor) -> Tensor:

@@ -113,6 +113,8 @@ def test_a_unit_that_cannot_be_woken_is_said_in_words(clf: Classifier):
     assert "No small change of the image changes the unit: it stays at 0" in constant.note
     behind = Classifier.from_keras(networks.residual(), preprocessing="unit")  # what comes before it is always off
     assert "it stays at 0.62" in feature_visualisation(behind, Unit("depthwise", 1), steps=2).note
+    off = feature_visualisation(behind, Unit("relu", 1), steps=24)  # a layer that is an activation can be opened too
+    assert off.values[-1] > off.values[0] and "stays silent" in off.note
 
 
 def test_a_silent_unit_that_can_be_woken_is(clf: Classifier):
@@ -125,6 +127,7 @@ def test_a_silent_unit_that_can_be_woken_is(clf: Classifier):
     ("build", "unit"),
     [
         (networks.residual, Unit("depthwise", 2)),
+        (networks.residual, Unit("relu", 2)),
         (networks.residual, Unit("scores", 2)),
         (networks.nested, Unit("base:1/conv", 3)),
         (networks.shared, Unit("twice:1", 0)),
