@@ -135,7 +135,8 @@ def main() -> None:
     counts = ", ".join(f"{n} for {title}" for title, n, _, _ in CASES)
     body = (
         f"Images: {counts}; random weights where nothing else is said. The difference is that of the largest change of "
-        f"a probability and of each class's mean probability; changes of accuracy are compared exactly.\n\n"
+        f"a probability and of each class's mean probability; changes of accuracy are compared exactly. "
+        f"VGG-16's conv2d_12 is its last convolution, conv2d_10 the first of its last block, conv2d_1 its second.\n\n"
         f"{table(columns, rows)}"
     )
     print(body)
