@@ -21,6 +21,7 @@ def shared_data_folder() -> Path:
 
 # Folders whose tests share a server, an engine or fitted projections: one process runs all of them.
 TOGETHER = ("tests/browser", "tests/engine", "tests/unit/analysis/projections")
+ALONE = ("tests/browser/test_intake.py",)  # has a server of its own
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -32,7 +33,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
         def _split_scope(self, nodeid: str) -> str:
             file = nodeid.partition("::")[0]
             folder = file.rpartition("/")[0]
-            return folder if folder in TOGETHER else file
+            return folder if folder in TOGETHER and file not in ALONE else file
 
     return Scheduling(config, log)
 
