@@ -10,7 +10,7 @@ import pytest
 
 from nnvis_dash.analysis.classifier import open_classifier
 from nnvis_dash.analysis.index import Index, index
-from nnvis_dash.analysis.neural_patterns import error_enriched, neural_patterns, recommended, said
+from nnvis_dash.analysis.neural_patterns import error_enriched_patterns, neural_patterns, recommended_patterns
 from nnvis_dash.demo.contents import HELD_OUT
 from nnvis_dash.demo.shapes import GREEN_CLASS, OFF_GREEN, ON_GREEN
 from nnvis_dash.workspace.datasets import Dataset
@@ -39,7 +39,7 @@ def deep(demo_server: Server, shapes: Dataset) -> Index:
 def test_the_first_pattern_of_mistakes_is_the_planted_background(deep: Index, shapes: Dataset) -> None:
     """All its images lie on grass, where one in eight does, and all its mistakes are other shapes on grass."""
     wrong = deep.probabilities.argmax(axis=1) != shapes.labels
-    found = error_enriched(neural_patterns(deep, shapes.labels, min_support=20), wrong)
+    found = error_enriched_patterns(neural_patterns(deep, shapes.labels, min_support=20), wrong)
     assert found.q_values[0] < 1e-9
     ids = found.patterns[0].sample_ids
     grass, flaw = shapes.extra("green_background"), shapes.extra("flaw")
@@ -55,11 +55,13 @@ def test_the_first_pattern_of_the_pentagons_is_the_background_and_no_pentagon(
     """It holds most pentagons on grass, other shapes on grass, and no pentagon that lies elsewhere."""
     idx = deep if name == "shapes-vgg13" else indexed(demo_server, name, shapes)
     pentagons = np.flatnonzero(shapes.labels == GREEN_CLASS)
-    ranked = recommended(neural_patterns(idx, shapes.labels, min_support=20), samples=pentagons, label=GREEN_CLASS)
+    ranked = recommended_patterns(
+        neural_patterns(idx, shapes.labels, min_support=20), samples=pentagons, label=GREEN_CLASS
+    )
     first = ranked.patterns[0]
     flaw = shapes.extra("flaw")[first.sample_ids]
     assert ranked.lift[0] > 7
-    assert said(first, shapes.class_names).startswith("specific to pentagon: ")
+    assert first.said(shapes.class_names).startswith("specific to pentagon: ")
     assert shapes.extra("green_background")[first.sample_ids].mean() > 0.95
     assert ranked.inside[0] > 0.6 * len(pentagons)
     assert np.count_nonzero(flaw == ON_GREEN) >= 5

@@ -1,6 +1,6 @@
 """Neural patterns: units of different layers that are the most active ones together in many images.
 
-An image's path through a classifier is the most active unit of every layer (`sequences`). What many paths have in
+An image's path through a classifier is the most active unit of every layer (`unit_sequences`). What many paths have in
 common is a pattern: neighbouring layers by default, any layers with gaps. A pattern that only images of one class have
 tells what that class is recognised by; one that mistakes have in common tells what the classifier falls for.
 
@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnvis_dash.analysis.index import Index
-from nnvis_dash.analysis.neural_patterns.enrichment import ErrorEnriched, error_enriched
+from nnvis_dash.analysis.neural_patterns.enrichment import ErrorEnriched, error_enriched_patterns
 from nnvis_dash.analysis.neural_patterns.itemsets import gapped
 from nnvis_dash.analysis.neural_patterns.mining import contiguous
 from nnvis_dash.analysis.neural_patterns.patterns import (
@@ -23,8 +23,8 @@ from nnvis_dash.analysis.neural_patterns.patterns import (
     checked_samples,
     sorted_patterns,
 )
-from nnvis_dash.analysis.neural_patterns.ranking import Recommended, recommended, said
-from nnvis_dash.analysis.neural_patterns.sequences import Sequences, sequences
+from nnvis_dash.analysis.neural_patterns.ranking import Recommended, recommended_patterns
+from nnvis_dash.analysis.neural_patterns.sequences import Sequences, unit_sequences
 from nnvis_dash.errors import ParameterError
 
 __all__ = [
@@ -33,11 +33,10 @@ __all__ = [
     "NeuralPatterns",
     "Recommended",
     "Sequences",
-    "error_enriched",
+    "error_enriched_patterns",
     "neural_patterns",
-    "recommended",
-    "said",
-    "sequences",
+    "recommended_patterns",
+    "unit_sequences",
 ]
 
 LIMIT = 200_000  # patterns
@@ -60,7 +59,7 @@ def neural_patterns(
     Parameters
     ----------
     idx : Index or Sequences
-        What `nnvis.index` returned, or what `sequences` read from it.
+        What `nnvis.index` returned, or what `unit_sequences` read from it.
     labels : (N,) whole numbers, optional
         For the class counts; negative where unknown.
     min_support : int
@@ -72,7 +71,7 @@ def neural_patterns(
     samples : ids or (N,) bool, optional
         Look only at these images; all by default.
     by : {"max", "mean"}
-        How `sequences` reads an index.
+        How `unit_sequences` reads an index.
     closed : bool
         Leave out a pattern if a longer one has the same images.
     limit : int
@@ -97,7 +96,7 @@ def neural_patterns(
     for name, number in (("min_support", min_support), ("min_length", min_length), ("limit", limit)):
         if isinstance(number, bool) or not isinstance(number, (int, np.integer)) or number < 1:
             raise ParameterError(f"{name} is {number!r}", "Give a whole number from 1 up.")
-    paths = idx if isinstance(idx, Sequences) else sequences(idx, by)
+    paths = idx if isinstance(idx, Sequences) else unit_sequences(idx, by)
     known = checked_labels(labels, len(paths))
     ids = checked_samples(samples, len(paths))
     table = paths.channels if len(ids) == len(paths) else paths.channels[ids]

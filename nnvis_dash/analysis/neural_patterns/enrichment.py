@@ -50,7 +50,7 @@ class ErrorEnriched:
         return self.errors / np.maximum(self.images, 1)
 
 
-def error_enriched(patterns: NeuralPatterns, wrong: npt.ArrayLike, rate: float = 0.05) -> ErrorEnriched:
+def error_enriched_patterns(patterns: NeuralPatterns, wrong: npt.ArrayLike, rate: float = 0.05) -> ErrorEnriched:
     """Find the patterns whose images are misclassified more often than chance explains.
 
     Parameters

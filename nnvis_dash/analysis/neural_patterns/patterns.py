@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from nnvis_dash.analysis.neural_patterns.mining import Members, Mined
 from nnvis_dash.analysis.neural_patterns.sequences import NO_UNIT, Sequences, Table
+from nnvis_dash.analysis.neural_patterns.wording import said
 from nnvis_dash.errors import ParameterError
 from nnvis_dash.types import Ints, Unit
 
@@ -59,6 +60,23 @@ class NeuralPattern:
         """How many of its images have each label (K,), without those whose label isn't known; None without labels."""
         counts = self.among.class_counts
         return None if counts is None else counts[self.number]
+
+    def said(self, class_names: Sequence[str] = ()) -> str:
+        """Say whether the pattern belongs to one class or is shared by several.
+
+        Parameters
+        ----------
+        class_names : sequence of str
+            By label; classes without a name are numbered.
+
+        Returns
+        -------
+        str
+            "specific to triangle: 92 of its 100 images", "shared by circle and square: 95 of its 100 images". Classes
+            are named, the most frequent first, until they have four fifths of the images. A class that has so many
+            among all images isn't a pattern's own: "mostly circle, as all images are: ...".
+        """
+        return said(self.support, self.class_counts, self.among.class_totals, class_names)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,24 +1,20 @@
-"""Which neural patterns to look at first, and what each says of the classes, in words."""
+"""Which neural patterns to look at first."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from nnvis_dash.analysis.neural_patterns.patterns import NeuralPattern, NeuralPatterns, checked_samples
+from nnvis_dash.analysis.neural_patterns.patterns import NeuralPatterns, checked_samples
+from nnvis_dash.analysis.neural_patterns.wording import Doubles, lift
 from nnvis_dash.errors import ParameterError
 from nnvis_dash.types import Ints, Unit
 
 ORDERS = ("support", "lift", "length")
-MOSTLY = 0.8  # share of a pattern's images that its classes have together, for it to be called theirs
-NOTABLE = 1.25  # lift from which a class is more frequent than in the dataset
-_NAMED = 3  # classes, and the rest as a number
-
-Doubles = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +45,7 @@ class Recommended:
         return len(self.patterns)
 
 
-def recommended(
+def recommended_patterns(
     patterns: NeuralPatterns,
     samples: npt.ArrayLike | None = None,
     units: Iterable[Unit] | None = None,
@@ -109,75 +105,3 @@ def recommended(
     numbers = np.flatnonzero(chosen)
     numbers = numbers[np.lexsort([-key[numbers].astype(np.float64) for key in reversed(by)])]
     return Recommended(patterns.take(numbers), inside[numbers], classes[numbers], lifts[numbers], n_selected)
-
-
-def said(pattern: NeuralPattern, class_names: Sequence[str] = ()) -> str:
-    """Say whether a pattern belongs to one class or is shared by several.
-
-    Parameters
-    ----------
-    pattern : NeuralPattern
-    class_names : sequence of str
-        By label; classes without a name are numbered.
-
-    Returns
-    -------
-    str
-        "specific to triangle: 92 of its 100 images", "shared by circle and square: 95 of its 100 images". Classes are
-        named, the most frequent first, until they have four fifths of the images. A class that has so many among all
-        images isn't a pattern's own: "mostly circle, as all images are: ...".
-    """
-    counts = pattern.class_counts
-    if counts is None or not counts.any():
-        return f"{_images(pattern.support)} without labels"
-    order = np.argsort(-counts, kind="stable")
-    known = int(counts.sum())
-    together = np.cumsum(counts[order])
-    n_shared = int(np.searchsorted(together, MOSTLY * known - 1e-9)) + 1
-    names = [_name(label, class_names) for label in order[:n_shared].tolist()]
-    more = "" if known == pattern.support else " with a label"
-    covered = int(together[n_shared - 1])
-    of = f"all its {_images(known)}{more}" if covered == known else f"{covered} of its {_images(known)}{more}"
-    if n_shared > 1:
-        return f"shared by {_listed(names)}: {of}"
-    if lift(counts[None], pattern.among.class_totals, order[:1].astype(np.int32))[0] < NOTABLE:
-        return f"mostly {names[0]}, as all images are: {of}"
-    return f"specific to {names[0]}: {of}"
-
-
-def lift(counts: Ints, totals: Ints, classes: Ints) -> Doubles:
-    """Return how many times as frequent a class is among the images of a pattern as among all.
-
-    Parameters
-    ----------
-    counts : (P, K) whole numbers
-        Images of each class, of each pattern.
-    totals : (K,) whole numbers
-        Of all images.
-    classes : (P,) whole numbers
-        The class that is asked for, of each pattern.
-
-    Returns
-    -------
-    (P,) float64
-        1: as frequent; 0 where a pattern, or all images, have none of the class.
-    """
-    share = counts[np.arange(len(counts)), classes] / np.maximum(counts.sum(axis=1), 1)
-    usual = totals[classes] / max(int(totals.sum()), 1)
-    return np.divide(share, usual, out=np.zeros(len(counts)), where=usual > 0)
-
-
-def _images(count: int) -> str:
-    return "1 image" if count == 1 else f"{count} images"
-
-
-def _name(label: int, class_names: Sequence[str]) -> str:
-    return class_names[label] if label < len(class_names) else f"class {label}"
-
-
-def _listed(names: list[str]) -> str:
-    """Return "a and b", "a, b and c", "a, b, c and 2 more classes"."""
-    if len(names) > _NAMED:
-        rest = len(names) - _NAMED
-        names = [*names[:_NAMED], "1 more class" if rest == 1 else f"{rest} more classes"]
-    return f"{', '.join(names[:-1])} and {names[-1]}"

@@ -60,7 +60,7 @@ class Sequences:
         return len(self.channels)
 
 
-def sequences(index: Index, by: str = "max") -> Sequences:
+def unit_sequences(index: Index, by: str = "max") -> Sequences:
     """Read from an index which unit of every layer each image excites most.
 
     Parameters

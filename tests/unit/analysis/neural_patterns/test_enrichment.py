@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import false_discovery_control, fisher_exact
 
-from nnvis_dash.analysis.neural_patterns import Sequences, error_enriched, neural_patterns
+from nnvis_dash.analysis.neural_patterns import Sequences, error_enriched_patterns, neural_patterns
 from nnvis_dash.analysis.neural_patterns.enrichment import benjamini_hochberg
 from nnvis_dash.errors import ParameterError
 
@@ -23,7 +23,7 @@ WRONG = (PATHS.channels[:, 1] == 2) & (PATHS.channels[:, 2] == 0) & (RNG.random(
 @pytest.mark.parametrize("samples", [None, np.arange(0, N, 2)], ids=["all images", "every second image"])
 def test_p_values_are_those_of_fishers_exact_test(labels: Any, samples: Any) -> None:
     patterns = neural_patterns(PATHS, labels, min_support=8, samples=samples)
-    found = error_enriched(patterns, WRONG, rate=1)
+    found = error_enriched_patterns(patterns, WRONG, rate=1)
     counted = np.zeros(N, bool)
     counted[slice(None) if samples is None else samples] = True
     if labels is not None:
@@ -48,7 +48,7 @@ def test_p_values_are_those_of_fishers_exact_test(labels: Any, samples: Any) -> 
 
 
 def test_the_planted_pattern_comes_first() -> None:
-    found = error_enriched(neural_patterns(PATHS, min_support=8), WRONG)
+    found = error_enriched_patterns(neural_patterns(PATHS, min_support=8), WRONG)
     assert {(unit.layer, unit.channel) for unit in found.patterns[0].units} >= {("b", 2), ("c", 0)}
     assert (np.diff(found.p_values) >= 0).all()
     assert (found.q_values <= 0.05).all()
@@ -59,7 +59,7 @@ def test_by_hand() -> None:
     """Five images, two wrong, both in a pattern of two: 1 of the 10 ways to choose two of five."""
     paths = Sequences(np.array([[0, 0], [0, 0], [1, 1], [1, 1], [1, 1]], np.int16), ("a", "b"))
     patterns = neural_patterns(paths, min_support=2)
-    found = error_enriched(patterns, np.array([True, True, False, False, False]), rate=0.5)
+    found = error_enriched_patterns(patterns, np.array([True, True, False, False, False]), rate=0.5)
     np.testing.assert_allclose(found.p_values, [0.1])
     np.testing.assert_allclose(found.q_values, [0.2])
     assert found.patterns[0].sample_ids.tolist() == [0, 1]
@@ -68,17 +68,17 @@ def test_by_hand() -> None:
 
 @pytest.mark.parametrize("wrong", [np.zeros(N, bool), np.ones(N, bool)], ids=["no errors", "errors only"])
 def test_where_all_images_are_alike_nothing_is_enriched(wrong: np.ndarray) -> None:
-    found = error_enriched(neural_patterns(PATHS, min_support=8), wrong, rate=1)
+    found = error_enriched_patterns(neural_patterns(PATHS, min_support=8), wrong, rate=1)
     assert len(found) == 0 and found.n_errors == wrong.sum()
 
 
 def test_where_no_label_is_known_nothing_is_tested() -> None:
-    found = error_enriched(neural_patterns(PATHS, np.full(N, -1), min_support=8), WRONG, rate=1)
+    found = error_enriched_patterns(neural_patterns(PATHS, np.full(N, -1), min_support=8), WRONG, rate=1)
     assert len(found) == found.n_images == found.n_errors == 0
 
 
 def test_no_patterns_have_an_answer() -> None:
-    found = error_enriched(neural_patterns(PATHS, min_support=N), WRONG)
+    found = error_enriched_patterns(neural_patterns(PATHS, min_support=N), WRONG)
     assert len(found) == found.n_tested == 0 and found.q_values.shape == (0,)
 
 
@@ -100,4 +100,4 @@ def test_the_correction_is_benjamini_and_hochbergs(p_values: list[float]) -> Non
 )
 def test_what_does_not_fit_is_refused(wrong: np.ndarray, rate: float, said: str) -> None:
     with pytest.raises(ParameterError, match=said):
-        error_enriched(neural_patterns(PATHS, min_support=8), wrong, rate)
+        error_enriched_patterns(neural_patterns(PATHS, min_support=8), wrong, rate)

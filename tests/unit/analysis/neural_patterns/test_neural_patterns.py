@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnvis_dash.analysis.neural_patterns import Sequences, mining, neural_patterns, sequences
+from nnvis_dash.analysis.neural_patterns import Sequences, mining, neural_patterns, unit_sequences
 from nnvis_dash.errors import ParameterError
 from nnvis_dash.types import Unit
 from tests.unit.analysis.neural_patterns.paths import LABELS, LAYERS, PATHS, TABLE, listed
@@ -81,7 +81,7 @@ def test_an_index_is_read_by_itself() -> None:
     found = neural_patterns(index, np.array([0, 1, 1, 0]), min_support=3)
     assert found[0].units == (Unit("conv", 1), Unit("dense", 0))
     assert found[0].class_counts.tolist() == [1, 2]
-    assert listed(neural_patterns(sequences(index), min_support=3)) == listed(found)
+    assert listed(neural_patterns(unit_sequences(index), min_support=3)) == listed(found)
 
 
 def test_patterns_are_a_sequence() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nnvis_dash.analysis.neural_patterns import NeuralPattern, Sequences, neural_patterns, recommended, said
+from nnvis_dash.analysis.neural_patterns import NeuralPattern, Sequences, neural_patterns, recommended_patterns
 from nnvis_dash.errors import ParameterError
 from nnvis_dash.types import Unit
 from tests.unit.analysis.neural_patterns.paths import LABELS, PATHS, listed
@@ -19,11 +19,11 @@ PATTERNS = neural_patterns(PATHS, LABELS, min_support=2)
 def ordered(**given: object) -> list[int]:
     """Return the places, among `PATTERNS`, of the recommended ones."""
     places = {tuple(pattern.units): place for place, pattern in enumerate(PATTERNS)}
-    return [places[pattern.units] for pattern in recommended(PATTERNS, **given).patterns]
+    return [places[pattern.units] for pattern in recommended_patterns(PATTERNS, **given).patterns]
 
 
 def test_support_counts_inside_the_selection() -> None:
-    found = recommended(PATTERNS, samples=[2, 3])
+    found = recommended_patterns(PATTERNS, samples=[2, 3])
     assert listed(found.patterns)[0] == ({"conv2": 1, "dense": 1}, [2, 3])
     assert found.inside.tolist() == [2, 1]
     assert found.n_selected == 2
@@ -33,11 +33,11 @@ def test_support_counts_inside_the_selection() -> None:
 
 def test_lift_is_of_the_chosen_class_or_of_the_most_frequent() -> None:
     """Of the five images with a label, three are of class 0 and two of class 1."""
-    first = recommended(PATTERNS, label=1, order="lift")
+    first = recommended_patterns(PATTERNS, label=1, order="lift")
     assert ordered(label=1, order="lift") == [2, 3, 0, 1]
     np.testing.assert_allclose(first.lift[:2], [1 / 0.4, 0.5 / 0.4])
     assert first.classes.tolist() == [1, 1, 1, 1]
-    own = recommended(PATTERNS)
+    own = recommended_patterns(PATTERNS)
     assert own.classes.tolist() == [0, 1, 0, 0]
     np.testing.assert_allclose(own.lift, [1 / 0.6, 1 / 0.4, 1 / 0.6, 0.5 / 0.6])
 
@@ -55,16 +55,16 @@ def test_patterns_of_the_selected_units_and_those_with_more_of_them_first() -> N
 
 def test_without_labels_there_is_no_lift() -> None:
     bare = neural_patterns(PATHS, min_support=2)
-    found = recommended(bare, samples=[0])
+    found = recommended_patterns(bare, samples=[0])
     assert found.classes.tolist() == [-1, -1] and found.lift.tolist() == [0, 0]
     with pytest.raises(ParameterError, match=r"no labels.*order by support"):
-        recommended(bare, order="lift")
+        recommended_patterns(bare, order="lift")
 
 
 def test_no_patterns_and_no_selected_images_have_an_answer() -> None:
     none = neural_patterns(PATHS, LABELS, min_support=6)
-    assert len(recommended(none, label=1, order="lift")) == 0
-    assert len(recommended(PATTERNS, samples=[])) == 0
+    assert len(recommended_patterns(none, label=1, order="lift")) == 0
+    assert len(recommended_patterns(PATTERNS, samples=[])) == 0
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_no_patterns_and_no_selected_images_have_an_answer() -> None:
 )
 def test_what_is_not_there_is_refused(given: dict[str, object], message: str) -> None:
     with pytest.raises(ParameterError, match=message):
-        recommended(PATTERNS, **given)
+        recommended_patterns(PATTERNS, **given)
 
 
 def pattern_of(
@@ -109,15 +109,15 @@ def pattern_of(
     ],
 )
 def test_a_pattern_is_specific_or_shared(counts: tuple[int, ...], words: str) -> None:
-    assert said(pattern_of(*counts), NAMES) == words
+    assert pattern_of(*counts).said(NAMES) == words
 
 
 def test_images_without_a_label_are_not_counted() -> None:
-    assert said(pattern_of(0, 9, 1, unknown=5), NAMES) == "specific to square: 9 of its 10 images with a label"
-    assert said(pattern_of(0, unknown=5), NAMES) == "5 images without labels"
-    assert said(neural_patterns(PATHS, min_support=2)[0], NAMES) == "3 images without labels"
+    assert pattern_of(0, 9, 1, unknown=5).said(NAMES) == "specific to square: 9 of its 10 images with a label"
+    assert pattern_of(0, unknown=5).said(NAMES) == "5 images without labels"
+    assert neural_patterns(PATHS, min_support=2)[0].said(NAMES) == "3 images without labels"
 
 
 def test_a_class_that_nearly_all_images_have_is_not_specific() -> None:
     most = pattern_of(9, 1, elsewhere=(900, 100))
-    assert said(most, NAMES) == "mostly circle, as all images are: 9 of its 10 images"
+    assert most.said(NAMES) == "mostly circle, as all images are: 9 of its 10 images"
