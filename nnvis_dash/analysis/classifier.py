@@ -216,6 +216,11 @@ class Classifier:
                     found = self._compiled[key] = build()
         return found
 
+    def forget(self, key: Any) -> None:
+        """Let what `compiled` made for `key` go; it is made again when it is asked for."""
+        with self._lock:
+            self._compiled.pop(key, None)
+
     def scores(self, raw: Tensor, visit: Visit | None = None, output: str = "probabilities") -> Tensor:
         """Compute probabilities or logits of raw pixels inside a graph: preprocessing, model, output kind.
 

@@ -193,10 +193,10 @@ def mutation_campaign(
             on_progress(done, total)
 
     found: dict[str, Counts] = {}
-    for block in blocks(len(ids), chunk_size(clf.card)):
-        some = ids[block]
-        images = images_of(data, some, clf.card)
-        for name in names:
+    for name in names:
+        for block in blocks(len(ids), chunk_size(clf.card)):
+            some = ids[block]
+            images = images_of(data, some, clf.card)
             counts = layer_counts(clf, images, None if right.labels is None else right.labels[some], name, step)
             found[name] = merged((found[name], counts), clf.card.n_classes) if name in found else counts
     return campaign_of(clf.card, found, len(ids), right.against, right.note)

@@ -10,6 +10,7 @@ the whole (but for the last bits of the sums of probabilities).
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -30,9 +31,13 @@ if TYPE_CHECKING:
 MEMORY = 64 * 2**20  # bytes of activations that are kept at a layer at once
 BATCH_MEMORY = 32 * 2**20  # bytes of the largest activation of a batch behind it
 LARGEST_BATCH = 4096
+TRACED = 8  # layers of a classifier whose graphs are kept
 
 Counts = dict[str, npt.NDArray[Any]]
 Step = Callable[[int], None]  # told how many (unit, image) pairs are over
+
+
+_last = threading.Lock()
 
 
 class Kept(NamedTuple):
@@ -161,8 +166,19 @@ class LayerMutation:
 
 
 def layer_mutation(clf: Classifier, layer: str, dtype: np.dtype[Any]) -> LayerMutation:
-    """Return what freezes the units of a layer, traced once for each classifier, layer and type of image."""
-    return clf.compiled(("layer mutation", layer, dtype.name), lambda: LayerMutation(clf, layer, dtype))
+    """Return what freezes the units of a layer, traced once as long as it is one of the last `TRACED` of a classifier.
+
+    A deep network's two graphs take some 30 MB, and it may have hundreds of layers.
+    """
+    key = ("layer mutation", layer, dtype.name)
+    found = clf.compiled(key, lambda: LayerMutation(clf, layer, dtype))
+    last: list[Any] = clf.compiled("last layer mutations", list)
+    with _last:
+        last[:] = [*(other for other in last if other != key), key]
+        for old in last[:-TRACED]:
+            clf.forget(old)
+        del last[:-TRACED]
+    return found
 
 
 def layer_counts(clf: Classifier, images: Any, labels: Ints | None, layer: str, step: Step | None = None) -> Counts:

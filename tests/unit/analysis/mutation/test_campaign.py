@@ -101,6 +101,21 @@ def test_what_is_counted_does_not_depend_on_what_is_kept_at_once(monkeypatch: py
     np.testing.assert_allclose(whole.largest, apart.largest, atol=1e-6)
 
 
+def test_the_graphs_of_a_few_layers_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tally, "TRACED", 2)
+    clf = Classifier.from_keras(networks.sequential(), preprocessing="unit")
+    images = networks.images(3, clf.card.input_shape)
+    first = tally.layer_mutation(clf, "conv1", images.dtype)
+    assert tally.layer_mutation(clf, "conv1", images.dtype) is first
+    tally.layer_mutation(clf, "conv2", images.dtype)
+    tally.layer_mutation(clf, "conv1", images.dtype)
+    tally.layer_mutation(clf, "hidden", images.dtype)
+    assert tally.layer_mutation(clf, "conv1", images.dtype) is first  # conv2 went
+    whole = mutation_campaign(clf, images)
+    assert tally.layer_mutation(clf, "conv1", images.dtype) is not first
+    np.testing.assert_array_equal(mutation_campaign(clf, images).largest, whole.largest)
+
+
 def test_units_are_called_critical_only_beyond_chance() -> None:
     """Of 200 units of which 5 break 9 of 10, 1 repairs 12 of 12 and the rest 3 of 6: those, and no others."""
     broken, repaired = np.full(200, 3, np.int32), np.full(200, 3, np.int32)
