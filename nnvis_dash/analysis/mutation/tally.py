@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 MEMORY = 64 * 2**20  # bytes of activations that are kept at a layer at once
 BATCH_MEMORY = 32 * 2**20  # bytes of the largest activation of a batch behind it
+BATCH_OPERATIONS = 8e9  # multiplications of a batch: what a person waits for meanwhile gets its turn after 0.2 s
 LARGEST_BATCH = 4096
 TRACED = 8  # layers of a classifier whose graphs are kept
 
@@ -90,8 +91,9 @@ class LayerMutation:
         self._tail = tf.function(self._behind, autograph=False).get_concrete_function(*numbers, before, *specs)
         n_bytes = sum(math.prod(size or 1 for size in spec.shape[1:]) * spec.dtype.size for spec in specs)
         self.n_images = max(1, min(batch_size(clf.card), MEMORY // n_bytes))
-        largest = max([n_bytes, *_sizes(clf.card, self._partial.behind)])
-        self.batch = int(2 ** np.clip(np.floor(np.log2(BATCH_MEMORY / largest)), 2, np.log2(LARGEST_BATCH)))
+        size, work = _of_an_image(clf.card, self._partial.behind)
+        most = min(BATCH_MEMORY / max(n_bytes, size), BATCH_OPERATIONS / max(work, 1))
+        self.batch = int(2 ** np.clip(np.floor(np.log2(most)), 2, np.log2(LARGEST_BATCH)))
 
     def keep(self, images: Images) -> Kept:
         """Bring prepared images (n, h, w, c) as far as the layer.
@@ -295,7 +297,9 @@ def _counted(work: LayerMutation, images: Images, labels: Ints | None, step: Ste
     return found
 
 
-def _sizes(card: ModelCard, names: tuple[str, ...]) -> list[int]:
-    """Return the bytes of an image's activation at each of some layers."""
-    layers = {layer.name: layer for layer in card.layers}
-    return [4 * math.prod(size or 1 for size in layers[name].output_shape) for name in names if name in layers]
+def _of_an_image(card: ModelCard, names: tuple[str, ...]) -> tuple[int, int]:
+    """Return the bytes of an image's largest activation at some layers, and the multiplications of all of them."""
+    behind = [layer for layer in card.layers if layer.name in names]
+    sizes = [4 * math.prod(size or 1 for size in layer.output_shape) for layer in behind]
+    work = [layer.parameters * math.prod(size or 1 for size in layer.output_shape[:-1]) for layer in behind]
+    return max(sizes, default=0), sum(work)
