@@ -135,8 +135,8 @@ class MutationCampaign:
 
     @property
     def dead(self) -> tuple[Unit, ...]:
-        """Units that are zero on every image, or without which no probability changes by more than 1e-6."""
-        return self._sorted((self.greatest == 0) | (self.largest <= NOTHING), np.zeros(len(self.units)))
+        """Units without which no probability changes by more than 1e-6; those that are always zero are among them."""
+        return self._sorted(self.largest <= NOTHING, np.zeros(len(self.units)))
 
     def _sorted(self, chosen: npt.NDArray[np.bool_], by: npt.NDArray[Any]) -> tuple[Unit, ...]:
         rows = np.flatnonzero(chosen)

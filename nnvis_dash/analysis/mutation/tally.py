@@ -285,8 +285,8 @@ def _counted(work: LayerMutation, images: Images, labels: Ints | None, step: Ste
         unit, row = units[block], rows[block]
         changed = work.freeze(kept, row, unit, wanted[row])
         counts, was, now = known[row], said[row] == right[row], changed.prediction == right[row]
-        np.add.at(found["broken"], unit, counts & was & ~now)
-        np.add.at(found["repaired"], unit, counts & now & ~was)
+        np.add.at(found["broken"], unit, was & ~now)  # what is unknown is neither
+        np.add.at(found["repaired"], unit, now & ~was)
         np.add.at(found["flipped"], unit, changed.prediction != said[row])
         np.maximum.at(found["largest"], unit, changed.largest)
         both = (unit * np.int64(len(classes)) + columns[row])[counts]
