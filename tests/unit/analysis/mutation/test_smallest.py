@@ -114,6 +114,28 @@ def test_units_that_matter_only_together_are_found() -> None:
     assert found.found and found.frozen == {"one": (0,), "other": (0,)}
 
 
+def test_units_that_promise_the_contrary_are_tried_too() -> None:
+    """By its slope freezing either unit helps the prediction, 1 - 0.1 (a + b) - relu(1.5 - a - b), and both break it."""
+    import keras
+
+    model = keras.Sequential(
+        [
+            keras.layers.Input((4, 4, 1)),
+            keras.layers.Flatten(),
+            keras.layers.Dense(2, activation="relu", name="voters"),
+            keras.layers.Dense(2, activation="relu", name="sums"),
+            keras.layers.Dense(2, activation="softmax", name="classes"),
+        ]
+    )
+    seen, sums = np.full((16, 2), 1 / 16), np.array([[1.0, -1], [1, -1]])
+    said = np.array([[-0.1, 0], [-1, 0]])
+    weights = [seen, np.zeros(2), sums, np.array([0, 1.5]), said, np.array([1.0, 0])]
+    model.set_weights([weight.astype(np.float32) for weight in weights])
+    found = smallest_breaking_set(Classifier.from_keras(model, preprocessing="unit"), WHITE, "voters")
+    assert found.found and found.frozen == {"voters": (0, 1)}
+    assert found.probabilities_frozen[0] == pytest.approx(1 / (1 + np.exp(0.5)), abs=1e-6)
+
+
 def test_many_units_are_thinned_out_to_few() -> None:
     """Sets grow by several units once they are large; what was too much goes again, down to the fewest there are."""
     rng = np.random.default_rng(0)
