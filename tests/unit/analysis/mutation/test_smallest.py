@@ -115,7 +115,7 @@ def test_units_that_matter_only_together_are_found() -> None:
 
 
 def test_units_that_promise_the_contrary_are_tried_too() -> None:
-    """By its slope freezing either unit helps the logit 1 - 0.1 (a + b) - relu(1.5 - a - b); without both it is -0.5."""
+    """By its slope freezing either unit helps the logit 1 - 0.1 (a + b) - relu(1.5 - a - b), without both -0.5."""
     import keras
 
     model = keras.Sequential(
