@@ -19,8 +19,10 @@ Invariant: a message is one line of printable characters of bounded length, what
 from __future__ import annotations
 
 from collections.abc import Iterable
+from difflib import get_close_matches
 
 _LONGEST = 2_000
+_LONGEST_NAME = 100  # that is held against others
 
 
 class NNVisError(Exception):
@@ -63,8 +65,11 @@ class NotFound(NNVisError):
 
     @classmethod
     def among(cls, what: str, name: object, available: Iterable[object], limit: int = 12) -> NotFound:
-        """Build the error that names what is available (at most `limit` names)."""
+        """Build the error that names what is available: at most `limit` names, of more those that look alike first."""
         names = [str(entry) for entry in available]
+        if len(names) > limit:
+            alike = get_close_matches(str(name)[:_LONGEST_NAME], names)
+            names = [*alike, *(entry for entry in names if entry not in alike)]
         shown = ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if len(names) > limit else "")
         return cls(
             f"There is no {what} {str(name)!r}", f"Choose one of: {shown}." if names else f"There is no {what} yet."
