@@ -192,6 +192,7 @@
     pictures();
     answers();
     numbers();
+    nnvis.drawParting(by("attack-layers"), `attack/${answer.key}/${row}/layers.json`);
     tell();
   }
 

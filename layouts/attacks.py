@@ -92,6 +92,7 @@ def frame() -> Any:
                         [
                             html.Div(pictures, className="attack-panes"),
                             html.Div(id="attack-numbers", className="label attack-numbers"),
+                            html.Div(id="attack-layers", className="attack-layers", hidden=True),
                             html.Div(id="attack-kept", className="attack-kept"),
                         ]
                     ),

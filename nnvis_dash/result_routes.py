@@ -1,6 +1,7 @@
 """Flask routes for the pictures of what the what-if lens computed: addressed by the job, so that browsers keep them.
 
 A response's image at one of its degrees is made when it is looked at; those of attacks and minimal evidence were kept.
+Where a classifier's layers part for an adversarial image is asked when that image is looked at.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 
 from nnvis_dash.analysis.attacks.rounding import rounded_within
 from nnvis_dash.analysis.response import ADVERSARIAL
+from nnvis_dash.errors import NNVisError, NotFound
 from nnvis_dash.figures import perturbation
 from nnvis_dash.routes import FOREVER, LARGEST_SIDE, answers_or_404
 from nnvis_dash.services import Services
@@ -50,6 +52,24 @@ def result_blueprint(services: Services) -> flask.Blueprint:
             "perturbation": lambda: perturbation.amplified(clean, after)[0],
         }
         return _picture(drawn[what]())
+
+    @routes.get("/attack/<key>/<int:row>/layers.json")
+    @answers_or_404
+    def layers(key: str, row: int) -> flask.Response:
+        """How far every layer is apart for an image and its adversarial one, as [name, distance] pairs."""
+        services.workspace.artifacts.load(key)
+        try:
+            found = services.engine.ask("parting", {"attack": key, "row": row})
+        except NotFound:
+            raise
+        except NNVisError as error:  # a graph without layers, or no engine now: said in the page
+            return flask.jsonify({"problem": str(error)})
+        pairs = zip(found["layers"], found["distance"], strict=True)
+        response = flask.jsonify(
+            {"layers": [[name, float(distance)] for name, distance in pairs], "parts_at": found["parts_at"]}
+        )
+        response.headers["Cache-Control"] = FOREVER
+        return response
 
     @routes.get("/evidence/<key>/<what>.png")
     @answers_or_404

@@ -165,6 +165,11 @@ def test_fgsm_flips_a_shape_and_lands_in_the_tray(pages: Pages, demo_server: Ser
     assert page.text_content("#attack-perturbation-caption") == "change × 10"
     assert "L∞ 12/255" in str(page.text_content("#attack-numbers"))
     assert page.locator("#attack-answers .answer").count() == 3  # whether the others fall too
+    page.wait_for_selector("#attack-layers .parts")
+    words = str(page.text_content("#attack-layers .label"))
+    assert words.startswith("activations part at ")
+    title = str(page.get_attribute("#attack-layers .parts", "title"))
+    assert title.startswith(words.removeprefix("activations part at ") + ": ")
     page.wait_for_selector("#samples-list [role=listitem]")
     page.click("[data-attack-test]")
     page.wait_for_function("window.nnvis.subject && window.nnvis.subject.derived")

@@ -9,12 +9,13 @@ import pytest
 
 from nnvis_dash.analysis.attacks import attack
 from nnvis_dash.analysis.attacks.minimal import minimal_epsilon
+from nnvis_dash.analysis.compare_inputs import compare_inputs
 from nnvis_dash.analysis.minimal_evidence import minimal_evidence as searched
 from nnvis_dash.analysis.response import default_degrees, respond
 from nnvis_dash.analysis.transformations import edited
 from nnvis_dash.engine.client import Engine
 from nnvis_dash.engine.jobs import Request
-from nnvis_dash.errors import NNVisError, ParameterError
+from nnvis_dash.errors import NNVisError, NotFound, ParameterError
 from nnvis_dash.state.edits import Edit, with_degree
 from nnvis_dash.state.references import Reference
 from nnvis_dash.types import DatasetCard
@@ -119,6 +120,17 @@ def test_other_classifiers_say_what_they_see_in_an_attack(
         np.testing.assert_allclose(answer[name][0], other.predict(np.asarray(found.array(images))), atol=1e-6)
         assert answer[name][1] is None
     assert answer["problems"][0] == "" and "e" * 32 in answer["problems"][1]
+
+
+def test_where_activations_part_is_that_of_a_direct_comparison(engine: Engine, classifier: Any, ask: Any) -> None:
+    found = ask("attack", samples=[3, 4], parameters={"epsilon": 16 / 255})
+    told = engine.ask("parting", {"attack": found.key, "row": 1})
+    direct = compare_inputs(classifier, seen(engine, classifier, [4]), found.array("images")[1:])
+    assert (told["layers"], told["parts_at"]) == (list(direct.layers), direct.parts_at)
+    assert told["parts_at"] is not None
+    np.testing.assert_allclose(told["distance"], direct.distance, atol=1e-6)
+    with pytest.raises(NotFound, match=r"no image 2 in the attack.*0 to 1"):
+        engine.ask("parting", {"attack": found.key, "row": 2})
 
 
 def test_what_cannot_be_attacked_is_said_in_words(ask: Any) -> None:
