@@ -57,7 +57,7 @@ def result_blueprint(services: Services) -> flask.Blueprint:
     @answers_or_404
     def layers(key: str, row: int) -> flask.Response:
         """How far every layer is apart for an image and its adversarial one, as [name, distance] pairs."""
-        services.workspace.artifacts.load(key)
+        services.workspace.artifacts.load(key)  # what isn't there costs the engine nothing
         try:
             found = services.engine.ask("parting", {"attack": key, "row": row})
         except NotFound:

@@ -265,3 +265,23 @@ def test_pictures_of_an_attack_and_of_evidence_are_those_that_were_kept(client: 
     services.workspace.artifacts.save("b" * 32, arrays, {})
     assert (shown(client, f"/evidence/{'b' * 32}/sufficient.png")[mask] == 100).all()
     assert (shown(client, f"/evidence/{'b' * 32}/necessary.png")[~mask] == 100).all()
+
+
+def test_where_layers_part_is_asked_of_the_engine_and_what_hinders_is_said(
+    client: Any, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services.workspace.artifacts.save("c" * 32, {"clean": np.zeros((1, 2, 2, 1), np.uint8)}, {})
+    assert client.get(f"/attack/{'d' * 32}/0/layers.json").status_code == 404
+    response = client.get(f"/attack/{'c' * 32}/0/layers.json")  # no engine runs
+    assert "engine" in response.json["problem"] and "immutable" not in response.headers.get("Cache-Control", "")
+    asked = []
+
+    def ask(name: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        asked.append((name, parameters))
+        return {"layers": ["conv", "dense"], "distance": np.array([0.25, 1.5]), "parts_at": "dense"}
+
+    monkeypatch.setattr(services.engine, "ask", ask)
+    response = client.get(f"/attack/{'c' * 32}/0/layers.json")
+    assert response.json == {"layers": [["conv", 0.25], ["dense", 1.5]], "parts_at": "dense"}
+    assert "immutable" in response.headers["Cache-Control"]
+    assert asked == [("parting", {"attack": "c" * 32, "row": 0})]
