@@ -100,20 +100,42 @@ def test_a_limit_names_the_least_support_that_keeps_it(
         neural_patterns(paths, None, 1, min_length, gaps=gaps, limit=limit)
 
 
-def test_sums_that_are_equal_by_chance_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    table = np.random.default_rng(1).integers(0, 2, (40, 6)).astype(np.int16)
+@pytest.mark.parametrize("sampled", [1, 2, 16])
+def test_columns_that_say_the_same_are_found_from_however_few_rows(
+    monkeypatch: pytest.MonkeyPatch, sampled: int
+) -> None:
+    table = np.random.default_rng(1).integers(0, 2, (200, 6)).astype(np.int16)
     table[:, 3] = table[:, 1]  # so that many sets have the same rows
+    table[:190, 4] = table[:190, 2]  # and nearly the same
     paths = Sequences(table, tuple("abcdef"))
-    expected = by_force(paths, 2, 1, gaps=True, closed=True)
-    assert named(neural_patterns(paths, None, 2, 1, gaps=True)) == expected
-    monkeypatch.setattr(itemsets, "_marks", np.ones)
-    assert named(neural_patterns(paths, None, 2, 1, gaps=True)) == expected
+    monkeypatch.setattr(itemsets, "_SAMPLED", sampled)
+    assert named(neural_patterns(paths, None, 2, 1, gaps=True)) == by_force(paths, 2, 1, gaps=True, closed=True)
 
 
-def test_work_in_small_batches_finds_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    table = np.random.default_rng(0).integers(-1, 4, (300, 6)).astype(np.int16)
-    paths = Sequences(table, tuple("abcdef"))
-    whole = {closed: named(neural_patterns(paths, min_support=6, gaps=True, closed=closed)) for closed in (True, False)}
-    monkeypatch.setattr(itemsets, "_CHUNK", 100)
-    for closed, expected in whole.items():
-        assert named(neural_patterns(paths, min_support=6, gaps=True, closed=closed)) == expected
+@pytest.mark.parametrize("closed", [False, True])
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        {"itemsets._CHUNK": 1, "itemsets._JOINED": 10, "counting._CHUNK": 3},  # few sets at a time
+        {"itemsets._WAITING": 20, "bitmaps._SLAB": 40},  # few rows at a time
+        {"itemsets._PAIRS": 7},  # pairs of items that share a place
+        {"bitmaps._COMPARED": 0},  # many units
+        {"bitmaps._COMPARED": 0, "bitmaps._SLAB": 1},
+    ],
+)
+def test_work_in_other_portions_finds_the_same(
+    monkeypatch: pytest.MonkeyPatch, sizes: dict[str, int], closed: bool
+) -> None:
+    table = np.random.default_rng(0).integers(-1, 4, (700, 5)).astype(np.int16)
+    paths = Sequences(table, tuple("abcde"))
+    labels = np.random.default_rng(1).integers(-1, 3, 700)
+    whole = neural_patterns(paths, labels, min_support=6, gaps=True, closed=closed)
+    counts, inside = whole.class_counts, whole.inside(labels == 1)
+    for name, size in sizes.items():
+        monkeypatch.setattr(f"nnvis_dash.analysis.neural_patterns.{name}", size)
+    again = neural_patterns(paths, labels, min_support=6, gaps=True, closed=closed)
+    assert again.channels.tolist() == whole.channels.tolist()
+    assert again.support.tolist() == whole.support.tolist()
+    assert again.class_counts.tolist() == counts.tolist()
+    assert again.inside(labels == 1).tolist() == inside.tolist() == counts[:, 1].tolist()
+    assert named(whole) == by_force(paths, 6, 2, gaps=True, closed=closed)

@@ -1,74 +1,231 @@
-"""Patterns with gaps: the frequent sets of (layer, unit) of an aligned table, the rows of many sets at a time.
+"""Patterns with gaps: the frequent sets of items (layer, unit) of an aligned table, many sets at a time.
 
-Columns are taken from left to right, and every set of earlier columns is extended by every frequent unit of the next.
-For closed patterns, sets with the same rows are one: of those that end in the same column the longest holds all others,
-so only that is kept, and a set is done with when one column more keeps all its rows. That makes each closed set once,
-as the prefix-preserving extension of LCM does (Uno, Kiyomi and Arimura, "LCM ver. 2", FIMI 2004), but by sums over long
-arrays in place of a look at each set.
+Items are in the order of their columns. A set's rows are bits among the rows of its first item. Sets that differ in
+their last item only (siblings) are joined: the rows of the longer set are the AND of two bitmaps, its support is their
+population count (Zaki, "Scalable algorithms for association mining", IEEE TKDE 2000).
+
+For closed patterns, a set takes in every later item that all its rows have. It is left out, and all that it would grow
+to, if all its rows have an item before its last that is no part of it: then the same set comes up with that item. That
+makes each closed set once (Uno, Kiyomi and Arimura, "LCM ver. 2", FIMI 2004). Whether there is such an item is looked
+up in a few of a set's rows, and in all of them where these agree.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from nnvis_dash.analysis.neural_patterns.mining import Flags, Ledger, Longs, Members, Mined, grouped, numbered
+from nnvis_dash.analysis.neural_patterns.bitmaps import (
+    BITS,
+    Coded,
+    Places,
+    Slab,
+    Words,
+    coded,
+    common,
+    frequent_units,
+    population,
+    slabs,
+    windows,
+)
+from nnvis_dash.analysis.neural_patterns.mining import Flags, Ledger, Mined
 from nnvis_dash.analysis.neural_patterns.sequences import NO_UNIT, Table
 from nnvis_dash.types import Ints
 
-_CHUNK = 1 << 17  # rows of sets that are extended at once: arrays of a megabyte, near the processor
-_EXACT = 53  # bits of a whole number that float64 holds
+_CHUNK = 1 << 15  # words that are worked on at once: a quarter of a megabyte, near the processor
+_JOINED = 1 << 20  # words of joined sets, before these are joined themselves: eight megabytes
+_WAITING = 1 << 22  # words of pairs that wait until others have been counted: 32 megabytes
+_PAIRS = 1 << 22  # pairs of items of which it is noted whether they are frequent
+_SAMPLED = 16  # parts of a set's bits in which a row is looked at, or two where there are fewer words
+_DIGITS = 62  # bits of the whole numbers that sets are sorted by
+_NONE = np.zeros(0, np.int32)
 
 
 @dataclass(frozen=True, eq=False)
 class _Sets:
-    """Some sets with their rows."""
+    """Some sets with their rows: siblings together, in the order of their last items."""
 
-    channels: Table  # (P, L), -1 where a set has no unit
+    bits: Words  # (P, words)
+    items: Ints  # (P, L), -1 where a set has none
     support: Ints  # (P,)
-    patterns: Ints  # (M,)
-    rows: Ints  # (M,) that take part in them
-
-    def of(self, chosen: Flags) -> _Sets:
-        """Return some of them, in their order; `chosen` (P,) says which."""
-        if chosen.all():
-            return self
-        numbers = numbered(chosen)[self.patterns]
-        members = np.flatnonzero(numbers >= 0)
-        return _Sets(self.channels[chosen], self.support[chosen], numbers[members], self.rows[members])
+    last: Places  # (P,) item; siblings may have taken in others
+    siblings: Places  # (P,) the same number for all that are
+    firsts: Places  # (P,) the place among the miner's rows of each one's first bit
 
 
-class _Going:
-    """Sets that are being extended, in the numbers that every column needs."""
+class _Miner:
+    """What is known of a table, the pairs that wait, and what was found."""
 
-    def __init__(self, sets: _Sets, step: int) -> None:
-        self.sets = sets
-        self._step = step  # keys of each set; the first stands for rows without a unit
-        self._rows = sets.rows.astype(np.intp)
-        self._keys = sets.patterns.astype(np.intp)
-        self._keys *= step
-        self._keys += 1
+    def __init__(self, table: Coded, ledger: Ledger, min_length: int, closed: bool) -> None:
+        self.found: list[tuple[Ints, Ints]] = []  # items and support
+        self._table = table
+        self._ledger = ledger
+        self._min_length = min_length
+        self._closed = closed
+        self._columns = table.columns
+        n_items = len(self._columns)
+        self._frequent = np.zeros(max(1, min(_PAIRS, n_items**2)), np.bool_)
+        self._support = np.zeros(n_items, np.int32)
+        self._held = np.zeros(n_items, np.bool_)  # items with one before that all their rows have
+        self._waiting: dict[int, list[_Sets]] = {}  # pairs, by the number of their words
+        self._n_waiting = 0  # words
+        self._rows: list[Places] = []  # of all slabs, one behind the other
+        self._n_rows = 0
+        self._codes = np.ascontiguousarray(table.codes.T) if closed else table.codes[:, :0].T
 
-    def extended(self, values: Table, column: int, least: int) -> tuple[_Sets, Longs]:
-        """Return every set with each unit of a column that is frequent among its rows, and which set that was.
+    def mine(self) -> None:
+        """Find all sets."""
+        n_columns = len(self._table.units)
+        singles = [
+            self._begun(slab, column)
+            for column in reversed(range(n_columns))
+            for slab in slabs(self._table, column, len(self._columns) - int(self._table.firsts[column + 1]))
+        ]
+        for items, support, last in singles:
+            self._keep(items, support, ~self._held[last])
+        self._go_on()
 
-        Parameters
-        ----------
-        values : (n,) of the table
-            The column.
-        column : int
-        least : int
-            Support.
+    def _begun(self, slab: Slab, column: int) -> tuple[Ints, Ints, Places]:
+        """Take the items of a slab, with what all their rows have behind; let the other pairs wait."""
+        table, n_columns = self._table, len(self._table.units)
+        start = int(table.firsts[column + 1])
+        shared = common(table, slab, range(column + 1, n_columns))
+        counts = shared.counts()
+        own = int(table.firsts[column]) + slab.first + np.arange(len(slab.support))
+        self._support[own] = slab.support
+        items = np.full((len(own), n_columns), NO_UNIT, np.int32)
+        items[:, column] = own
+        mine, others = np.nonzero((counts >= self._ledger.least).T)
+        support = counts[others, mine]
+        last = others + start
+        self._frequent[self._pair(own[mine], last)] = True
+        if self._closed:
+            self._held[start:] |= (counts == self._support[start:, None]).any(axis=1)
+            whole = support == slab.support[mine]
+            items[mine[whole], self._columns[last[whole]]] = last[whole]
+            mine, others, support, last = mine[~whole], others[~whole], support[~whole], last[~whole]
+        bits, numbers, starts = shared.bitmaps(mine, others)
+        for words in np.unique(slab.words[mine]).tolist():
+            now = np.flatnonzero(slab.words[mine] == words)
+            first = mine[now]
+            pairs = items[first]
+            pairs[np.arange(len(now)), self._columns[last[now]]] = last[now]
+            self._waiting.setdefault(words, []).append(
+                _Sets(
+                    windows(bits, numbers[now], starts[now], words),
+                    pairs,
+                    support[now],
+                    last[now],
+                    own[first],
+                    self._n_rows + slab.starts[first] * BITS,
+                )
+            )
+            self._n_waiting += len(now) * words
+        if self._closed:
+            self._rows.append(slab.rows)
+            self._n_rows += len(slab.rows)
+        if self._n_waiting > _WAITING:
+            self._go_on()
+        return items, self._support[own], own
+
+    def _go_on(self) -> None:
+        """Extend the pairs that wait."""
+        self._rows = [np.concatenate(self._rows)] if self._rows else []
+        for parts in self._waiting.values():
+            self._extend(_together(parts))
+        self._waiting, self._n_waiting = {}, 0
+
+    def _extend(self, sets: _Sets) -> None:
+        """Join sets to longer ones until there are no more, and keep what is asked for."""
+        wanted = ~self._held_before(sets) if self._closed else np.ones(len(sets.support), np.bool_)
+        by_column = sets.siblings * len(self._table.units) + self._columns[sets.last]
+        nexts, ends = _run_ends(by_column), _run_ends(sets.siblings)
+        n_joins = np.where(wanted, ends - nexts, 0)
+        for part in _parts(n_joins, _JOINED // sets.bits.shape[1]):
+            numbers = np.arange(len(sets.support))[part]
+            one = np.repeat(numbers, n_joins[part])
+            before = np.cumsum(n_joins[part]) - n_joins[part]
+            other = np.arange(len(one)) + np.repeat(nexts[part] - before, n_joins[part])
+            likely = self._frequent[self._pair(sets.last[one], sets.last[other])]
+            longer = self._joined(sets, one[likely], other[likely])
+            self._keep(sets.items[part], sets.support[part], wanted[part])
+            if longer is not None:
+                self._extend(longer)
+
+    def _joined(self, sets: _Sets, one: Places, other: Places) -> _Sets | None:
+        """Return the frequent ones of joined sets; None where there are none.
+
+        For closed patterns, items that all rows of a set have become part of it.
         """
-        keys = self._keys + values[self._rows]
-        groups = grouped(keys, len(self.sets.support) * self._step, least, never=self._step)
-        parents = groups.keys // self._step
-        channels = self.sets.channels[parents]
-        channels[:, column] = groups.keys % self._step - 1
-        return _Sets(channels, groups.support, groups.labels, self.sets.rows[groups.kept]), parents
+        step = max(1, _CHUNK // sets.bits.shape[1])
+        kept, supports, n_kept = [], [], 0
+        bits = np.empty((len(one), sets.bits.shape[1]), np.uint64)
+        size = (min(step, len(one)), sets.bits.shape[1])
+        first, second = np.empty(size, np.uint64), np.empty(size, np.uint64)
+        for start in range(0, len(one), step):
+            mine, others = one[start : start + step], other[start : start + step]
+            both, theirs = first[: len(mine)], second[: len(mine)]
+            np.take(sets.bits, mine, axis=0, out=both, mode="clip")  # checked already: clip needs no buffer
+            np.take(sets.bits, others, axis=0, out=theirs, mode="clip")
+            both &= theirs
+            support = population(both)
+            enough = np.flatnonzero(support >= self._ledger.least)
+            kept.append(enough + start)
+            supports.append(support[enough])
+            np.take(both, enough, axis=0, out=bits[n_kept : n_kept + len(enough)], mode="clip")
+            n_kept += len(enough)
+        if not n_kept:
+            return None
+        chosen, support, together = np.concatenate(kept), np.concatenate(supports), bits[:n_kept]
+        one, last = one[chosen], sets.last[other[chosen]]
+        if self._closed:
+            whole = support == sets.support[one]
+            if whole.any():
+                sets.items[one[whole], self._columns[last[whole]]] = last[whole]
+                one, last, support, together = one[~whole], last[~whole], support[~whole], together[~whole]
+        items = sets.items[one]
+        items[np.arange(len(one)), self._columns[last]] = last
+        return _Sets(together, items, support, last, one, sets.firsts[one]) if len(one) else None
+
+    def _held_before(self, sets: _Sets) -> Flags:
+        """Return whether all rows of a set have an item before its last that is no part of it (P,)."""
+        rows = self._rows[0][sets.firsts[:, None] + _sampled(sets.bits)]
+        values = self._codes[rows[:, 0]]
+        sizes = np.diff(self._table.firsts)
+        before = np.arange(len(sizes)) < self._columns[sets.last][:, None]
+        agreed = (values < sizes) & (sets.items == NO_UNIT) & before
+        doubtful = np.arange(len(rows))
+        for others in rows.T[1:]:
+            agreed &= self._codes[others[doubtful]] == values[doubtful]
+            some = agreed.any(axis=1)
+            doubtful, agreed = doubtful[some], agreed[some]
+        held = np.zeros(len(rows), np.bool_)
+        for part in _parts(sets.support[doubtful].astype(np.intp) + sets.bits.shape[1], _CHUNK * 4):
+            some = doubtful[part]
+            each = np.unpackbits(sets.bits[some].view(np.uint8), axis=1, bitorder="little")
+            numbers, at = np.nonzero(each)
+            same = self._codes[self._rows[0][sets.firsts[some][numbers] + at]] == values[some][numbers]
+            begins = np.cumsum(sets.support[some]) - sets.support[some]
+            held[some] = (np.logical_and.reduceat(same, begins, axis=0) & agreed[part]).any(axis=1)
+        return held
+
+    def _pair(self, one: Places, other: Places) -> Places:
+        """Return where it is noted whether pairs are frequent; with many items several pairs share a place."""
+        return (one * len(self._columns) + other) % len(self._frequent)
+
+    def _keep(self, items: Ints, support: Ints, wanted: Flags) -> None:
+        """Keep the wanted ones of some sets that are long and frequent enough."""
+        lengths = np.count_nonzero(items != NO_UNIT, axis=1)
+        chosen = wanted & (lengths >= self._min_length) & (support >= self._ledger.least)
+        self._ledger.enter(support[wanted], support[chosen])
+        if self._ledger.overfull:
+            self.found.clear()
+        elif chosen.any():
+            self.found.append((items[chosen], support[chosen]))
 
 
 def gapped(table: Table, min_support: int, min_length: int, closed: bool, limit: int) -> Mined:
@@ -89,139 +246,91 @@ def gapped(table: Table, min_support: int, min_length: int, closed: bool, limit:
     Returns
     -------
     Mined
+        Without members. Ascending by which columns a pattern has, the last one first, then by its channels.
 
     Raises
     ------
     ParameterError
         More patterns than `limit`; says which support would do.
     """
-    n_rows, n_columns = table.shape
     ledger = Ledger(min_support, limit)
-    columns, units = _coded(table, min_support)
-    found: list[tuple[_Sets, Flags]] = []
-    waiting: list[list[_Sets]] = [[] for _ in range(n_columns + 1)]  # by the column behind their last
-    marks = _marks(n_rows)
-    step = max((len(each) for each in units), default=0) + 1
-    if n_rows >= min_support:
-        every = np.arange(n_rows, dtype=np.int32)
-        nothing = np.full((1, n_columns), NO_UNIT, table.dtype)
-        waiting[0].append(_Sets(nothing, np.array([n_rows], np.int32), np.zeros(n_rows, np.int32), every))
-    for first in range(n_columns + 1):
-        ready = _distinct(waiting[first], marks) if closed else waiting[first]
-        waiting[first] = []
-        for batch in _batches(ready, ledger):
-            chosen = np.count_nonzero(batch.channels != NO_UNIT, axis=1) >= min_length
-            going, places = _Going(batch, step), np.arange(len(chosen))
-            for column in range(first, n_columns):
-                made, parents = going.extended(columns[column], column, ledger.least)
-                if not len(made.support):
-                    continue
-                ledger.enter(made.support, made.support[:0])
-                waiting[column + 1].append(made)
-                if closed:
-                    done = np.zeros(len(places), np.bool_)
-                    done[parents[made.support == going.sets.support[parents]]] = True
-                    if done.any():
-                        chosen[places[done]] = False
-                        going, places = _Going(going.sets.of(~done), step), places[~done]
-            ledger.enter(batch.support[:0], batch.support[chosen])
-            if ledger.overfull:
-                found.clear()
-            elif chosen.any():
-                found.append((batch, chosen))
+    numbered = coded(table, frequent_units(table, min_support))
+    miner = _Miner(numbered, ledger, min_length, closed)
+    miner.mine()
     ledger.check()
-    return _together(table, units, found)
+    items = np.concatenate([np.zeros((0, table.shape[1]), np.int32), *(items for items, _ in miner.found)])
+    support = np.concatenate([_NONE, *(support for _, support in miner.found)])
+    order = _order(items, numbered)
+    channels = np.concatenate([*numbered.units, [NO_UNIT]]).astype(table.dtype)
+    return Mined(channels[items[order]], support[order], ())
 
 
-def _marks(n_rows: int) -> npt.NDArray[np.float64]:
-    """Return a random whole number for each row, so that their sums are exact and hardly any two sets have the same."""
-    return np.random.default_rng(0).integers(1, 2 ** (_EXACT - n_rows.bit_length()), n_rows).astype(np.float64)
+def _order(items: Ints, table: Coded) -> Places:
+    """Sort sets by the columns that they have, the last one first, then by their items: (P, L) to (P,)."""
+    columns = [(items[:, column] != NO_UNIT, 2) for column in reversed(range(items.shape[1]))]
+    units = [
+        (items[:, column] - (first - 1), size + 1)
+        for column, (first, size) in enumerate(zip(table.firsts, np.diff(table.firsts), strict=False))
+    ]
+    keys: list[npt.NDArray[Any]] = []
+    room = 1
+    for digit, base in (*columns, *units):
+        if room // int(base) < 1:
+            keys.append(np.zeros(len(items), np.int64))
+            room = 1 << _DIGITS
+        keys[-1] = keys[-1] * base + digit
+        room //= int(base)
+    return np.lexsort(keys[::-1]) if keys else np.zeros(len(items), np.intp)
 
 
-def _coded(table: Table, least: int) -> tuple[Table, list[npt.NDArray[np.intp]]]:
-    """Number the frequent units of each column; a unit that is rare is none.
-
-    Returns
-    -------
-    (L, n) numbers, -1 for none, and the units of each column by number
-    """
-    columns = np.empty(table.shape[::-1], table.dtype)
-    units = []
-    for column, values in enumerate(table.T):
-        places = values.astype(np.intp) + 1  # the first is that of no unit
-        counts = np.bincount(places, minlength=1)
-        counts[0] = 0
-        frequent = np.flatnonzero(counts >= least)
-        number = np.full(len(counts), NO_UNIT, table.dtype)
-        number[frequent] = np.arange(len(frequent))
-        columns[column] = number[places]
-        units.append(frequent - 1)
-    return columns, units
-
-
-def _distinct(parts: list[_Sets], marks: npt.NDArray[np.float64]) -> list[_Sets]:
-    """Keep the longest of the sets that have the same rows.
-
-    Sets with equal sums of marks nearly always have the same rows. It is certain where one has all units of the other
-    and the same number of rows: only then the other is left out. Sets whose sums are equal by chance are compared
-    among themselves, so the result is exact.
-    """
-    if not parts:
-        return parts
-    channels = np.concatenate([part.channels for part in parts])
-    support = np.concatenate([part.support for part in parts])
-    sums = np.concatenate([np.bincount(part.patterns, marks[part.rows], len(part.support)) for part in parts])
-    kept = np.ones(len(support), np.bool_)
-    alike = np.lexsort((-np.count_nonzero(channels != NO_UNIT, axis=1), sums, support))
-    while len(alike):
-        new = np.ones(len(alike), np.bool_)
-        new[1:] = (sums[alike[1:]] != sums[alike[:-1]]) | (support[alike[1:]] != support[alike[:-1]])
-        longest = alike[np.maximum.accumulate(np.where(new, np.arange(len(alike)), 0))]
-        again, kept_for = alike[~new], longest[~new]
-        held = ((channels[again] == NO_UNIT) | (channels[again] == channels[kept_for])).all(axis=1)
-        kept[again[held]] = False
-        alike = again[~held]
-    ends = np.cumsum([len(part.support) for part in parts])[:-1]
-    return [part.of(chosen) for part, chosen in zip(parts, np.split(kept, ends), strict=True)]
+def _sampled(bits: Words) -> Places:
+    """Return where some of each set's bits are: (P, words) to (P, s); the same ones several times where it has few."""
+    at = np.unique(np.arange(_SAMPLED) * bits.shape[1] // _SAMPLED)
+    words = bits[:, at]
+    places = np.tile(at, (len(bits), 1))
+    sparse = np.flatnonzero(np.count_nonzero(words, axis=1) < min(len(at), (_SAMPLED + 1) // 2))
+    filled = bits[sparse] != 0
+    for column, start in enumerate(at.tolist()):
+        places[sparse, column] = start + filled[:, start:].argmax(axis=1)
+    words[sparse] = bits[sparse[:, None], places[sparse]]
+    numbers = np.arange(len(bits))[:, None]
+    some = np.where(words != 0, np.arange(len(at)), (words != 0).argmax(axis=1)[:, None])
+    words, places = words[numbers, some], places[numbers, some] * BITS
+    lowest = words & (~words + np.uint64(1))
+    found = places + np.bitwise_count(lowest - np.uint64(1))
+    if len(at) == _SAMPLED:
+        return found
+    rest = words ^ lowest
+    second = np.where(rest == 0, lowest, rest & (~rest + np.uint64(1)))
+    return np.concatenate([found, places + np.bitwise_count(second - np.uint64(1))], axis=1)
 
 
-def _batches(parts: list[_Sets], ledger: Ledger) -> Iterator[_Sets]:
-    """Put sets together to batches of about equal size, without what has become too rare."""
-    together: list[_Sets] = []
-    size = 0
-    for part in parts:
-        if together and size + len(part.rows) > _CHUNK:
-            yield _joined(together)
-            together, size = [], 0
-        together.append(part.of(part.support >= ledger.least))
-        size += len(together[-1].rows)
-    if together:
-        yield _joined(together)
+def _run_ends(keys: Places) -> Places:
+    """Return the place behind the run of equal neighbours that each key is in."""
+    ends = np.flatnonzero(np.append(keys[1:] != keys[:-1], True)) + 1
+    return np.repeat(ends, np.diff(ends, prepend=0))
 
 
-def _joined(parts: list[_Sets]) -> _Sets:
+def _parts(sizes: Places, most: int) -> Iterator[slice]:
+    """Cut what has these sizes into parts of at most so much, or of one."""
+    ends = np.cumsum(sizes)
+    start = 0
+    while start < len(sizes):
+        done = int(ends[start] - sizes[start])
+        stop = max(start + 1, int(np.searchsorted(ends, done + most, side="right")))
+        yield slice(start, stop)
+        start = stop
+
+
+def _together(parts: list[_Sets]) -> _Sets:
     """Return several lists of sets as one."""
     if len(parts) == 1:
         return parts[0]
-    firsts = np.cumsum([0] + [len(part.support) for part in parts[:-1]])
     return _Sets(
-        np.concatenate([part.channels for part in parts]),
+        np.concatenate([part.bits for part in parts]),
+        np.concatenate([part.items for part in parts]),
         np.concatenate([part.support for part in parts]),
-        np.concatenate([part.patterns + np.int32(first) for part, first in zip(parts, firsts, strict=True)]),
-        np.concatenate([part.rows for part in parts]),
+        np.concatenate([part.last for part in parts]),
+        np.concatenate([part.siblings for part in parts]),
+        np.concatenate([part.firsts for part in parts]),
     )
-
-
-def _together(table: Table, units: list[npt.NDArray[np.intp]], found: list[tuple[_Sets, Flags]]) -> Mined:
-    """Put the chosen sets of all batches together, with the units that they stand for."""
-    channels = np.concatenate(
-        [np.zeros((0, table.shape[1]), table.dtype), *(batch.channels[chosen] for batch, chosen in found)]
-    )
-    for column, decoded in enumerate(units):
-        channels[:, column] = np.append(decoded, NO_UNIT)[channels[:, column]]
-    support = np.concatenate([np.zeros(0, np.int32), *(batch.support[chosen] for batch, chosen in found)])
-    members, first = [], 0
-    for batch, chosen in found:
-        members.append(Members(numbered(chosen, first), batch.patterns, batch.rows))
-        first += int(np.count_nonzero(chosen))
-    return Mined(channels, support, tuple(members))

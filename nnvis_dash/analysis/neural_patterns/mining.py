@@ -46,7 +46,7 @@ class Members:
 
 @dataclass(frozen=True, eq=False)
 class Mined:
-    """Patterns, and the rows of each.
+    """Patterns, and the rows of each, unless they are left to be found again.
 
     Attributes
     ----------

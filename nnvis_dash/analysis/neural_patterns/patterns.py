@@ -10,6 +10,7 @@ from typing import overload
 import numpy as np
 import numpy.typing as npt
 
+from nnvis_dash.analysis.neural_patterns.counting import counted
 from nnvis_dash.analysis.neural_patterns.mining import Members, Mined
 from nnvis_dash.analysis.neural_patterns.sequences import NO_UNIT, Sequences, Table
 from nnvis_dash.analysis.neural_patterns.wording import said
@@ -98,7 +99,7 @@ class NeuralPatterns(Sequence[NeuralPattern]):
     n_classes : int
         K.
     members : tuple of Members
-        Which of `samples` take part in which pattern.
+        Which of `samples` take part in which pattern. Where there are none, `sequences` tell when it is asked for.
     """
 
     sequences: Sequences
@@ -135,6 +136,8 @@ class NeuralPatterns(Sequence[NeuralPattern]):
         if self.labels is None:
             return None
         labels = self.labels[self.samples]
+        if not self.members:
+            return counted(self.sequences.channels[self.samples], self.channels, labels.astype(np.intp), self.n_classes)
         counts = np.zeros((len(self), self.n_classes), np.int32)
         for part in self.members:
             mine = labels[part.rows]
@@ -155,6 +158,8 @@ class NeuralPatterns(Sequence[NeuralPattern]):
     def inside(self, chosen: Flags) -> Ints:
         """Count each pattern's images among those chosen: (N,) bool to (P,) int32."""
         selected = chosen[self.samples]
+        if not self.members:
+            return counted(self.sequences.channels[self.samples], self.channels, selected.astype(np.intp) - 1, 1)[:, 0]
         counts = np.zeros(len(self), np.int32)
         for part in self.members:
             each = np.bincount(part.patterns[selected[part.rows]], minlength=len(part.numbers))
@@ -181,6 +186,8 @@ class NeuralPatterns(Sequence[NeuralPattern]):
 
 def _moved(members: tuple[Members, ...], numbers: npt.NDArray[np.integer]) -> tuple[Members, ...]:
     """Return the members of some patterns in another order; what none of them needs is left out."""
+    if not members:
+        return members
     place = np.full(sum(np.count_nonzero(part.numbers >= 0) for part in members) + 1, -1, np.int32)
     place[numbers] = np.arange(len(numbers), dtype=np.int32)
     place[-1] = -1  # of what is left out already
