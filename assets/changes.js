@@ -14,10 +14,16 @@
     if (!waiting.length || (sentAt && Date.now() - sentAt < PATIENCE)) return;
     sentAt = Date.now();
     number += 1;
-    window.dash_clientside.set_props("changes", { data: { number: number, changes: waiting } });
+    nnvis.store("changes", { number: number, changes: waiting });
     waiting = [];
     setTimeout(flush, PATIENCE + 50);
   }
+
+  /* With Shift an image that would be tested is compared with the tested one instead. */
+  function meant(change, event) {
+    return change.kind === "primary" && event.shiftKey ? { ...change, kind: "compared" } : change;
+  }
+  nnvis.meant = meant;
 
   nnvis.send = function (change) {
     waiting.push(change);
@@ -31,8 +37,10 @@
     }
   };
 
+  /* Write a store; once the page stands, for Dash knows none of its components before. */
   nnvis.store = function (id, data) {
-    window.dash_clientside.set_props(id, { data: data });
+    if (document.getElementById("hover-card")) window.dash_clientside.set_props(id, { data: data });
+    else setTimeout(() => nnvis.store(id, data), 100);
   };
 
   function put(change, path, value) {
@@ -50,7 +58,7 @@
 
   document.addEventListener("click", function (event) {
     const act = event.target.closest("button[data-change]");
-    if (act) nnvis.send(JSON.parse(act.dataset.change));
+    if (act) nnvis.send(meant(JSON.parse(act.dataset.change), event));
     const expand = event.target.closest("[data-expand]");
     if (expand) {
       const panel = document.getElementById(expand.dataset.expand);

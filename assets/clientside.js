@@ -95,21 +95,24 @@
 
   let noticed = "";
   space.applied = function (link, applied) {
-    if (!applied) return [dash.no_update, dash.no_update];
+    if (!applied) return dash.no_update;
     nnvis.applied(applied.number);
     const address = window.location.pathname + "?s=" + link;
     if (link && window.location.pathname + window.location.search !== address) {
       window.history.replaceState(window.history.state, "", address);
     }
     const problem = applied.problem || "";
-    if (problem === noticed) return [dash.no_update, dash.no_update];
-    noticed = problem;
-    return [problem, !problem];
+    if (problem !== noticed) {
+      const notice = document.getElementById("page-notice");
+      notice.textContent = noticed = problem;
+      notice.hidden = !problem;
+    }
+    return dash.no_update;
   };
 
   /* The job tray. A job runs from its request until an answer to that request is there. */
   const jobs = {};
-  const nothing = { index: () => false, embedding: () => false, testing: (r) => !nnvis.tests(r) || r.method === null, grid: (r) => !r.methods.length, difference: () => false, responses: (r) => !r.names.length, attack: () => false, evidence: () => false };
+  const nothing = { index: () => false, embedding: () => false, testing: (r) => !nnvis.tests(r) || r.method === null, grid: (r) => !r.methods.length, difference: () => false, responses: (r) => !r.names.length, attack: () => false, evidence: () => false, effect: () => false, campaign: () => false, smallest: () => false, visualisation: () => false, redrawn: () => false, simulation: () => false, battery: () => false, breaking: () => false, pairs: () => false };
 
   function tray(name) {
     const line = document.getElementById("tray-" + name);
@@ -131,6 +134,13 @@
     line.querySelector(".job-cancel").disabled = !(progress && progress.key);
   }
 
+  let cancelled = 0;
+  document.addEventListener("click", function (event) {
+    const line = event.target.closest(".job-cancel") && event.target.closest(".job");
+    const job = line && jobs[line.id.replace("tray-", "")];
+    if (job && job.progress && job.progress.key) nnvis.store("job-cancel", { key: job.progress.key, number: (cancelled += 1) });
+  });
+
   for (const name of Object.keys(nothing)) {
     jobs[name] = { request: null, progress: null, answer: null };
     space[name + "Asked"] = function (request, progress, answer) {
@@ -142,6 +152,7 @@
     space[name + "Answered"] = function (answer) {
       jobs[name].answer = answer;
       tray(name);
+      if (name === "index" && answer) nnvis.store("index-done", answer);
       return dash.no_update;
     };
   }

@@ -22,9 +22,21 @@
   const graph = () => document.querySelector("#embedding-graph .js-plotly-plot");
   const element = (id) => document.getElementById(id);
 
+  /* Draw the empty map into its place, once plotly's script is there. */
+  async function appear() {
+    const place = element("embedding-graph");
+    const figure = JSON.parse(place.dataset.figure);
+    delete place.dataset.figure;
+    const inner = document.createElement("div");
+    inner.style.height = "100%";
+    place.replaceChildren(inner);
+    await window.Plotly.newPlot(inner, figure.data, figure.layout, figure.config);
+  }
+
   async function ready() {
     for (let i = 0; i < 400; i += 1) {
-      if (graph() && window.Plotly && graph()._fullLayout) return graph();
+      if (window.Plotly && element("embedding-graph").dataset.figure) await appear();
+      if (graph() && graph()._fullLayout) return graph();
       await new Promise((resolve) => setTimeout(resolve, 25));
     }
     throw new Error("the map did not appear");
@@ -230,7 +242,8 @@
     fillcolor: filled ? "#ffffff" : "rgba(0,0,0,0)",
   });
 
-  const size = (n) => (n > 20000 ? 3 : n > 5000 ? 4 : n > 2000 ? 5 : 7);
+  const SMALL = 420; // pixels of height below which points are drawn smaller
+  const size = (n) => Math.max(3, (n > 20000 ? 3 : n > 5000 ? 4 : n > 2000 ? 5 : 7) - (element("embedding-graph").clientHeight < SMALL ? 2 : 0));
 
   function blank(gd) {
     drawn = {};
@@ -367,7 +380,7 @@
     gd.on("plotly_unhover", () => (card.hidden = true));
     gd.on("plotly_click", function (event) {
       const point = event.points.find((entry) => entry.curveNumber === POINTS);
-      if (point && points && !live) nnvis.send({ kind: "primary", sample: idAt(point), origin: "embedding" });
+      if (point && points && !live) nnvis.send(nnvis.meant({ kind: "primary", sample: idAt(point), origin: "embedding" }, event.event || {}));
     });
     gd.on("plotly_selected", function (event) {
       if (!event || !event.points || live || !points) return; // an echo of a redraw, never a person's wish

@@ -110,8 +110,7 @@
 
   function options() {
     if (kind === "dataset") {
-      const box = by("intake-skip");
-      return (box.matches("input") ? box : box.querySelector("input")).checked ? { skip_unreadable: true } : {};
+      return by("intake-skip").checked ? { skip_unreadable: true } : {};
     }
     const value = (id) => by("intake-" + id).value.trim();
     const given = { preprocessing: value("preprocessing"), resize: value("resize") };

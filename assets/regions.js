@@ -6,9 +6,16 @@
 
   const dash = (window.dash_clientside = window.dash_clientside || {});
   const space = (dash.nnvis = dash.nnvis || {});
-  const TAGS = ["div", "span", "button", "img", "b", "p", "code", "h2", "label", "details", "summary", "input", "select"];
-  const NAMES = { className: "class" };
-  const PLAIN = ["class", "id", "title", "role", "type", "src", "alt", "draggable", "placeholder", "min", "max", "step"];
+  const TAGS = [
+    ...["div", "span", "button", "img", "b", "p", "code", "h2", "label", "details", "summary", "input", "select", "option", "optgroup"],
+    ...["aside", "section", "figure", "figcaption", "canvas", "output", "header", "main", "h1", "dialog"],
+  ];
+  const NAMES = { className: "class", htmlFor: "for", tabIndex: "tabindex", autoComplete: "autocomplete", maxLength: "maxlength" };
+  const PLAIN = [
+    ...["class", "id", "title", "role", "type", "src", "alt", "draggable", "placeholder", "min", "max", "step"],
+    ...["for", "tabindex", "autocomplete", "label", "maxlength", "width", "height"],
+  ];
+  const FLAGS = ["hidden", "disabled", "open"];
   const STYLES = { input: "form-control form-control-sm", select: "form-select form-select-sm" };
 
   function build(node) {
@@ -22,17 +29,20 @@
     const tag = node.type.toLowerCase();
     if (!TAGS.includes(tag)) throw new Error("a region can't hold a " + node.type);
     const element = document.createElement(tag);
-    if (STYLES[tag]) element.className = STYLES[tag];
+    const style = (node.props.className || "").startsWith("form-") ? "" : STYLES[tag]; // or it brings its own
+    if (style) element.className = style;
     for (const [prop, value] of Object.entries(node.props)) {
       const name = NAMES[prop] || prop;
       if (value === null || value === undefined) continue;
       if (prop === "children") element.append(build(value));
-      else if (prop === "className" && STYLES[tag]) element.className += " " + value;
+      else if (prop === "className" && style) element.className += " " + value;
+      else if (FLAGS.includes(prop)) element[prop] = Boolean(value);
       else if (prop === "style") Object.assign(element.style, value);
       else if (PLAIN.includes(name) || name.startsWith("data-") || name.startsWith("aria-")) element.setAttribute(name, value);
     }
     for (const option of node.props.options || []) element.append(new Option(option.label, option.value));
-    if (node.props.value !== undefined && node.props.value !== null) element.value = node.props.value;
+    if (typeof node.props.value === "boolean") element.checked = node.props.value;
+    else if (node.props.value !== undefined && node.props.value !== null) element.value = node.props.value;
     return element;
   }
 
@@ -55,7 +65,10 @@
   window.nnvis = window.nnvis || {};
   window.nnvis.drawRegion = draw; // for what comes by another way than the stores below
 
-  space.regions = function (workspace, filter, controls, form, strip, sample, bars) {
+  /* The frame in which all of it stands comes with the page's source, so it is there before Dash is. */
+  document.getElementById("page").replaceChildren(build(JSON.parse(document.getElementById("page-frame").textContent)));
+
+  space.regions = function (workspace, filter, controls, form, strip, sample, bars, title) {
     const regions = {
       "rail-workspace": workspace,
       "rail-filter": filter,
@@ -64,6 +77,7 @@
       "embedding-strip": strip,
       "testing-sample": sample,
       "testing-bars": bars,
+      "page-title": title,
     };
     for (const [id, tree] of Object.entries(regions)) if (tree !== undefined) draw(id, tree);
     return dash.no_update;

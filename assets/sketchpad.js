@@ -10,7 +10,7 @@
   const by = (id) => document.getElementById(id);
   const pressed = (selector, chosen) =>
     document.querySelectorAll("#sketchpad " + selector).forEach((b) => b.setAttribute("aria-pressed", chosen(b)));
-  const box = () => (by("sketch-centre").matches("input") ? by("sketch-centre") : by("sketch-centre").querySelector("input"));
+  const box = () => by("sketch-centre");
 
   let strokes = []; // [{colour, points: [[x, y, width]]}], or {clear}; colour null: the eraser, "": the plain ink
   let drawing = null; // {id, stroke}: the pointer that draws

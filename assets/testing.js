@@ -44,8 +44,9 @@
 
   /* The primary sample's picture in the strip, by a rule of style: the strip is not rendered again for a click. */
   const rule = document.head.appendChild(document.createElement("style"));
-  function pointOut(sample) {
-    rule.textContent = sample === null ? "" : ".thumb.sample-" + sample + "{border-color:var(--accent);box-shadow:0 0 0 1px var(--accent)}";
+  function pointOut(sample, compared) {
+    const other = compared === null ? "" : ".thumb.sample-" + compared + "{border-style:dashed;border-color:var(--accent)}";
+    rule.textContent = other + (sample === null ? "" : ".thumb.sample-" + sample + "{border-style:solid;border-color:var(--accent);box-shadow:0 0 0 1px var(--accent)}");
     const field = element("rail-sample-number");
     if (field && field !== document.activeElement) field.value = sample === null ? "" : sample;
   }
@@ -111,7 +112,7 @@
     if (!catalog || !selection) return;
     const sample = selection.primary;
     const none = !selection.derived && (sample === null || sample >= catalog.n);
-    pointOut(selection.derived ? null : sample);
+    pointOut(selection.derived ? null : sample, selection.compared);
     const panel = element("testing-panel");
     panel.classList.toggle("nothing", none);
     if (view) {

@@ -15,9 +15,11 @@ from callbacks import (
     evidence,
     grid,
     index,
+    network,
     page,
     responses,
     selection,
+    simulation,
     strip,
     testing,
     trajectory,
@@ -45,6 +47,8 @@ def register_all(app: Dash, services: Services) -> None:
         responses,
         attack,
         evidence,
+        network,
+        simulation,
         tray,
     ):
         view.register(app, services)

@@ -12,7 +12,6 @@ import numpy as np
 from dash import ClientsideFunction, Dash, Input, Output
 from dash.exceptions import PreventUpdate
 
-from callbacks.index import register_cancel
 from callbacks.subjects import subjects
 from callbacks.waiting import PageLeft, wait_for
 from layouts import attacks, controls, ids
@@ -67,7 +66,6 @@ def register(app: Dash, services: Services) -> None:
         except NNVisError as error:
             return {"request": wanted, "problem": str(error)}
 
-    register_cancel(app, services, ids.ATTACK_CANCEL, ids.ATTACK_PROGRESS)
     for function, output, inputs in (
         ("attackShown", ids.ATTACK_FORM, (ids.WHATIF_REQUEST, ids.SELECTION, ids.VIEW)),
         ("attackForm", ids.ATTACK_SHOWN, (ids.ATTACK_REGION,)),

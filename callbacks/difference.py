@@ -14,7 +14,6 @@ import numpy as np
 from dash import ClientsideFunction, Dash, Input, Output
 from dash.exceptions import PreventUpdate
 
-from callbacks.index import register_cancel
 from callbacks.reading import reference_of
 from callbacks.waiting import PageLeft, wait_for
 from layouts import ids
@@ -168,8 +167,6 @@ def register(app: Dash, services: Services) -> None:
         ]
         filled = [heatmap.data_uri(difference.image_picture(image)) for image in np.asarray(artifact.array("filled"))]
         return {"request": wanted, "classes": classes, "filled": filled}
-
-    register_cancel(app, services, ids.DIFFERENCE_CANCEL, ids.DIFFERENCE_PROGRESS)
 
     # Each by itself, since Dash holds a callback back until all its inputs are there.
     for function, output, inputs in (

@@ -8,7 +8,6 @@ from typing import Any
 from dash import ClientsideFunction, Dash, Input, Output, State
 from dash.exceptions import PreventUpdate
 
-from callbacks.index import register_cancel
 from callbacks.reading import session_of, view_of
 from callbacks.waiting import PageLeft, wait_for
 from layouts import embedding, ids
@@ -56,8 +55,6 @@ def register(app: Dash, services: Services) -> None:
         except NNVisError as error:
             return {"request": wanted, "problem": str(error)}
         return {"key": request.key, "request": wanted, "notes": artifact.card.get("notes", "")}
-
-    register_cancel(app, services, ids.EMBEDDING_CANCEL, ids.EMBEDDING_PROGRESS)
 
     app.clientside_callback(
         ClientsideFunction("nnvis", "embeddingPlace"),

@@ -9,7 +9,6 @@ import numpy as np
 from dash import ClientsideFunction, Dash, Input, Output
 from dash.exceptions import PreventUpdate
 
-from callbacks.index import register_cancel
 from callbacks.subjects import subjects
 from callbacks.waiting import PageLeft, wait_for
 from layouts import ids
@@ -46,7 +45,6 @@ def register(app: Dash, services: Services) -> None:
             return {"request": wanted, "problem": str(error)}
         return {"request": wanted, "key": request.key, **in_words(artifact, names)}
 
-    register_cancel(app, services, ids.EVIDENCE_CANCEL, ids.EVIDENCE_PROGRESS)
     for function, output, inputs in (
         ("evidenceShown", ids.EVIDENCE_SHOWN, (ids.WHATIF_REQUEST,)),
         ("evidenceProgress", ids.EVIDENCE_REPORTED, (ids.EVIDENCE_PROGRESS,)),

@@ -9,7 +9,6 @@ import numpy as np
 from dash import ClientsideFunction, Dash, Input, Output, State
 from dash.exceptions import PreventUpdate
 
-from callbacks.index import register_cancel
 from callbacks.reading import reference_of
 from callbacks.testing import attribution_request, drawn_values
 from callbacks.waiting import PageLeft, wait_for
@@ -53,7 +52,6 @@ def register(app: Dash, services: Services) -> None:
             return {"request": wanted, "samples": [], "rows": found, "problem": str(error)}
         return {"request": wanted, "samples": samples, "rows": found}
 
-    register_cancel(app, services, ids.GRID_CANCEL, ids.GRID_PROGRESS)
     app.clientside_callback(
         ClientsideFunction("nnvis", "grid"),
         Output(ids.GRID_DRAWN, "data"),
@@ -97,7 +95,8 @@ def _row(
         asked["parameters"] = {}
     title = METHODS[name].title if name in METHODS else name
     try:
-        artifact = wait_for(services, manager, attribution_request(asked, samples), report, **parts)
+        card = services.workspace.model(wanted["model"])
+        artifact = wait_for(services, manager, attribution_request(asked, samples, card), report, **parts)
     except Cancelled:
         raise  # whoever cancels one method wants none of those behind it either
     except NNVisError as error:

@@ -1,11 +1,15 @@
-"""The index of every chosen classifier over the dataset, asked for when the session changes; progress and cancel."""
+"""The index of every chosen classifier over the dataset, asked for when the session changes; progress and cancel.
+
+Dash holds back whatever depends on a background callback that still runs. So views don't depend on it: they depend on
+what is known at once, and the browser hands the background's answer on when it comes.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from dash import Dash, Input, Output, State
+from dash import Dash, Input, Output, State, no_update
 from dash.exceptions import PreventUpdate
 
 from callbacks.reading import session_of
@@ -16,11 +20,31 @@ from nnvis_dash.services import Services
 
 
 def register(app: Dash, services: Services) -> None:
-    """Register the index's background callback and its cancel button."""
+    """Register what is known of the indexes, the background callback that makes them, and its cancel button."""
     manager = app._background_manager
 
     @app.callback(
         Output(ids.INDEXED, "data"),
+        Input(ids.INDEX_REQUEST, "data"),
+        Input(ids.INDEX_DONE, "data"),
+        State(ids.INDEXED, "data"),
+        prevent_initial_call=True,
+    )
+    def known(wanted: Any, done: Any, before: Any) -> Any:
+        """Answer with the classifiers whose index is there now, or with what the background answered for them."""
+        if not wanted:
+            return no_update
+        if done and done.get("request") == wanted:
+            answer = done
+        else:
+            session = session_of(wanted)
+            models = services.models(session)
+            ready = [one.fingerprint for one in models if services.index(session.dataset, one.fingerprint) is not None]
+            answer = {"request": wanted, "ready": ready, "problems": {}}
+        return no_update if answer == before else answer
+
+    @app.callback(
+        Output(ids.INDEX_ANSWER, "data"),
         Input(ids.INDEX_REQUEST, "data"),
         background=True,
         progress=[Output(ids.INDEX_PROGRESS, "data")],
@@ -50,20 +74,3 @@ def register(app: Dash, services: Services) -> None:
             except NNVisError as error:
                 problems[model.fingerprint] = str(error)
         return {"request": wanted, "ready": ready, "problems": problems}
-
-    register_cancel(app, services, ids.INDEX_CANCEL, ids.INDEX_PROGRESS)
-
-
-def register_cancel(app: Dash, services: Services, button: str, progress: str) -> None:
-    """Let a button of the job tray cancel the job that its progress names, for everyone who waits for it."""
-
-    @app.callback(
-        Output(button, "title"),
-        Input(button, "n_clicks"),
-        State(progress, "data"),
-        prevent_initial_call=True,
-    )
-    def cancel(clicks: int | None, shown: Any) -> str:
-        if isinstance(shown, dict) and shown.get("key"):
-            services.engine.cancel(str(shown["key"]))
-        return "cancelled"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from dash import ClientsideFunction, Dash, Input, Output, State
 
 from layouts import ids
@@ -9,7 +11,7 @@ from nnvis_dash.services import Services
 
 
 def register(app: Dash, services: Services) -> None:
-    """Register the clientside callbacks of the frame; none of them asks the server."""
+    """Register the callbacks of the frame; only one that is cancelled asks the server."""
     derived = (
         ids.INDEX_REQUEST,
         ids.EMBEDDING_REQUEST,
@@ -32,8 +34,7 @@ def register(app: Dash, services: Services) -> None:
     )
     app.clientside_callback(
         ClientsideFunction("nnvis", "applied"),
-        Output(ids.PAGE_NOTICE, "children"),
-        Output(ids.PAGE_NOTICE, "hidden"),
+        Output(ids.NOTICED, "data"),
         Input(ids.LINK, "data"),
         Input(ids.APPLIED, "data"),
         prevent_initial_call=True,
@@ -48,11 +49,24 @@ def register(app: Dash, services: Services) -> None:
         Input(ids.STRIP_REGION, "data"),
         Input(ids.SAMPLE_REGION, "data"),
         Input(ids.BARS_REGION, "data"),
+        Input(ids.TITLE_REGION, "data"),
         prevent_initial_call=True,
     )
+
+    @app.callback(
+        Output(ids.JOB_CANCELLED, "data"),
+        Input(ids.JOB_CANCEL, "data"),
+        prevent_initial_call=True,
+    )
+    def cancel(wanted: Any) -> Any:
+        """Cancel a job of the tray by its key, for everyone who waits for it."""
+        if isinstance(wanted, dict) and wanted.get("key"):
+            services.engine.cancel(str(wanted["key"]))
+        return wanted
+
     # Two callbacks a line: Dash holds back one that waits for an answer until that is there.
     for name, asked, progress, answer in (
-        ("index", ids.INDEX_REQUEST, ids.INDEX_PROGRESS, ids.INDEXED),
+        ("index", ids.INDEX_REQUEST, ids.INDEX_PROGRESS, ids.INDEX_ANSWER),
         ("embedding", ids.EMBEDDING_REQUEST, ids.EMBEDDING_PROGRESS, ids.EMBEDDING_MAP),
         ("testing", ids.TESTING_REQUEST, ids.TESTING_PROGRESS, ids.TESTING_ATTRIBUTION),
         ("grid", ids.GRID_REQUEST, ids.GRID_PROGRESS, ids.GRID),
@@ -60,6 +74,10 @@ def register(app: Dash, services: Services) -> None:
         ("responses", ids.RESPONSES_REQUEST, ids.RESPONSES_PROGRESS, ids.RESPONSES),
         ("attack", ids.ATTACK_RUN, ids.ATTACK_PROGRESS, ids.ATTACK_RESULT),
         ("evidence", ids.EVIDENCE_RUN, ids.EVIDENCE_PROGRESS, ids.EVIDENCE),
+        *(
+            (name, *(ids.network(name, what) for what in ("run", "progress", "found")))
+            for name in (*ids.NETWORK_JOBS, *ids.SIMULATION_JOBS)
+        ),
     ):
         app.clientside_callback(
             ClientsideFunction("nnvis", f"{name}Asked"),

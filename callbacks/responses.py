@@ -14,7 +14,6 @@ import numpy.typing as npt
 from dash import ClientsideFunction, Dash, Input, Output
 from dash.exceptions import PreventUpdate
 
-from callbacks.index import register_cancel
 from callbacks.subjects import subjects, translated
 from callbacks.waiting import PageLeft, wait_for
 from layouts import ids
@@ -87,7 +86,6 @@ def register(app: Dash, services: Services) -> None:
             return {**answer, "problem": str(error)}
         return answer
 
-    register_cancel(app, services, ids.RESPONSES_CANCEL, ids.RESPONSES_PROGRESS)
     for function, output, inputs in (
         ("responsesShown", ids.RESPONSES_SHOWN, (ids.WHATIF_REQUEST, ids.SELECTION, ids.VIEW)),
         ("responsesProgress", ids.RESPONSES_REPORTED, (ids.RESPONSES_PROGRESS,)),

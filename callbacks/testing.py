@@ -9,7 +9,6 @@ import numpy as np
 from dash import ClientsideFunction, Dash, Input, Output, State
 from dash.exceptions import PreventUpdate
 
-from callbacks.index import register_cancel
 from callbacks.reading import reference_of, session_of, view_of
 from callbacks.waiting import PageLeft, wait_for
 from layouts import attribution, controls, difference, ids, testing
@@ -89,7 +88,7 @@ def register(app: Dash, services: Services) -> None:
                 return None
             before = services.before(reference) if wanted.get("pair") else None
             card = services.workspace.model(wanted["model"])
-            request = attribution_request(wanted, [one.plain for one in (before, reference) if one is not None])
+            request = attribution_request(wanted, [one.plain for one in (before, reference) if one is not None], card)
             artifact = wait_for(services, manager, request, report, request=wanted)
         except PageLeft:
             raise PreventUpdate from None
@@ -117,8 +116,6 @@ def register(app: Dash, services: Services) -> None:
             "aspect": card.input_shape[1] / card.input_shape[0],
         }
 
-    register_cancel(app, services, ids.TESTING_CANCEL, ids.TESTING_PROGRESS)
-
     # Two callbacks, since Dash holds one back until all its inputs are there: the sample shows before its answer does.
     app.clientside_callback(
         ClientsideFunction("nnvis", "testingSample"),
@@ -136,8 +133,15 @@ def register(app: Dash, services: Services) -> None:
     )
 
 
-def attribution_request(wanted: Any, samples: list[int | str]) -> Request:
-    """Return the request for what the page wants explained of some images; of several, for the first one's class."""
+def attribution_request(wanted: Any, samples: list[int | str], card: ModelCard) -> Request:
+    """Return the request for what the page wants explained of some images; of several, for the first one's class.
+
+    A chosen layer without a map is for other views to look at: the method then has its own.
+    """
+    through = wanted["layer"] if looks_through(wanted["method"]) else None
+    layer = card.layer(through) if through else None
+    if layer is not None and not layer.is_map:
+        through = None
     return Request(
         "attribution",
         {
@@ -145,7 +149,7 @@ def attribution_request(wanted: Any, samples: list[int | str]) -> Request:
             "samples": samples,
             "model": wanted["model"],
             "method": wanted["method"],
-            "layer": wanted["layer"] if looks_through(wanted["method"]) else None,
+            "layer": through,
             "explained": wanted["explained"],
             "unit": wanted["unit"],
             "target": wanted["target"],

@@ -19,7 +19,7 @@ def register(app: Dash, services: Services) -> None:
 
     @app.callback(
         Output(ids.WORKSPACE_REGION, "data"),
-        Output(ids.PAGE_TITLE, "children"),
+        Output(ids.TITLE_REGION, "data"),
         Input(ids.SESSION, "data"),
         Input(ids.INDEXED, "data"),
         Input(ids.WORKSPACE_VERSION, "data"),
@@ -75,7 +75,9 @@ def _catalog(services: Services, session: Session) -> dict[str, Any] | None:
         "n": card.n_samples,
         "names": list(names),
         "colours": list(theme.class_colours(len(names))),
+        "labelled": services.labels(card, primary) is not None,
         "model": primary.fingerprint if primary else None,
+        "modelName": primary.name if primary else None,
         "ready": primary is not None and services.index(card.fingerprint, primary.fingerprint) is not None,
     }
 

@@ -54,8 +54,9 @@ def form(
 def _through(model: ModelCard, layer: str | None) -> Any:
     options = [{"label": f"last convolution ({model.grad_cam_layer or 'there is none'})", "value": controls.DEFAULT}]
     options += _layers(entry for entry in model.layers if entry.is_map)
+    known = any(option["value"] == layer for option in options)
     return controls.choose(
-        "testing-layer", "Layer", options, layer or controls.DEFAULT, "layer", "layer", "Through which layer"
+        "testing-layer", "Layer", options, layer if known else controls.DEFAULT, "layer", "layer", "Through which layer"
     )
 
 

@@ -174,6 +174,13 @@ def panel(name: str, title: str, beside: Component, *body: Component) -> Compone
     return html.Section([head, *body], className="panel card", id=f"{name}-panel", **{"aria-label": title})
 
 
+def tick(name: str, label: str, value: bool) -> Component:
+    """A box to be ticked, with its label."""
+    box = dbc.Input(type="checkbox", id=name, value=value, className="form-check-input")
+    words = html.Label(label, htmlFor=name, className="form-check-label label")
+    return html.Div([box, words], className="form-check")
+
+
 def swatch(colour: str) -> Component:
     """A class's colour."""
     return html.Span(className="swatch", style={"background": colour}, **{"aria-hidden": "true"})

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
-from dash import dcc, html
+from dash import html
 
 from layouts import controls, ids
 from nnvis_dash.figures.embedding_map import embedding_map
@@ -25,12 +26,11 @@ SAMPLE_SIZES = (300, 600, 1000, 0)
 
 def panel() -> Any:
     """Return the view's static frame."""
-    graph = dcc.Graph(
+    config = {"displayModeBar": False, "scrollZoom": True, "doubleClick": False, "responsive": True}
+    graph = html.Div(
         id=ids.EMBEDDING_GRAPH,
-        figure=embedding_map(),
-        config={"displayModeBar": False, "scrollZoom": True, "doubleClick": False, "responsive": True},
-        responsive=True,
         className="map",
+        **{"data-figure": json.dumps({**json.loads(embedding_map().to_json()), "config": config})},
     )
     tools = [
         html.Button(label, type="button", className="act", title=title, **{"data-tool": tool})

@@ -21,8 +21,9 @@ TESTING_FORM = "testing-form"
 CATALOG = "catalog"
 INDEX_REQUEST = "index-request"
 INDEXED = "index-ready"
+INDEX_ANSWER = "index-answer"
+INDEX_DONE = "index-done"  # written by the browser alone: the last answer
 INDEX_PROGRESS = "index-progress"
-INDEX_CANCEL = "index-cancel"
 
 # Regions that show the state: their components go into a store, and `assets/regions.js` draws them.
 WORKSPACE_REGION = "rail-workspace-region"
@@ -32,14 +33,24 @@ FORM_REGION = "testing-controls-region"
 STRIP_REGION = "embedding-strip-region"
 SAMPLE_REGION = "testing-sample-region"
 BARS_REGION = "testing-bars-region"
+TITLE_REGION = "title-region"
 REGIONS_DRAWN = "regions-drawn"
 
 PAGE = "page"
 INTAKE = "intake"
-TRAY = ("index", "embedding", "testing", "grid", "difference", "responses", "attack", "evidence")
+NETWORK_JOBS = ("effect", "campaign", "smallest", "visualisation", "redrawn")
+SIMULATION_JOBS = ("simulation", "battery", "breaking", "pairs")
+TRAY = (
+    *("index", "embedding", "testing", "grid", "difference", "responses", "attack", "evidence"),
+    *NETWORK_JOBS,
+    *SIMULATION_JOBS,
+)
 PAGE_TITLE = "page-title"
 PAGE_SHARE = "page-share"
 PAGE_NOTICE = "page-notice"
+NOTICED = "page-noticed"
+JOB_CANCEL = "job-cancel"  # written by the browser alone: the key of the job
+JOB_CANCELLED = "job-cancelled"
 
 RAIL_WORKSPACE = "rail-workspace"
 RAIL_FILTER = "rail-filter"
@@ -51,7 +62,6 @@ EMBEDDING_GRAPH = "embedding-graph"
 EMBEDDING_REQUEST = "embedding-request"
 EMBEDDING_MAP = "embedding-map"
 EMBEDDING_PROGRESS = "embedding-progress"
-EMBEDDING_CANCEL = "embedding-cancel"
 EMBEDDING_PLACE = "embedding-place"
 EMBEDDING_PLACED = "embedding-placed"
 EMBEDDING_STRIP = "embedding-strip"
@@ -67,13 +77,11 @@ TESTING_CONTROLS = "testing-controls"
 TESTING_BARS = "testing-bars"
 TESTING_REQUEST = "testing-request"
 TESTING_PROGRESS = "testing-progress"
-TESTING_CANCEL = "testing-cancel"
 TESTING_ATTRIBUTION = "testing-attribution"
 TESTING_SHOWN = "testing-shown"
 TESTING_DRAWN = "testing-drawn"
 GRID_REQUEST = "testing-grid-request"
 GRID_PROGRESS = "testing-grid-progress"
-GRID_CANCEL = "testing-grid-cancel"
 GRID = "testing-grid-rows"
 GRID_DRAWN = "testing-grid-drawn"
 GRID_FINISHED = "testing-grid-finished"
@@ -83,7 +91,6 @@ WHATIF_REQUEST = "whatif-request"
 WHATIF_SHOWN = "whatif-shown"
 RESPONSES_REQUEST = "responses-request"  # written by the browser alone
 RESPONSES_PROGRESS = "responses-progress"
-RESPONSES_CANCEL = "responses-cancel"
 RESPONSES = "responses"
 RESPONSES_SHOWN = "responses-shown"
 RESPONSES_REPORTED = "responses-reported"
@@ -93,17 +100,21 @@ ATTACK_REGION = "attack-form-region"
 ATTACK_SHOWN = "attack-form-shown"
 ATTACK_RUN = "attack-run"  # written by the browser alone
 ATTACK_PROGRESS = "attack-progress"
-ATTACK_CANCEL = "attack-cancel"
 ATTACK_RESULT = "attack-found"
 ATTACK_REPORTED = "attack-reported"
 ATTACK_FINISHED = "attack-finished"
 EVIDENCE_RUN = "evidence-run"  # written by the browser alone
 EVIDENCE_PROGRESS = "evidence-progress"
-EVIDENCE_CANCEL = "evidence-cancel"
 EVIDENCE = "evidence"
 EVIDENCE_SHOWN = "evidence-shown"
 EVIDENCE_REPORTED = "evidence-reported"
 EVIDENCE_FINISHED = "evidence-finished"
+
+# The network view, drawn by the browser from the state.
+NETWORK_SHOWN = "network-shown"
+
+# The simulation view, drawn by the browser from the state.
+SIMULATION_SHOWN = "simulation-shown"
 
 DIFFERENCE_REQUEST = "difference-request"
 DIFFERENCE_KNOWN = "difference-known"
@@ -111,7 +122,6 @@ DIFFERENCE_COST = "difference-cost"
 DIFFERENCE_COSTED = "difference-costed"
 DIFFERENCE_RUN = "difference-run"  # written by the browser alone
 DIFFERENCE_PROGRESS = "difference-progress"
-DIFFERENCE_CANCEL = "difference-cancel"
 DIFFERENCE_RESULT = "difference-result"
 DIFFERENCE_ERASE = "difference-erase"  # written by the browser alone
 DIFFERENCE_ERASED = "difference-erased"
@@ -126,3 +136,12 @@ DIFFERENCE_CLEARED = "difference-cleared"
 def tray(name: str, what: str) -> str:
     """Return the store for what was drawn of a line of the job tray."""
     return f"tray-{name}-{what}"
+
+
+def network(name: str, what: str) -> str:
+    """Return a store or button of one of the jobs of the network or the simulation view.
+
+    `what`: "run" (written by the browser alone), "progress", "found", "cancel", or "reported" and "finished", which
+    follow them.
+    """
+    return f"network-{name}-{what}"

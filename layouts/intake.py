@@ -12,7 +12,7 @@ from typing import Any
 import dash_bootstrap_components as dbc
 from dash import html
 
-from layouts import ids
+from layouts import controls, ids
 from nnvis_dash.types import PREPROCESSINGS
 
 PREPROCESSING_WORDS = {
@@ -158,7 +158,7 @@ def _form() -> Any:
                     _field(
                         "Class names", _file("intake-classes"), "A name a line, or a column 'name'; .csv, .txt, .json"
                     ),
-                    dbc.Checkbox(id="intake-skip", label="leave damaged images out", value=False),
+                    controls.tick("intake-skip", "leave damaged images out", False),
                 ],
                 id="intake-dataset-form",
             ),

@@ -6,7 +6,7 @@ from typing import Any
 
 from dash import dcc, html
 
-from layouts import embedding, ids, intake, sketchpad, testing, tray
+from layouts import embedding, ids, intake, network, simulation, sketchpad, testing, tray
 
 STORES = (
     ids.SESSION,
@@ -24,13 +24,19 @@ STORES = (
     ids.STRIP_REGION,
     ids.SAMPLE_REGION,
     ids.BARS_REGION,
+    ids.TITLE_REGION,
     ids.REGIONS_DRAWN,
+    ids.NOTICED,
+    ids.JOB_CANCEL,
+    ids.JOB_CANCELLED,
     ids.RAIL_TRAY_DRAWN,
     ids.FILTER_REQUEST,
     ids.STRIP_REQUEST,
     ids.TESTING_FORM,
     ids.INDEX_REQUEST,
     ids.INDEXED,
+    ids.INDEX_ANSWER,
+    ids.INDEX_DONE,
     ids.INDEX_PROGRESS,
     ids.EMBEDDING_REQUEST,
     ids.EMBEDDING_MAP,
@@ -75,6 +81,13 @@ STORES = (
     ids.EVIDENCE_SHOWN,
     ids.EVIDENCE_REPORTED,
     ids.EVIDENCE_FINISHED,
+    ids.NETWORK_SHOWN,
+    ids.SIMULATION_SHOWN,
+    *(
+        ids.network(name, what)
+        for name in (*ids.NETWORK_JOBS, *ids.SIMULATION_JOBS)
+        for what in ("run", "progress", "found", "reported", "finished")
+    ),
     ids.DIFFERENCE_REQUEST,
     ids.DIFFERENCE_KNOWN,
     ids.DIFFERENCE_COST,
@@ -92,66 +105,98 @@ STORES = (
     ids.DIFFERENCE_CLEARED,
 )
 
+_JOBS = (
+    ("index", "Indexing"),
+    ("embedding", "Projecting"),
+    ("testing", "Explaining"),
+    ("grid", "Comparing"),
+    ("difference", "Analysing"),
+    ("responses", "Responses"),
+    ("attack", "Attacking"),
+    ("evidence", "Searching"),
+    ("effect", "Freezing"),
+    ("campaign", "Campaign"),
+    ("smallest", "Searching units"),
+    ("visualisation", "Visualising"),
+    ("redrawn", "Redrawing"),
+    ("simulation", "Simulating"),
+    ("battery", "Simulating"),
+    ("breaking", "Breaking points"),
+    ("pairs", "Pairing changes"),
+    ("intake", "Adding"),
+)
+
 
 def page() -> Any:
-    """Return the whole page, with nothing of a workspace in it: the same for everyone."""
+    """Return what Dash itself has of the page: the address and the stores.
+
+    All that is seen stands in `frame`: Dash's renderer looks at each of its components at every change of any store.
+    """
+    return html.Div([dcc.Location(id=ids.URL, refresh=False), *(dcc.Store(id=name) for name in STORES)], hidden=True)
+
+
+def frame() -> Any:
+    """Return the whole page as it is seen, with nothing of a workspace in it: the same for everyone.
+
+    It is drawn once, by `assets/regions.js`, from the page's source.
+    """
+    return [
+        html.Header(
+            [
+                html.H1(["NN", html.Span("Vis")], className="brand"),
+                html.Div(id=ids.PAGE_TITLE, className="page-title"),
+                html.Div(
+                    [job(name, label) for name, label in _JOBS],
+                    className="tray",
+                    role="status",
+                    **{"aria-label": "jobs"},
+                ),
+                html.Button(
+                    "Copy link",
+                    id=ids.PAGE_SHARE,
+                    type="button",
+                    className="act share",
+                    title="Copy the link to what this page shows",
+                ),
+            ],
+            className="page-header",
+        ),
+        html.Div(id=ids.PAGE_NOTICE, className="notice", role="alert", hidden=True),
+        html.Main(
+            [
+                html.Aside(
+                    [html.Div(id=ids.RAIL_WORKSPACE), html.Div(id=ids.RAIL_FILTER), tray.frame()],
+                    className="rail card",
+                    **{"aria-label": "workspace and filters"},
+                ),
+                embedding.panel(),
+                testing.panel(),
+                network.panel(),
+                simulation.panel(),
+                *(_splitter(name, column) for name, column in (("bench", "left"), ("testing", "right"))),
+            ],
+            className="bench",
+        ),
+        html.Div(id="hover-card", className="hover-card", hidden=True),
+        intake.dialog(),
+        sketchpad.dialog(),
+        tray.dialog(),
+    ]
+
+
+def _splitter(name: str, column: str) -> Any:
+    """The bar between the two views of a column, which `assets/bench.js` moves."""
     return html.Div(
-        [
-            dcc.Location(id=ids.URL, refresh=False),
-            *(dcc.Store(id=name) for name in STORES),
-            html.Header(
-                [
-                    html.H1(["NN", html.Span("Vis")], className="brand"),
-                    html.Div(id=ids.PAGE_TITLE, className="page-title"),
-                    html.Div(
-                        [
-                            job("index", "Indexing", ids.INDEX_CANCEL),
-                            job("embedding", "Projecting", ids.EMBEDDING_CANCEL),
-                            job("testing", "Explaining", ids.TESTING_CANCEL),
-                            job("grid", "Comparing", ids.GRID_CANCEL),
-                            job("difference", "Analysing", ids.DIFFERENCE_CANCEL),
-                            job("responses", "Responses", ids.RESPONSES_CANCEL),
-                            job("attack", "Attacking", ids.ATTACK_CANCEL),
-                            job("evidence", "Searching", ids.EVIDENCE_CANCEL),
-                            job("intake", "Adding", "intake-cancel"),
-                        ],
-                        className="tray",
-                        role="status",
-                        **{"aria-label": "jobs"},
-                    ),
-                    html.Button(
-                        "Copy link",
-                        id=ids.PAGE_SHARE,
-                        type="button",
-                        className="act share",
-                        title="Copy the link to what this page shows",
-                    ),
-                ],
-                className="page-header",
-            ),
-            html.Div(id=ids.PAGE_NOTICE, className="notice", role="alert", hidden=True),
-            html.Main(
-                [
-                    html.Aside(
-                        [html.Div(id=ids.RAIL_WORKSPACE), html.Div(id=ids.RAIL_FILTER), tray.frame()],
-                        className="rail card",
-                        **{"aria-label": "workspace and filters"},
-                    ),
-                    embedding.panel(),
-                    testing.panel(),
-                ],
-                className="bench",
-            ),
-            html.Div(id="hover-card", className="hover-card", hidden=True),
-            intake.dialog(),
-            sketchpad.dialog(),
-            tray.dialog(),
-        ],
-        id=ids.PAGE,
+        id=f"{name}-splitter",
+        className="splitter",
+        role="separator",
+        tabIndex="0",
+        title="Drag to give one of the two views more room",
+        **{"aria-label": f"share of the {column} views", "aria-orientation": "horizontal"},
     )
 
 
-def job(name: str, label: str, cancel: str) -> Any:
+def job(name: str, label: str) -> Any:
     """One line of the job tray: what runs, how far it is, and how to stop it. `assets/clientside.js` fills it."""
     return html.Div(
         [
@@ -160,7 +205,7 @@ def job(name: str, label: str, cancel: str) -> Any:
             html.Span("", className="job-share"),
             html.Button(
                 "×",
-                id=cancel,
+                id=f"{name}-cancel",
                 type="button",
                 className="job-cancel",
                 title=f"Cancel: {label.lower()}",

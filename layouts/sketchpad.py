@@ -10,6 +10,8 @@ from typing import Any
 import dash_bootstrap_components as dbc
 from dash import html
 
+from layouts import controls
+
 SIDE = 280  # pixels of the pad
 BRUSH = (4, 22, 60)  # pixels of the brush: thinnest, first, thickest
 COLOURS = (
@@ -80,7 +82,7 @@ def dialog() -> Any:
             html.Div(
                 [
                     ground,
-                    dbc.Checkbox(id="sketch-centre", label="centre as MNIST", value=True, label_class_name="label"),
+                    controls.tick("sketch-centre", "centre as MNIST", True),
                 ],
                 className="sketch-ground",
             ),

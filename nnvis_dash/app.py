@@ -6,6 +6,7 @@ One factory serves the laptop and every gunicorn worker, so that any worker can 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import secrets
 from datetime import timedelta
@@ -17,17 +18,24 @@ import dash
 import diskcache
 import flask
 from flask_compress import Compress
+from plotly.utils import PlotlyJSONEncoder
 
 from callbacks import register_all
 from callbacks.waiting import WaitingJobs
-from layouts.page import page
+from layouts.page import frame, page
 from nnvis_dash.difference_routes import difference_blueprint
 from nnvis_dash.engine.client import Engine
 from nnvis_dash.intake_routes import intake_blueprint
+from nnvis_dash.network_freeze_routes import network_freeze_blueprint
+from nnvis_dash.network_layers_routes import network_layers_blueprint
+from nnvis_dash.network_maps_routes import network_maps_blueprint
+from nnvis_dash.network_patterns_routes import network_patterns_blueprint
+from nnvis_dash.network_units_routes import network_units_blueprint
 from nnvis_dash.result_routes import result_blueprint
 from nnvis_dash.routes import blueprint
 from nnvis_dash.services import Services
 from nnvis_dash.settings import Settings
+from nnvis_dash.simulation_routes import simulation_blueprint
 from nnvis_dash.sketchpad_routes import sketchpad_blueprint
 from nnvis_dash.tray_routes import tray_blueprint
 from nnvis_dash.whatif_routes import whatif_blueprint
@@ -84,6 +92,7 @@ def create_app(settings: Settings | None = None) -> dash.Dash:
         serve_locally=True,
     )
     app.layout = page
+    app.index_string = _index()
     server.register_blueprint(blueprint(services))
     server.register_blueprint(intake_blueprint(services))
     server.register_blueprint(difference_blueprint(services))
@@ -91,11 +100,32 @@ def create_app(settings: Settings | None = None) -> dash.Dash:
     server.register_blueprint(tray_blueprint(services))
     server.register_blueprint(whatif_blueprint(services))
     server.register_blueprint(result_blueprint(services))
+    server.register_blueprint(network_freeze_blueprint(services))
+    server.register_blueprint(network_layers_blueprint(services))
+    server.register_blueprint(network_maps_blueprint(services))
+    server.register_blueprint(network_units_blueprint(services))
+    server.register_blueprint(network_patterns_blueprint(services))
+    server.register_blueprint(simulation_blueprint(services))
     _serve_bootstrap(server)
     Compress(server)
     register_all(app, services)
     _protect(app)
     return app
+
+
+def _index() -> str:
+    """Return the page's source: the frame as data, which `assets/regions.js` draws before Dash begins."""
+    drawn = json.dumps(frame(), cls=PlotlyJSONEncoder).replace("<", "\\u003c").replace("{%", "{\\u0025")
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>{{%metas%}}<title>{{%title%}}</title>{{%favicon%}}{{%css%}}<script src="{PLOTLY}" async></script></head>
+<body>
+<div id="page"></div>
+<script type="application/json" id="page-frame">{drawn}</script>
+<div hidden>{{%app_entry%}}</div>
+<footer>{{%config%}}{{%scripts%}}{{%renderer%}}</footer>
+</body>
+</html>"""
 
 
 def _serve_bootstrap(server: flask.Flask) -> None:
@@ -116,7 +146,6 @@ def _protect(app: dash.Dash) -> None:
     @app.server.after_request
     def headers(response: flask.Response) -> flask.Response:
         if response.mimetype == "text/html":
-            response.headers["Link"] = f"<{PLOTLY}>; rel=preload; as=script"  # else asked for only when the map mounts
             response.headers["Content-Security-Policy"] = POLICY + " ".join(app.csp_hashes())
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["Referrer-Policy"] = "same-origin"

@@ -17,15 +17,17 @@ from nnvis_dash.errors import EngineError, NNVisError, ParameterError
 
 
 def answers(view: Callable[..., Any]) -> Callable[..., flask.Response]:
-    """Send what a view returns as JSON, and a user's error in words with what the error itself has `details` of.
+    """Send what a view returns, as JSON if it isn't a response yet, and a user's error in words.
 
-    Where the engine was busy or away, `again` says that the same request may succeed later.
+    With an error goes what it has `details` of. Where the engine was busy or away, `again` says that the same request
+    may succeed later.
     """
 
     @wraps(view)
     def answer(*args: Any, **kwargs: Any) -> flask.Response:
         try:
-            response = flask.jsonify(view(*args, **kwargs))
+            found = view(*args, **kwargs)
+            response = found if isinstance(found, flask.Response) else flask.jsonify(found)
         except NNVisError as error:
             again = {"again": True} if isinstance(error, EngineError) else {}
             response = flask.jsonify({"problem": str(error), **again, **getattr(error, "details", {})})

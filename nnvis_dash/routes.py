@@ -23,7 +23,7 @@ from nnvis_dash.services import Services
 from nnvis_dash.state.ids import decode_ids
 from nnvis_dash.state.references import Reference
 from nnvis_dash.workspace.artifacts import Artifact
-from nnvis_dash.workspace.pixels import encode_png
+from nnvis_dash.workspace.pixels import encode_png, fit
 
 FOREVER = "private, max-age=31536000, immutable"
 LARGEST_SIDE = 1024
@@ -67,8 +67,14 @@ def blueprint(services: Services) -> flask.Blueprint:
     @routes.get("/image/<dataset>/<reference>.png")
     @answers_or_404
     def image(dataset: str, reference: str) -> flask.Response:
-        """One image as it is stored, or derived and edited as its reference says; `?side=` limits the longer side."""
+        """One image as it is stored, or derived and edited as its reference says.
+
+        `?side=` limits the longer side; with `?fit=` it is as the classifier of that fingerprint gets it.
+        """
         pixels = services.picture(dataset, Reference.read(reference))
+        if model := flask.request.args.get("fit"):
+            card = services.workspace.model(model)
+            pixels = fit(pixels, *card.input_shape, card.resize)
         side = min(flask.request.args.get("side", LARGEST_SIDE, type=int), LARGEST_SIDE)
         response = flask.Response(encode_png(pixels, side), mimetype="image/png")
         response.headers["Cache-Control"] = FOREVER

@@ -58,7 +58,7 @@ def whatif_blueprint(services: Services) -> flask.Blueprint:
         return {
             "reference": reference.plain,
             "before": None if before is None else _address(card, before),
-            "after": _preview(services, card, reference),
+            "after": preview(services, card, reference),
             "answers": [
                 _told(services, card, services.workspace.model(name), answer, label)
                 for name, answer in zip(_names(wanted.get("classifiers")), found, strict=True)
@@ -145,7 +145,7 @@ def _address(card: DatasetCard, reference: Reference) -> str:
     return f"image/{card.fingerprint}/{reference.plain}.png"
 
 
-def _preview(services: Services, card: DatasetCard, reference: Reference) -> str:
+def preview(services: Services, card: DatasetCard, reference: Reference) -> str:
     """Return where the image is, or the image itself where its edits are likely to be other ones soon."""
     if not reference.edits:
         return _address(card, reference)
@@ -165,7 +165,7 @@ def _told(
     truth = card.class_names[label] if label is not None and label < len(card.class_names) else None
     after = probabilities[-1]
     before = probabilities[0] if len(probabilities) > 1 else None
-    listed = _most(after, before)
+    listed = most_probable(after, before)
     told["entries"] = [
         {
             "index": index,
@@ -182,7 +182,7 @@ def _told(
     return told
 
 
-def _most(after: Any, before: Any) -> Sequence[int]:
+def most_probable(after: Any, before: Any) -> Sequence[int]:
     """Return the classes that are most probable after the edits, and the one that was before."""
     first = [int(index) for index in np.argsort(-after, kind="stable")[:TOP]]
     if before is not None and int(before.argmax()) not in first:

@@ -16,7 +16,7 @@ from nnvis_dash.analysis.layer_outputs import distances, feature_maps
 from nnvis_dash.analysis.mutation.frozen import frozen_units
 from nnvis_dash.analysis.mutation.recording import known_layers, recorded
 from nnvis_dash.errors import ParameterError
-from nnvis_dash.types import Floats, Images
+from nnvis_dash.types import Floats, Images, ModelCard
 
 if TYPE_CHECKING:
     from nnvis_dash.analysis.classifier import Classifier
@@ -70,19 +70,11 @@ class InputComparison:
         The layer that gives the classes, and what follows it, counts only where no other differs: a softmax that
         decides otherwise is nearly as far apart as can be, whatever led to it.
         """
-        order = [layer.name for layer in self._clf.card.layers]
-        classes = max(place for place, layer in enumerate(self._clf.card.layers) if layer.n_units)
-        inner = np.array([order.index(name) < classes for name in self.layers])
-        for counted in (self.distance * inner, self.distance):
-            if counted.any():
-                return self.layers[int(np.argmax(counted >= SHARE * counted.max()))]
-        return None
+        return parting_layer(self._clf.card, self.layers, self.distance)
 
     def said(self) -> str:
         """Return in words where the inputs part."""
-        if self.parts_at is None:
-            return "no layer tells them apart"
-        return f"they part at {self.parts_at}"
+        return parting_said(self.parts_at)
 
     def maps_a(self, layer: str) -> Floats:
         """Return a layer's output (N, h, w, C) for the first images, computed now; raises as `feature_maps` does."""
@@ -141,7 +133,7 @@ def compare_inputs(
     both = zip(recorded(clf, first, names, units), recorded(clf, second, names, units), strict=True)
     for one, other in both:
         probabilities.append((one.probabilities, other.probabilities))
-        far.append(np.stack([_normalised(one.outputs[name], other.outputs[name]) for name in names], axis=1))
+        far.append(np.stack([normalised_distance(one.outputs[name], other.outputs[name]) for name in names], axis=1))
         for name in names:
             squares[name] = squares[name] + distances(one.outputs[name], other.outputs[name]) ** 2
     apart = np.concatenate(far)
@@ -149,7 +141,7 @@ def compare_inputs(
         layers=names,
         distance=apart.mean(axis=0),
         distances=apart,
-        pixels=_normalised(first, second),
+        pixels=normalised_distance(first, second),
         channel_distances={name: np.sqrt(found) for name, found in squares.items()},
         probabilities_a=np.concatenate([found for found, _ in probabilities]),
         probabilities_b=np.concatenate([found for _, found in probabilities]),
@@ -160,6 +152,22 @@ def compare_inputs(
     )
 
 
+def parting_layer(card: ModelCard, layers: Sequence[str], distance: npt.NDArray[np.float64]) -> str | None:
+    """Return where two inputs part, as `InputComparison.parts_at` does, for layers in the classifier's order."""
+    order = [layer.name for layer in card.layers]
+    classes = max(place for place, layer in enumerate(card.layers) if layer.n_units)
+    inner = np.array([order.index(name) < classes for name in layers])
+    for counted in (distance * inner, distance):
+        if counted.any():
+            return layers[int(np.argmax(counted >= SHARE * counted.max()))]
+    return None
+
+
+def parting_said(layer: str | None) -> str:
+    """Say where two inputs part."""
+    return "no layer tells them apart" if layer is None else f"they part at {layer}"
+
+
 def _images(clf: Classifier, images: Any) -> Images:
     """Return one image or several as (N, h, w, c), fitted to the classifier."""
     if isinstance(images, np.ndarray) and (images.ndim == 2 or (images.ndim == 3 and images.shape[2] in (1, 3))):
@@ -167,7 +175,7 @@ def _images(clf: Classifier, images: Any) -> Images:
     return clf.prepare(images)
 
 
-def _normalised(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+def normalised_distance(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     """Return (N,) ‖a − b‖ / (½ (‖a‖ + ‖b‖)) of rows of any shape, 0 where both are 0."""
     a, b = (values.reshape(len(values), -1).astype(np.float64) for values in (one, other))
     scale = 0.5 * (np.linalg.norm(a, axis=1) + np.linalg.norm(b, axis=1))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -140,6 +140,17 @@ def kernels(clf: Classifier, layer: str | None = None) -> Floats:
     return np.ascontiguousarray(images, np.float32)
 
 
+def weights_are_images(clf: Classifier, layer: str) -> bool:
+    """Whether `kernels` gives images of one or three channels for a layer; nothing is computed."""
+    step = clf.graph.step(layer)
+    if step.kind in _KERNELS:
+        channels = _CHANNELS[step.kind](step.operation)
+    else:
+        shape = _flattened(clf.graph, step) if step.kind == "Dense" else None
+        channels = 0 if shape is None else shape[2]
+    return channels in (1, 3)
+
+
 def _over_positions(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Return values (..., C) as (positions, C)."""
     return values.reshape(-1, values.shape[-1])
@@ -206,4 +217,11 @@ _KERNELS = {
     "Conv2DTranspose": _transposed,
     "DepthwiseConv2D": _depthwise,
     "SeparableConv2D": _separable,
+}
+# How many channels the images of a layer's weights have.
+_CHANNELS: dict[str, Callable[[Any], int]] = {
+    "Conv2D": lambda layer: int(layer.kernel.shape[2]),
+    "Conv2DTranspose": lambda layer: int(layer.kernel.shape[3]),
+    "DepthwiseConv2D": lambda layer: 1,
+    "SeparableConv2D": lambda layer: int(layer.depthwise_kernel.shape[2]),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +28,13 @@ def _dataset(path: str, fingerprint: str) -> Dataset:
     return open_workspace(path)[0].dataset(fingerprint)
 
 
+@lru_cache(maxsize=4)
+def _frozen(clf: Classifier, units: tuple[tuple[str, tuple[int, ...]], ...]) -> Classifier:
+    from nnvis_dash.analysis.mutation.frozen_graph import frozen_classifier
+
+    return frozen_classifier(clf, dict(units))
+
+
 class Desk:
     """A workspace as a worker holds it.
 
@@ -45,6 +53,14 @@ class Desk:
         from nnvis_dash.engine.worker import WARM
 
         return WARM.get(self.workspace, fingerprint)
+
+    def frozen(self, fingerprint: str, frozen: Mapping[str, Iterable[int]]) -> Classifier:
+        """Return a warm classifier with units frozen; the last few stay, for each has compiled functions of its own."""
+        from nnvis_dash.analysis.mutation.frozen import frozen_units
+
+        clf = self.classifier(fingerprint)
+        units = frozen_units(clf.card, frozen)
+        return _frozen(clf, tuple(units.items())) if units else clf
 
     def dataset(self, fingerprint: str) -> Dataset:
         """Return a dataset, opened once a worker."""

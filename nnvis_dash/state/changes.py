@@ -19,7 +19,7 @@ from nnvis_dash.state.edits import Edit
 from nnvis_dash.state.selection import Selection
 from nnvis_dash.state.session import Session
 from nnvis_dash.state.state import State
-from nnvis_dash.state.view import DIFFERENCES, View
+from nnvis_dash.state.view import DIFFERENCES, NETWORK, SIMULATION, View
 
 CHANGE_LIMIT = 65_536  # bytes of JSON
 
@@ -81,7 +81,7 @@ def read_change(record: Any) -> Change:
         raise checks.refuse("A change", record, "Send a record with a kind.")
     name = record.get("kind")
     if not isinstance(name, str) or name not in _KINDS:
-        raise checks.refuse("The kind of a change", name, f"Give one of: {', '.join(_KINDS)}.")
+        raise checks.refuse("The kind of a change", name, f"One of: {', '.join(_KINDS)}.")
     _check_size(name, record)
     kind = _KINDS[name]
     for key in record:
@@ -126,8 +126,10 @@ def _session(state: State, session: Session) -> State:
     view = state.view
     if view.features.startswith("layer:"):
         view = replace(view, features="features")
-    view = replace(view, explained=None, unit=None)
-    selection = replace(state.selection, layer=None, target=None, units=(), pattern=None)
+    network = tuple((name, value) for name, value in view.network if name not in ("class_a", "class_b"))
+    simulation = tuple((name, value) for name, value in view.simulation if name != "class")
+    view = replace(view, explained=None, unit=None, network=network, simulation=simulation)
+    selection = replace(state.selection, layer=None, target=None, units=(), pattern=None, frozen=())
     return State(session, selection, view)
 
 
@@ -205,6 +207,17 @@ def _target(state: State, target: int | None) -> State:
 @_kind("units", units=field_check(Selection, "units"))
 def _units(state: State, units: Any) -> State:
     return _selected(state, units=units)
+
+
+@_kind("pattern", pattern=field_check(Selection, "pattern"))
+def _pattern(state: State, pattern: str | None) -> State:
+    return _selected(state, pattern=pattern)
+
+
+@_kind("frozen", frozen=field_check(Selection, "frozen"))
+def _frozen(state: State, frozen: Any) -> State:
+    """Which units are frozen, all of them: those that aren't named work again."""
+    return _selected(state, frozen=frozen)
 
 
 @_kind("features", features=field_check(View, "features"))
@@ -336,6 +349,26 @@ def _attack(state: State, parameters: Any) -> State:
     if method != before.get("method"):
         before = {name: value for name, value in before.items() if name in ("leave", "target")}
     return _viewed(state, attack=_merged(tuple(before.items()), parameters))
+
+
+@_kind("tab", tab=field_check(View, "tab"))
+def _tab(state: State, tab: Any) -> State:
+    return _viewed(state, tab=tab)
+
+
+@_kind("network", parameters=checks.parameters_among(NETWORK))
+def _network(state: State, parameters: Any) -> State:
+    """Settings of the network view; classes that are compared belong to the classifier they were chosen for."""
+    return _viewed(state, network=_merged(state.view.network, parameters))
+
+
+@_kind("simulation", parameters=checks.parameters_among(SIMULATION))
+def _simulation(state: State, parameters: Any) -> State:
+    """Settings of the simulation view; degrees belong to the change that they were chosen for."""
+    before = dict(state.view.simulation)
+    if "change" in dict(parameters) and dict(parameters)["change"] != before.get("change"):
+        before = {name: value for name, value in before.items() if name not in ("degree", "high", "low", "steps")}
+    return _viewed(state, simulation=_merged(tuple(before.items()), parameters))
 
 
 @_kind("open", link=lambda what, value: decode_link(value))

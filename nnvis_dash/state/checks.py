@@ -30,12 +30,16 @@ MOST_UNITS = 512
 MOST_LAYERS = 32  # that these units may be of
 MOST_PARAMETERS = 12
 MOST_METHODS = 12  # that stand side by side
+MOST_FROZEN = 256  # layers with frozen units
+LONGEST_FROZEN = 8_000  # characters of JSON, of all frozen units together
+LONGEST_PATTERN = 1_200  # characters
 MOST_EDITS = 12
 LONGEST_EDITS = 5_000  # characters of JSON, of all edits together; a drawn region takes most of them
 HIGHEST_CLASS = 99_999
 HIGHEST_CHANNEL = 9_999_999
 
 _KEPT = re.compile(r"@[A-Za-z0-9_-]{1,64}", re.ASCII)
+_PATTERN = re.compile(r"[0-9]{1,4}:[0-9]{1,7}(\.[0-9]{1,4}:[0-9]{1,7})*", re.ASCII)
 _DERIVED = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _WORD = re.compile(r"[a-z][a-z0-9_]{0,39}", re.ASCII)
 
@@ -164,6 +168,30 @@ def units(what: str, value: Any) -> tuple[Unit, ...]:
     if len({unit.layer for unit in found}) > MOST_LAYERS:
         raise refuse(what, value, f"Give units of {MOST_LAYERS} layers at most.")
     return tuple(sorted(found))
+
+
+def frozen(what: str, value: Any) -> tuple[tuple[str, str], ...]:
+    """Frozen units: of each layer's name their numbers as ranges; ascending by name, no layer without any."""
+    if not isinstance(value, dict) or len(value) > MOST_FROZEN:
+        raise refuse(what, value, f"Give ranges of numbers for {MOST_FROZEN} layers at most.")
+    found = []
+    for layer, channels in value.items():
+        if not isinstance(channels, str) or len(channels) > LONGEST_FROZEN:
+            raise refuse(f"The units of a layer in {what}", channels, "Give ranges of numbers as text: 0-3,7.")
+        held = canonical_ids(channels, HIGHEST_CHANNEL)
+        if held:
+            found.append((name(f"A layer in {what}", layer), held))
+    size = len(json.dumps(dict(found), ensure_ascii=False))
+    if size > LONGEST_FROZEN:
+        raise StateError(f"{what} take {size} characters", f"Freeze fewer units: {LONGEST_FROZEN} characters are kept.")
+    return tuple(sorted(found))
+
+
+def pattern(what: str, value: Any) -> str:
+    """A neural pattern: pairs of a layer's ordinal and a channel."""
+    if not isinstance(value, str) or len(value) > LONGEST_PATTERN or not _PATTERN.fullmatch(value):
+        raise refuse(what, value, 'Give pairs of a layer\'s ordinal and a channel: "0:12.1:5".')
+    return value
 
 
 def truth(what: str, value: Any) -> bool:

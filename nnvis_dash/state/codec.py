@@ -22,7 +22,18 @@ from nnvis_dash.state.ids import decode_ids, encode_ids
 from nnvis_dash.state.selection import CORRECTNESS, Selection
 from nnvis_dash.state.session import Session
 from nnvis_dash.state.state import State
-from nnvis_dash.state.view import BESIDES, COLOURS, DIFFERENCES, LENSES, OUTPUTS, READOUTS, View
+from nnvis_dash.state.view import (
+    BESIDES,
+    COLOURS,
+    DIFFERENCES,
+    LENSES,
+    NETWORK,
+    OUTPUTS,
+    READOUTS,
+    SIMULATION,
+    TABS,
+    View,
+)
 
 LINK_LIMIT = 65_536  # characters
 Part = TypeVar("Part", Session, Selection, View)
@@ -53,11 +64,12 @@ _FIELDS: Mapping[type, Mapping[str, _Field]] = {
         "correctness": _Field("w", checks.one_of(CORRECTNESS)),
         "layer": _Field("l", checks.optional(checks.name)),
         "units": _Field("u", checks.units),
-        "pattern": _Field("n", checks.optional(checks.name)),
+        "pattern": _Field("n", checks.optional(checks.pattern)),
         "target": _Field("t", checks.optional(checks.target)),
         "origin": _Field("r", checks.any_name),
         "derived": _Field("T", checks.derived),
         "edits": _Field("E", checks.edits),
+        "frozen": _Field("F", checks.frozen),
     },
     View: {
         "features": _Field("f", checks.features),
@@ -82,8 +94,13 @@ _FIELDS: Mapping[type, Mapping[str, _Field]] = {
         "common": _Field("C", checks.truth),
         "responses": _Field("W", checks.words),
         "attack": _Field("K", checks.without_null(checks.word_parameters)),
+        "tab": _Field("N", checks.one_of(TABS)),
+        "network": _Field("U", checks.without_null(checks.parameters_among(NETWORK))),
+        "simulation": _Field("S", checks.without_null(checks.parameters_among(SIMULATION))),
     },
 }
+# Fields that are pairs of a name and a value.
+_BY_NAME = ("parameters", "attribution_parameters", "difference", "attack", "frozen", "network", "simulation")
 _SHORT = {entry.short: (part, name) for part, entries in _FIELDS.items() for name, entry in entries.items()}
 
 
@@ -100,7 +117,7 @@ def to_json(part: Session | Selection | View) -> dict[str, Any]:
             record[name] = [edit.to_json() for edit in getattr(part, name)]
         elif name == "units":
             record[name] = [[unit["layer"], unit["channel"]] for unit in value]
-        elif name in ("parameters", "attribution_parameters", "difference", "attack"):
+        elif name in _BY_NAME:
             record[name] = dict(value)
         elif isinstance(value, tuple):
             record[name] = list(value)

@@ -31,7 +31,7 @@ class Selection:
     units : tuple of Unit
         Ascending, each once.
     pattern : str or None
-        Name of a neural pattern.
+        A neural pattern: the ordinal of each unit's layer among those with units and its channel, "0:12.1:5.3:77".
     target : int or None
         Class that is explained; None: the prediction.
     origin : str
@@ -40,6 +40,9 @@ class Selection:
         The sample of the tray that is tested in place of the primary one; empty: none.
     edits : tuple of Edit
         What is done to the tested image, in this order.
+    frozen : tuple of (layer, channels)
+        Units of the primary classifier that pass zeros on: the numbers of each layer, as `ids.encode_ids` writes
+        them, in the order of the layers' names.
     """
 
     samples: str = ""
@@ -54,3 +57,4 @@ class Selection:
     origin: str = ""
     derived: str = ""
     edits: tuple[Edit, ...] = ()
+    frozen: tuple[tuple[str, str], ...] = ()

@@ -30,6 +30,37 @@ DIFFERENCES = (
     "stride",
     "window",
 )
+Tab: TypeAlias = Literal["units", "patterns", "layers", "maps", "space", "pair", "freeze"]
+TABS: tuple[str, ...] = get_args(Tab)
+# What can be set in the network view.
+NETWORK = (
+    "by",
+    "class_a",
+    "class_b",
+    "colour",
+    "gaps",
+    "length",
+    "of",
+    "order",
+    "shared",
+    "sort",
+    "standardised",
+    "support",
+)
+# What can be set in the simulation view.
+SIMULATION = (
+    "by",
+    "change",
+    "class",
+    "degree",
+    "high",
+    "low",
+    "other",
+    "precision",
+    "split",
+    "steps",
+    "tab",
+)
 # The response curves that are shown where no others were chosen.
 RESPONSES = ("blur", "brightness", "hue", "rotation", "adversarial")
 Scalar: TypeAlias = str | int | float | bool
@@ -86,6 +117,13 @@ class View:
     attack : tuple of (name, value)
         What was set in the attack's form, ascending by name: ``method``, ``leave``, ``target`` and the method's own
         parameters; the others have their defaults. An epsilon in L∞ is in pixel values 0..255, as the form shows it.
+    tab : str
+        What the network view shows: its ``units`` as dots, neural ``patterns``, the graph of its ``layers``, feature
+        ``maps``, the maps in ``space``, a ``pair`` of inputs, or what becomes of it when units ``freeze``.
+    network : tuple of (name, value)
+        What was set in the network view, ascending by name; the others have their defaults.
+    simulation : tuple of (name, value)
+        What was set in the simulation view, ascending by name; the others have their defaults.
     """
 
     features: str = "features"
@@ -110,3 +148,6 @@ class View:
     common: bool = False
     responses: tuple[str, ...] = RESPONSES
     attack: tuple[tuple[str, Scalar], ...] = ()
+    tab: Tab = "units"
+    network: tuple[tuple[str, Scalar], ...] = ()
+    simulation: tuple[tuple[str, Scalar], ...] = ()

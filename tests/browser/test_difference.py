@@ -106,6 +106,7 @@ def test_a_map_is_announced_computed_pointed_at_and_taken_along(pages: Pages, de
     assert settled(page) == "complete"
     kept = drawn(page)
 
+    page.locator("#difference-map").scroll_into_view_if_needed()
     box = page.locator("#difference-map").bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.wait_for_selector(".window-card")
@@ -134,6 +135,7 @@ def test_a_map_is_announced_computed_pointed_at_and_taken_along(pages: Pages, de
 
 def test_a_region_is_erased(pages: Pages, demo_server: Server) -> None:
     page = opened(pages, demo_server, 1)
+    page.locator("#difference-original").scroll_into_view_if_needed()
     box = page.locator("#difference-original").bounding_box()
     drag(page, box, [(0.2, 0.2), (0.6, 0.7)])
     page.wait_for_selector(".erased-class", timeout=240_000)
@@ -188,14 +190,19 @@ def test_what_takes_long_is_paused_and_goes_on(pages: Pages, demo_server: Server
     assert key in drawn(again)
     before = again.request.get(f"{demo_server.address}/difference/{key}.json").json()["done"]
     again.click(BUTTON)
-    another_round(again, drawn(again))
+    again.wait_for_function(
+        "async ([key, before]) => (await (await fetch(`difference/${key}.json`)).json()).done > before",
+        arg=[key, before],
+    )
+    another_round(again, kept)
     again.click("#tray-difference .job-cancel")
     settled(again, "paused")
-    assert again.request.get(f"{demo_server.address}/difference/{key}.json").json()["done"] > before
 
 
 def test_samplers_classifiers_and_images_stand_beside_it(pages: Pages, demo_server: Server) -> None:
     page = opened(pages, demo_server, 3)
+    set_parameter(page, "stride", "2")  # a quarter of the windows: ten maps and more are computed here
+    page.wait_for_function("() => document.getElementById('difference-status').textContent.includes('windows')")
     compute(page)
     for name, columns in (("Samplers", 4), ("Classifiers", 3)):
         steps.press(page, BESIDE, name)  # one click: the map is there, so the others are computed

@@ -276,8 +276,7 @@ def test_an_edited_image_is_kept_and_the_tray_saved_as_a_dataset(pages: Pages, d
     assert "from my tray is in the workspace: 2 images" in page.inner_text("#samples-saving")
     page.click("#samples-open")
     page.wait_for_function("() => document.getElementById('page-title').textContent.startsWith('from my tray')")
-    steps.wait_for_map(page)
-    assert steps.points(page) == 2
+    page.wait_for_function(f"() => Number(document.querySelector('{steps.MAP}').dataset.points) === 2")
     command("remove", "from my tray", "--workspace", str(demo_server.workspace))
 
 

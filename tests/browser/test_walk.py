@@ -93,6 +93,30 @@ def test_the_whole_way_on_mnist(pages: Pages, mnist_server: Server) -> None:
     walk(pages, mnist_server, "mnist", ["lenet1", "lenet4"])
 
 
+@pytest.mark.shared_data
+def test_two_lenets_are_simulated_over_all_of_mnist(pages: Pages, mnist_server: Server) -> None:
+    page = pages.open(mnist_server.address)
+    steps.wait_for_map(page)
+    page.select_option("#simulation-change", "rotation")
+    page.select_option("#simulation-split", "overlaid")
+    page.evaluate("nnvis.simulation.set({low: -30, high: 30, steps: 3})")
+    page.wait_for_function("() => document.querySelector('#simulation-charts').textContent.includes('3 degrees')")
+    page.click("#simulation-run")
+    page.wait_for_function("() => document.querySelectorAll('#simulation-charts .sim-line').length === 22")
+    page.wait_for_function("() => document.getElementById('simulation-run').textContent === 'Simulated'")
+    page.wait_for_function("() => document.getElementById('curves-status').textContent.includes('all 10,000 images')")
+    found = page.evaluate(
+        "nnvis.post('simulation/curves', JSON.parse(document.querySelector('#simulation-charts').dataset.subject))"
+    )
+    assert [(one["name"], one["n"], len(one["classes"])) for one in found["models"]] == [
+        ("lenet1", 10_000, 10),
+        ("lenet4", 10_000, 10),
+    ]
+    for one in found["models"]:
+        turned, upright, _ = one["whole"]["overall"]["accuracy"]
+        assert upright > 0.97 > turned, "turned by 30 degrees some digits are no longer read"
+
+
 def test_the_projection_is_watched_while_it_is_computed_and_can_be_replayed(pages: Pages, demo_server: Server) -> None:
     page = pages.open(demo_server.address)
     steps.choose_dataset(page, "digits")

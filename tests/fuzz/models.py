@@ -25,7 +25,8 @@ def _archive(members: dict[str, bytes], rng: random.Random) -> bytes:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", rng.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))) as archive:
         for name, content in members.items():
-            archive.writestr(name, content)
+            undated = zipfile.ZipInfo(name)  # a seed gives the same bytes at any time
+            archive.writestr(undated, content, archive.compression)
     return stream.getvalue()
 
 

@@ -19,7 +19,18 @@ from nnvis_dash.state.references import Reference
 from nnvis_dash.state.selection import CORRECTNESS, Selection
 from nnvis_dash.state.session import Session
 from nnvis_dash.state.state import State
-from nnvis_dash.state.view import BESIDES, COLOURS, DIFFERENCES, LENSES, OUTPUTS, READOUTS, View
+from nnvis_dash.state.view import (
+    BESIDES,
+    COLOURS,
+    DIFFERENCES,
+    LENSES,
+    NETWORK,
+    OUTPUTS,
+    READOUTS,
+    SIMULATION,
+    TABS,
+    View,
+)
 from nnvis_dash.types import Unit
 
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # neighbours share the processor
@@ -38,6 +49,8 @@ settable = st.dictionaries(names, scalars, max_size=5)
 words = scalars.filter(lambda value: not isinstance(value, str) or len(value) <= 40)
 differences = st.dictionaries(st.sampled_from(DIFFERENCES), words, max_size=5)
 identifiers = st.from_regex(r"[a-z][a-z0-9_]{0,39}", fullmatch=True)
+networks = st.dictionaries(st.sampled_from(NETWORK), words, max_size=5)
+simulations = st.dictionaries(st.sampled_from(SIMULATION), words, max_size=5)
 attacks = st.dictionaries(identifiers, words, max_size=5)
 plain_text = st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), max_size=40)
 numbers = st.integers(-(2**53), 2**53) | st.booleans() | st.floats(allow_nan=False, allow_infinity=False)
@@ -47,6 +60,12 @@ stacks = st.lists(
 )
 derived = st.text("0123456789abcdef", min_size=32, max_size=32)
 units = st.lists(st.tuples(names, st.integers(0, 4096)), max_size=8)
+patterns = st.lists(st.tuples(st.integers(0, 99), st.integers(0, 4096)), min_size=1, max_size=9).map(
+    lambda found: ".".join(f"{layer}:{channel}" for layer, channel in found)
+)
+frozen = st.dictionaries(
+    names, st.sets(st.integers(0, 4096), min_size=1, max_size=9).map(lambda found: encode_ids(found)), max_size=4
+)
 
 sessions = st.builds(
     Session, st.one_of(st.just(""), fingerprints), st.lists(fingerprints, max_size=5, unique=True).map(tuple)
@@ -60,11 +79,12 @@ selections = st.builds(
     correctness=st.sampled_from(CORRECTNESS),
     layer=st.none() | names,
     units=units.map(lambda found: tuple(sorted({Unit(*unit) for unit in found}))),
-    pattern=st.none() | names,
+    pattern=st.none() | patterns,
     target=st.none() | st.integers(0, 99_999),
     origin=st.just("") | names,
     derived=st.just("") | derived,
     edits=stacks.map(tuple),
+    frozen=frozen.map(lambda found: tuple(sorted(found.items()))),
 )
 views = st.builds(
     View,
@@ -90,6 +110,9 @@ views = st.builds(
     common=st.booleans(),
     responses=st.lists(identifiers, max_size=4, unique=True).map(tuple),
     attack=attacks.map(lambda found: tuple(sorted(found.items()))),
+    tab=st.sampled_from(TABS),
+    network=networks.map(lambda found: tuple(sorted(found.items()))),
+    simulation=simulations.map(lambda found: tuple(sorted(found.items()))),
 )
 states = st.builds(State, sessions, selections, views)
 
@@ -106,6 +129,11 @@ FIELDS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "layer": {"layer": st.none() | names},
     "target": {"target": st.none() | st.integers(0, 500)},
     "units": {"units": units},
+    "pattern": {"pattern": st.none() | patterns},
+    "frozen": {"frozen": frozen},
+    "tab": {"tab": st.sampled_from(TABS)},
+    "network": {"parameters": st.dictionaries(st.sampled_from(NETWORK), st.none() | words, max_size=9)},
+    "simulation": {"parameters": st.dictionaries(st.sampled_from(SIMULATION), st.none() | words, max_size=9)},
     "features": {"features": features},
     "method": {"method": names, "parameters": settable},
     "n_samples": {"n": st.integers(0, 10_000_000)},

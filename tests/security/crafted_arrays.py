@@ -35,7 +35,8 @@ def npz(members: Mapping[str, bytes | Any], method: int = zipfile.ZIP_STORED) ->
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", method) as archive:
         for name, content in members.items():
-            archive.writestr(f"{name}.npy", content if isinstance(content, bytes) else saved(content))
+            undated = zipfile.ZipInfo(f"{name}.npy")  # the same arrays give the same bytes at any time
+            archive.writestr(undated, content if isinstance(content, bytes) else saved(content), method)
     return stream.getvalue()
 
 

@@ -17,8 +17,10 @@ import numpy as np
 
 from nnvis_dash.analysis.graph import Tensor, Visit
 from nnvis_dash.errors import NotFound, ParameterError
+from nnvis_dash.state.ids import decode_ids
 from nnvis_dash.types import Floats, Layer, ModelCard
 
+HIGHEST = 1_000_000  # units of one layer that are read
 LONGEST = 4_000_000  # characters of a file; 30,000 units take 200,000
 _FORM = 'Give {"frozen": {"conv2": [0, 7]}}: for each layer the numbers of its units.'
 
@@ -62,6 +64,32 @@ def frozen_units(card: ModelCard, frozen: Mapping[str, Iterable[int]]) -> dict[s
                 f"Choose one of: {', '.join(_with_units(card)[:12])}.",
             )
     return {name: units for name, units in found.items() if units}
+
+
+def read_ranges(card: ModelCard, ranges: Mapping[str, str]) -> dict[str, tuple[int, ...]]:
+    """Read frozen units as the page's state holds them.
+
+    Parameters
+    ----------
+    card : ModelCard
+    ranges : mapping of a layer's name to the numbers of its units, as `state.ids.encode_ids` writes them
+        Not trusted.
+
+    Returns
+    -------
+    dict
+        As `frozen_units` gives it.
+
+    Raises
+    ------
+    NotFound, ParameterError
+        As `frozen_units` does.
+    StateError
+        Text that isn't ranges of numbers.
+    """
+    if not isinstance(ranges, Mapping):
+        raise ParameterError(f"The frozen units are {_short(ranges)}", 'Give {"layer": "0-3,7"}.')
+    return frozen_units(card, {name: decode_ids(text, HIGHEST) for name, text in ranges.items()})
 
 
 def n_frozen(frozen: Mapping[str, Iterable[int]]) -> int:

@@ -36,6 +36,7 @@ class AttributionParameters(KindParameters):
     target: int | None = None
     output: str = "logits"
     parameters: dict = field(default_factory=dict)  # type: ignore[type-arg]  # the method's own
+    frozen: dict = field(default_factory=dict)  # type: ignore[type-arg]  # a layer's name to its frozen units
     alike: bool = False  # without a target: all are explained for the first one's prediction
 
     def title(self, workspace: Workspace) -> str:
@@ -56,7 +57,7 @@ def attribution(job: Job, parameters: AttributionParameters) -> None:
     from nnvis_dash.analysis.references import batch_of
 
     dataset = job.dataset(parameters.dataset)
-    classifier = job.classifier(parameters.model)
+    classifier = job.frozen(parameters.model, parameters.frozen)
     card = classifier.card
     images = batch_of(parameters.samples, dataset, job.workspace.derived, card.input_shape, card.resize)
     target = parameters.target
@@ -96,6 +97,7 @@ def attribution(job: Job, parameters: AttributionParameters) -> None:
             "model": parameters.model,
             "dataset": parameters.dataset,
             "samples": list(parameters.samples),
+            "frozen": dict(parameters.frozen),
         },
     )
 

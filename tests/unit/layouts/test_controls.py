@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from layouts import attribution, controls, embedding, rail, testing
-from layouts.page import STORES, page
+from layouts.page import STORES, frame, page
 from nnvis_dash.analysis.attribution import METHODS
 from nnvis_dash.registry import Entry
 from nnvis_dash.state.changes import read_change
@@ -144,10 +144,14 @@ def test_text_of_others_stays_text() -> None:
 
 
 def test_the_page_has_every_store_once() -> None:
-    ids = [getattr(part, "id", None) for part in walk(page())]
+    ids = [getattr(part, "id", None) for part in walk([page(), *frame()])]
     assert all(ids.count(name) == 1 for name in STORES)
     named = [name for name in ids if name]
     assert len(named) == len(set(named))
+
+
+def test_dash_has_nothing_of_the_page_but_its_address_and_stores() -> None:
+    assert {type(part).__name__ for part in walk(page().children)} == {"Location", "Store"}
 
 
 def test_an_empty_workspace_says_how_to_fill_it() -> None:

@@ -17,7 +17,7 @@ from nnvis_dash.state.ids import content_key
 from nnvis_dash.state.selection import Selection
 from nnvis_dash.state.session import Session
 from nnvis_dash.state.state import State
-from nnvis_dash.state.view import DIFFERENCES, View
+from nnvis_dash.state.view import DIFFERENCES, NETWORK, SIMULATION, View
 from nnvis_dash.types import Unit
 
 TYPICAL = State(
@@ -51,6 +51,7 @@ def test_stores_hold_plain_json() -> None:
         "origin": "strip",
         "derived": "",
         "edits": [],
+        "frozen": {},
     }
     assert from_json(Selection, json.loads(json.dumps(record))) == selection
     assert to_json(View(parameters=(("perplexity", 5.0),)))["parameters"] == {"perplexity": 5.0}
@@ -144,6 +145,10 @@ def test_the_largest_state_that_changes_let_through_fits(alphabet: str) -> None:
         {"kind": "difference", "parameters": dict.fromkeys(DIFFERENCES, "é" * 40)},
         {"kind": "responses", "responses": [f"{letter}{'_' * 39}" for letter in "abcdefghijkl"]},
         {"kind": "attack", "parameters": {f"{letter}{'_' * 39}": "é" * 40 for letter in "abcdefghijkl"}},
+        {"kind": "pattern", "pattern": ".".join(f"{1000 + n}:{noise.randrange(10**6, 10**7)}" for n in range(92))},
+        {"kind": "frozen", "frozen": {one: ",".join(map(str, range(0, 400, 2))) for one in layers[:5]}},
+        {"kind": "network", "parameters": dict.fromkeys(NETWORK, "é" * 40)},
+        {"kind": "simulation", "parameters": dict.fromkeys(SIMULATION, "é" * 40)},
     ]
     state = State()
     for change in changes:

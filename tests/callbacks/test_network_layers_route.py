@@ -1,0 +1,91 @@
+"""The graph of a classifier's layers, as pages ask for it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, cast
+
+import flask
+import pytest
+
+from nnvis_dash.analysis.architecture import architecture
+from nnvis_dash.engine.client import Engine
+from nnvis_dash.engine.job import answer, outcome_error
+from nnvis_dash.errors import EngineError, NNVisError, ParameterError
+from nnvis_dash.network_layers_routes import network_layers_blueprint
+from nnvis_dash.services import Services
+from nnvis_dash.settings import Settings
+from nnvis_dash.workspace.store import Workspace
+from tests import networks
+
+
+class Direct:
+    """Answers questions in this process, as a worker would."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = str(path)
+        self.problem: NNVisError | None = None
+        self.asked = 0
+
+    def ask(self, name: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        if self.problem is not None:
+            raise self.problem
+        self.asked += 1
+        outcome = answer(self.path, name, json.dumps(parameters))
+        if "answer" not in outcome:
+            raise outcome_error(outcome)
+        return dict(outcome["answer"])
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    from nnvis_dash.analysis.classifier import open_classifier
+    from nnvis_dash.analysis.intake import add_model
+
+    folder = tmp_path_factory.mktemp("layers")
+    workspace = Workspace(folder / "ws")
+    networks.nested().save(folder / "net.keras")
+    model, _ = add_model(workspace, folder / "net.keras", preprocessing="unit")
+    engine = Direct(workspace.path)
+    services = Services(Settings(), workspace, cast(Engine, engine))
+    server = flask.Flask("test")
+    server.register_blueprint(network_layers_blueprint(services))
+    clf = open_classifier(workspace, model.fingerprint)
+    return {"client": server.test_client(), "model": model, "clf": clf, "engine": engine}
+
+
+def test_the_graph_is_that_of_the_classifier_and_is_kept(scene: dict[str, Any]) -> None:
+    got = scene["client"].get(f"/network/{scene['model'].fingerprint}/architecture.json")
+    assert got.get_json() == json.loads(json.dumps(architecture(scene["clf"]).to_json()))
+    assert "immutable" in got.headers["Cache-Control"]
+    assert {"base", "head"} <= set(got.get_json()["groups"])
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        EngineError("The engine doesn't answer", "Try again."),
+        ParameterError("The architecture needs layers", "Add the Keras model."),
+    ],
+)
+def test_why_there_is_no_graph_is_said_and_not_kept(scene: dict[str, Any], problem: NNVisError) -> None:
+    scene["engine"].problem = problem
+    try:
+        got = scene["client"].get(f"/network/{scene['model'].fingerprint}/architecture.json")
+    finally:
+        scene["engine"].problem = None
+    assert got.get_json() == {"problem": str(problem), **({"again": True} if isinstance(problem, EngineError) else {})}
+    assert "immutable" not in got.headers.get("Cache-Control", "")
+
+
+def test_an_unknown_classifier_costs_the_engine_nothing(scene: dict[str, Any]) -> None:
+    before = scene["engine"].asked
+    for name in ("0" * 32, "..", "no%2Fwhere"):
+        assert scene["client"].get(f"/network/{name}/architecture.json").status_code == 404
+    assert scene["engine"].asked == before
+
+
+def test_a_page_of_another_origin_is_refused(scene: dict[str, Any]) -> None:
+    address = f"/network/{scene['model'].fingerprint}/architecture.json"
+    assert scene["client"].get(address, headers={"Origin": "http://elsewhere.example"}).status_code == 403
