@@ -9,9 +9,11 @@
   let number = 0;
   let waiting = [];
   let sentAt = 0;
+  let stands = false; // whether Dash and the state are there; the page is seen, and clicked on, before them
+  let early = []; // stores that were written until then
 
   function flush() {
-    if (!waiting.length || (sentAt && Date.now() - sentAt < PATIENCE)) return;
+    if (!stands || !waiting.length || (sentAt && Date.now() - sentAt < PATIENCE)) return;
     sentAt = Date.now();
     number += 1;
     nnvis.store("changes", { number: number, changes: waiting });
@@ -37,10 +39,17 @@
     }
   };
 
-  /* Write a store; once the page stands, for Dash knows none of its components before. */
   nnvis.store = function (id, data) {
-    if (document.getElementById("hover-card")) window.dash_clientside.set_props(id, { data: data });
-    else setTimeout(() => nnvis.store(id, data), 100);
+    if (stands) window.dash_clientside.set_props(id, { data: data });
+    else early.push([id, data]);
+  };
+
+  nnvis.stateStands = function () {
+    if (stands) return;
+    stands = true;
+    early.forEach(([id, data]) => nnvis.store(id, data));
+    early = [];
+    flush();
   };
 
   function put(change, path, value) {

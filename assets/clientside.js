@@ -56,6 +56,7 @@
   space.derive = function (session, selection, view, ...previous) {
     if (!session || !selection || !view) return previous.map(() => dash.no_update);
     nnvis.session = session;
+    setTimeout(nnvis.stateStands);
     const { dataset, classifiers } = session;
     const model = classifiers[0] || null;
     const explained = explaining(selection, view);

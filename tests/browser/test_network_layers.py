@@ -99,6 +99,20 @@ def test_every_layer_and_connection_is_drawn_and_a_click_chooses_one(demo_server
     assert shapes.locator(".layers-node.chosen").count() == 1
 
 
+def test_a_click_before_dash_is_there_is_not_lost(demo_server: Server, pages: Pages) -> None:
+    page = pages.open("about:blank")
+
+    def late(route: Any) -> None:
+        page.wait_for_timeout(1500)
+        route.continue_()
+
+    page.route("**/_dash-dependencies", late)
+    page.goto(demo_server.address, wait_until="commit")
+    page.click("#network-tab-layers")
+    assert page.evaluate("() => window.nnvis.session === undefined")
+    page.wait_for_selector('.layers-node[aria-label^="conv5:"]')
+
+
 def test_arrow_keys_walk_along_the_connections_and_enter_chooses(page: Any) -> None:
     page.focus(f"{GRAPH} svg")
     page.keyboard.press("ArrowDown")  # on to the first
