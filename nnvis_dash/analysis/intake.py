@@ -22,6 +22,7 @@ from nnvis_dash.analysis.saved_model.files import size_of
 from nnvis_dash.errors import ModelError, NotFound, ParameterError
 from nnvis_dash.settings import Settings
 from nnvis_dash.types import ModelCard, OutputKind, Preprocessing, Resize
+from nnvis_dash.workspace.paths import there
 
 if TYPE_CHECKING:
     from nnvis_dash.workspace.datasets import Dataset
@@ -223,10 +224,10 @@ def frozen_copy(path: str | Path, folder: str | Path, settings: Settings | None 
 
 def _file(text: str) -> Path:
     """Return the absolute path of something that is there, which may still be anything."""
-    path = Path(text).expanduser()
-    if not path.exists():
+    path = there(text)
+    if path is None:
         raise ModelError(
-            f"There is no model file {path.name!r}",
+            f"There is no model file {Path(text).name[:200]!r}",
             f"Give the path of a .keras or .h5 file, or {PREFIX}NAME such as {PREFIX}MobileNetV2.",
         )
     if not path.is_file() and not path.is_dir():

@@ -25,6 +25,7 @@ from nnvis_dash.engine.cluster import local_cluster
 from nnvis_dash.engine.jobs import Request
 from nnvis_dash.errors import Cancelled, ParameterError
 from nnvis_dash.settings import Settings
+from nnvis_dash.workspace.paths import expanded
 
 if TYPE_CHECKING:
     from nnvis_dash.analysis.simulation.breaking import BreakingPoints
@@ -67,9 +68,9 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         What is wrong in the file, with its line; what isn't there; what measuring raised.
     """
     began = time.perf_counter()
-    path = Path(args.contract).expanduser()
+    path = expanded(args.contract)
     contract = load_contract(path)
-    target = None if args.junit is None else _checked_target(Path(args.junit).expanduser())
+    target = None if args.junit is None else _checked_target(expanded(args.junit))
     workspace = open_workspace(args, settings)
     settings = dataclasses.replace(
         settings, workspace=str(workspace.path), scheduler=args.scheduler or settings.scheduler
@@ -128,8 +129,13 @@ def _run(requests: list[Request], workspace: Workspace, settings: Settings, prog
 
 def _checked_target(path: Path) -> Path:
     """Return where the JUnit file goes, before anything is computed; ParameterError where it can't."""
-    if path.is_dir() or not path.parent.is_dir():
-        what = "is a folder" if path.is_dir() else "is in a folder that isn't there"
+    try:
+        folder, inside = path.is_dir(), path.parent.is_dir()
+    except OSError as error:  # a name that no file can have
+        what = f"can't be written: {error.strerror}"
+        raise ParameterError(f"--junit {path.name[:200]!r} {what}", "Give another file.") from None
+    if folder or not inside:
+        what = "is a folder" if folder else "is in a folder that isn't there"
         raise ParameterError(f"--junit {path.name!r} {what}", "Give a file in a folder that is there.")
     return path
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nnvis_dash.analysis.doctor import Diagnosis, doctor
@@ -11,6 +10,7 @@ from nnvis_dash.commands.terminal import Progress, add_workspace_options, open_i
 from nnvis_dash.errors import NotFound, ParameterError
 from nnvis_dash.settings import Settings
 from nnvis_dash.workspace.labels import read_class_names
+from nnvis_dash.workspace.paths import there
 
 if TYPE_CHECKING:
     from nnvis_dash.analysis.classifier import Classifier
@@ -84,9 +84,10 @@ def _classifier(workspace: Workspace, ref: str, names: tuple[str, ...] | None) -
     try:
         clf = open_classifier(workspace, ref)
     except NotFound:
-        if not Path(ref).expanduser().exists():
+        path = there(ref)
+        if path is None:
             raise
-        return load_classifier(Path(ref).expanduser(), class_names=names), False
+        return load_classifier(path, class_names=names), False
     return (clf if names is None else clf.with_preprocessing(clf.card.preprocessing, class_names=names)), True
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from nnvis_dash.errors import NotFound
 from nnvis_dash.settings import Settings
 from nnvis_dash.workspace.datasets import Dataset, load_dataset
+from nnvis_dash.workspace.paths import there
 from nnvis_dash.workspace.store import Workspace
 
 _REDRAW_SECONDS = 0.1
@@ -47,8 +48,8 @@ def open_images(workspace: Workspace, ref: str, labels: str | None = None) -> Da
     try:
         return workspace.dataset(ref)
     except NotFound:
-        path = Path(ref).expanduser()
-        if not path.exists():
+        path = there(ref)
+        if path is None:
             raise
         return load_dataset(path, labels=None if labels is None else Path(labels))
 

@@ -19,6 +19,7 @@ from nnvis_dash.errors import NNVisError, NotFound, ParameterError
 from nnvis_dash.state.ids import encode_ids
 from nnvis_dash.types import ModelCard
 from nnvis_dash.workspace.datasets import Dataset, load_dataset
+from nnvis_dash.workspace.paths import expanded, there
 
 if TYPE_CHECKING:
     from nnvis_dash.analysis.classifier import Classifier
@@ -284,19 +285,19 @@ def open_bench(contract: Contract, workspace: Workspace, path: Path) -> Bench:
 
 def _dataset(source: Source, workspace: Workspace, path: Path) -> tuple[Dataset, bool]:
     options = dict(source.options)
-    place = path.parent / Path(source.ref).expanduser()
+    place = path.parent / expanded(source.ref)
     if not options:
         try:
             return workspace.dataset(source.ref), True
         except NotFound as error:
-            if not _there(place):
+            if there(place) is None:
                 raise _placed(error, source, path) from None
     labels = options.get("labels")
     try:
         return (
             load_dataset(
                 place,
-                labels=None if labels is None else path.parent / Path(labels).expanduser(),
+                labels=None if labels is None else path.parent / expanded(labels),
                 class_names=options.get("class_names"),
             ),
             False,
@@ -308,29 +309,22 @@ def _dataset(source: Source, workspace: Workspace, path: Path) -> tuple[Dataset,
 def _classifier(source: Source, workspace: Workspace, path: Path, data: Dataset) -> Bound:
     from nnvis_dash.analysis.classifier import load_classifier, open_classifier
 
-    place = path.parent / Path(source.ref).expanduser()
+    place = path.parent / expanded(source.ref)
     if not source.options:
         try:
             card = workspace.model(source.ref)
             return Bound(card, True, lambda: open_classifier(workspace, card.fingerprint))
         except NotFound as error:
-            if not _there(place):
+            if there(place) is None:
                 raise _placed(error, source, path) from None
     options = dict(source.options)
     if "architecture" in options and not options["architecture"].startswith("keras:"):
-        options["architecture"] = path.parent / Path(options["architecture"]).expanduser()
+        options["architecture"] = path.parent / expanded(options["architecture"])
     try:
         clf = load_classifier(place, data=data, **options)
     except NNVisError as error:
         raise _placed(error, source, path) from None
     return Bound(clf.card, False, lambda: clf)
-
-
-def _there(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:  # a name that no file can have
-        return False
 
 
 def _placed(error: NNVisError, source: Source, path: Path) -> NNVisError:

@@ -152,6 +152,8 @@ def test_what_is_wrong_is_said_before_anything_is_computed(folder, capsys):
     assert status == 1 and "line 6: rules[2].at_least is 1.8. Give a number from 0 to 1." in err
     status, _, err = check(folder, capsys, from_files(0.8, "0"), "--junit", str(folder / "none" / "out.xml"))
     assert status == 1 and "a folder that isn't there" in err
+    status, _, err = check(folder, capsys, from_files(0.8, "0"), "--junit", str(folder / ("x" * 256)))
+    assert status == 1 and "can't be written: File name too long. Give another file." in err
     status = main(["check", str(folder / "none.yaml"), "--workspace", str(folder / "workspace")])
     assert status == 1 and "no file 'none.yaml'" in capsys.readouterr().err
     with pytest.raises(SystemExit) as left:

@@ -123,6 +123,8 @@ def test_a_users_error_is_one_line_on_standard_error(run: Run, npz: Path, tmp_pa
     for arguments, words in (
         (("add-dataset", tmp_path / "missing.npz"), "There is no file or folder 'missing.npz'. Check the path."),
         (("add-dataset", npz, "--labels", tmp_path / "no.csv"), "There is no file 'no.csv' with labels."),
+        (("add-dataset", tmp_path / ("x" * 256)), "There is no file or folder 'xxx"),
+        (("add-model", tmp_path / ("x" * 256)), "There is no model file 'xxx"),
         (("add-dataset", npz, "--class-names", "cat"), "The label 2 is not a class: there are 1 class names."),
         (("remove", "nothing"), "There is no dataset or model 'nothing'."),
         (("remove", "nothing", "--model"), "There is no model 'nothing'."),

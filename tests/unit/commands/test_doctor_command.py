@@ -61,6 +61,11 @@ def test_what_is_not_there_is_said(workspace, capsys):
     keep(workspace)
     assert "no dataset 'five'" in run(workspace, capsys, "doctor", "colours", "--dataset", "five")[2]
     assert "no model 'shapes'" in run(workspace, capsys, "doctor", "shapes", "--dataset", "six")[2]
+    for name in ("x" * 256, "~nobody-of-this-name/x"):  # no file can be called so
+        status, _, err = run(workspace, capsys, "doctor", "colours", "--dataset", name)
+        assert status == 1 and f"no dataset '{name}'. Choose one of: six." in err
+        status, _, err = run(workspace, capsys, "doctor", name, "--dataset", "six")
+        assert status == 1 and f"no model '{name}'. Choose one of: colours." in err
     with pytest.raises(SystemExit) as left:
         main(["doctor", "colours"])
     assert left.value.code == 2 and "--dataset" in capsys.readouterr().err
