@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from dash import ClientsideFunction, Dash, Input, Output
+from dash import Dash, Input, Output
 from dash.exceptions import PreventUpdate
 
+from callbacks.drawing import draw
 from callbacks.subjects import subjects
 from callbacks.waiting import PageLeft, wait_for
 from layouts import attacks, controls, ids
@@ -72,12 +73,7 @@ def register(app: Dash, services: Services) -> None:
         ("attackProgress", ids.ATTACK_REPORTED, (ids.ATTACK_PROGRESS,)),
         ("attackResult", ids.ATTACK_FINISHED, (ids.ATTACK_RESULT,)),
     ):
-        app.clientside_callback(
-            ClientsideFunction("nnvis", function),
-            Output(output, "data"),
-            *(Input(store, "data") for store in inputs),
-            prevent_initial_call=True,
-        )
+        draw(app, function, output, *inputs)
 
 
 def attack_request(services: Services, wanted: Mapping[str, Any]) -> tuple[Request, int]:

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from dash import ClientsideFunction, Dash, Input, Output
+from dash import Dash, Input, Output
 from dash.exceptions import PreventUpdate
 
+from callbacks.drawing import draw
 from callbacks.reading import reference_of
 from callbacks.waiting import PageLeft, wait_for
 from layouts import ids
@@ -178,12 +179,7 @@ def register(app: Dash, services: Services) -> None:
         ("differenceResult", ids.DIFFERENCE_FINISHED, (ids.DIFFERENCE_RESULT,)),
         ("differenceErased", ids.DIFFERENCE_CLEARED, (ids.DIFFERENCE_ERASED,)),
     ):
-        app.clientside_callback(
-            ClientsideFunction("nnvis", function),
-            Output(output, "data"),
-            *(Input(store, "data") for store in inputs),
-            prevent_initial_call=True,
-        )
+        draw(app, function, output, *inputs)
 
 
 def _compute(

@@ -8,6 +8,7 @@ from typing import Any
 from dash import ClientsideFunction, Dash, Input, Output, State
 from dash.exceptions import PreventUpdate
 
+from callbacks.drawing import draw
 from callbacks.reading import session_of, view_of
 from callbacks.waiting import PageLeft, wait_for
 from layouts import embedding, ids
@@ -87,15 +88,15 @@ def register(app: Dash, services: Services) -> None:
         x, y = (float(value) for value in artifact.array("coordinates")[0])
         return {"key": wanted["key"], "sample": sample, "x": x, "y": y}
 
-    app.clientside_callback(
-        ClientsideFunction("nnvis", "embeddingDraw"),
-        Output(ids.EMBEDDING_DRAWN, "data"),
-        Input(ids.CATALOG, "data"),
-        Input(ids.EMBEDDING_MAP, "data"),
-        Input(ids.VIEW, "data"),
-        Input(ids.SELECTION, "data"),
-        Input(ids.EMBEDDING_PLACED, "data"),
-        prevent_initial_call=True,
+    draw(
+        app,
+        "embeddingDraw",
+        ids.EMBEDDING_DRAWN,
+        ids.CATALOG,
+        ids.EMBEDDING_MAP,
+        ids.VIEW,
+        ids.SELECTION,
+        ids.EMBEDDING_PLACED,
     )
 
 

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from dash import ClientsideFunction, Dash, Input, Output
+from dash import Dash, Input, Output
 from dash.exceptions import PreventUpdate
 
+from callbacks.drawing import draw
 from callbacks.subjects import subjects
 from callbacks.waiting import PageLeft, wait_for
 from layouts import ids
@@ -50,12 +51,7 @@ def register(app: Dash, services: Services) -> None:
         ("evidenceProgress", ids.EVIDENCE_REPORTED, (ids.EVIDENCE_PROGRESS,)),
         ("evidenceAnswer", ids.EVIDENCE_FINISHED, (ids.EVIDENCE,)),
     ):
-        app.clientside_callback(
-            ClientsideFunction("nnvis", function),
-            Output(output, "data"),
-            *(Input(store, "data") for store in inputs),
-            prevent_initial_call=True,
-        )
+        draw(app, function, output, *inputs)
 
 
 def evidence_request(services: Services, wanted: Mapping[str, Any]) -> Request:

@@ -9,6 +9,7 @@ import numpy as np
 from dash import ClientsideFunction, Dash, Input, Output, State
 from dash.exceptions import PreventUpdate
 
+from callbacks.drawing import draw
 from callbacks.reading import reference_of
 from callbacks.testing import attribution_request, drawn_values
 from callbacks.waiting import PageLeft, wait_for
@@ -61,12 +62,7 @@ def register(app: Dash, services: Services) -> None:
         prevent_initial_call=True,
     )
     # A callback of its own, since Dash holds one back until all its inputs are there: rows show before the last one.
-    app.clientside_callback(
-        ClientsideFunction("nnvis", "gridAnswer"),
-        Output(ids.GRID_FINISHED, "data"),
-        Input(ids.GRID, "data"),
-        prevent_initial_call=True,
-    )
+    draw(app, "gridAnswer", ids.GRID_FINISHED, ids.GRID)
 
 
 def _columns(services: Services, wanted: Any) -> list[int | str]:

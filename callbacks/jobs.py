@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from dash import ClientsideFunction, Dash, Input, Output
+from dash import Dash, Input, Output
 from dash.exceptions import PreventUpdate
 
+from callbacks.drawing import draw
 from callbacks.waiting import PageLeft, wait_for
 from layouts import ids
 from nnvis_dash.engine.jobs import Request
@@ -48,9 +49,4 @@ def register_job(app: Dash, services: Services, name: str, job: Job) -> None:
             return {"request": wanted, "problem": str(error)}
 
     for function, output, source in (("Progress", "reported", "progress"), ("Found", "finished", "found")):
-        app.clientside_callback(
-            ClientsideFunction("nnvis", name + function),
-            Output(ids.network(name, output), "data"),
-            Input(ids.network(name, source), "data"),
-            prevent_initial_call=True,
-        )
+        draw(app, name + function, ids.network(name, output), ids.network(name, source))

@@ -5,9 +5,10 @@ What a click or a slider asks goes through the routes of `nnvis_dash/network_*_r
 
 from __future__ import annotations
 
-from dash import ClientsideFunction, Dash, Input, Output
+from dash import Dash
 
 from callbacks import network_jobs
+from callbacks.drawing import draw
 from callbacks.jobs import register_job
 from layouts import ids
 from nnvis_dash.services import Services
@@ -15,14 +16,6 @@ from nnvis_dash.services import Services
 
 def register(app: Dash, services: Services) -> None:
     """Register the view and its jobs."""
-    app.clientside_callback(
-        ClientsideFunction("nnvis", "networkShown"),
-        Output(ids.NETWORK_SHOWN, "data"),
-        Input(ids.CATALOG, "data"),
-        Input(ids.SESSION, "data"),
-        Input(ids.SELECTION, "data"),
-        Input(ids.VIEW, "data"),
-        prevent_initial_call=True,
-    )
+    draw(app, "networkShown", ids.NETWORK_SHOWN, ids.CATALOG, ids.SESSION, ids.SELECTION, ids.VIEW)
     for name in ids.NETWORK_JOBS:
         register_job(app, services, name, network_jobs.JOBS[name])

@@ -6,6 +6,7 @@ from typing import Any
 
 from dash import ClientsideFunction, Dash, Input, Output, State
 
+from callbacks.drawing import draw
 from layouts import ids
 from nnvis_dash.services import Services
 
@@ -32,25 +33,19 @@ def register(app: Dash, services: Services) -> None:
         *(State(store, "data") for store in derived),
         prevent_initial_call=True,
     )
-    app.clientside_callback(
-        ClientsideFunction("nnvis", "applied"),
-        Output(ids.NOTICED, "data"),
-        Input(ids.LINK, "data"),
-        Input(ids.APPLIED, "data"),
-        prevent_initial_call=True,
-    )
-    app.clientside_callback(
-        ClientsideFunction("nnvis", "regions"),
-        Output(ids.REGIONS_DRAWN, "data"),
-        Input(ids.WORKSPACE_REGION, "data"),
-        Input(ids.FILTER_REGION, "data"),
-        Input(ids.CONTROLS_REGION, "data"),
-        Input(ids.FORM_REGION, "data"),
-        Input(ids.STRIP_REGION, "data"),
-        Input(ids.SAMPLE_REGION, "data"),
-        Input(ids.BARS_REGION, "data"),
-        Input(ids.TITLE_REGION, "data"),
-        prevent_initial_call=True,
+    draw(app, "applied", ids.NOTICED, ids.LINK, ids.APPLIED)
+    draw(
+        app,
+        "regions",
+        ids.REGIONS_DRAWN,
+        ids.WORKSPACE_REGION,
+        ids.FILTER_REGION,
+        ids.CONTROLS_REGION,
+        ids.FORM_REGION,
+        ids.STRIP_REGION,
+        ids.SAMPLE_REGION,
+        ids.BARS_REGION,
+        ids.TITLE_REGION,
     )
 
     @app.callback(
@@ -87,12 +82,7 @@ def register(app: Dash, services: Services) -> None:
             State(answer, "data"),
             prevent_initial_call=True,
         )
-        app.clientside_callback(
-            ClientsideFunction("nnvis", f"{name}Answered"),
-            Output(ids.tray(name, "answered"), "data"),
-            Input(answer, "data"),
-            prevent_initial_call=True,
-        )
+        draw(app, f"{name}Answered", ids.tray(name, "answered"), answer)
     app.clientside_callback(
         ClientsideFunction("nnvis", "embeddingProgress"),
         Output(ids.EMBEDDING_PLAYED, "data"),

@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from dash import ClientsideFunction, Dash, Input, Output
+from dash import Dash, Input, Output
 from dash.exceptions import PreventUpdate
 
+from callbacks.drawing import draw
 from callbacks.subjects import subjects, translated
 from callbacks.waiting import PageLeft, wait_for
 from layouts import ids
@@ -91,12 +92,7 @@ def register(app: Dash, services: Services) -> None:
         ("responsesProgress", ids.RESPONSES_REPORTED, (ids.RESPONSES_PROGRESS,)),
         ("responsesAnswer", ids.RESPONSES_FINISHED, (ids.RESPONSES,)),
     ):
-        app.clientside_callback(
-            ClientsideFunction("nnvis", function),
-            Output(output, "data"),
-            *(Input(store, "data") for store in inputs),
-            prevent_initial_call=True,
-        )
+        draw(app, function, output, *inputs)
 
 
 def question(services: Services, wanted: Mapping[str, Any]) -> tuple[Question, int]:

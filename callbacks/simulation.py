@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from dash import ClientsideFunction, Dash, Input, Output
+from dash import Dash
 
+from callbacks.drawing import draw
 from callbacks.jobs import Job, Wait, register_job
 from callbacks.strip import visible
 from layouts import ids
@@ -37,15 +38,7 @@ SETS = {
 
 def register(app: Dash, services: Services) -> None:
     """Register the view and its jobs."""
-    app.clientside_callback(
-        ClientsideFunction("nnvis", "simulationShown"),
-        Output(ids.SIMULATION_SHOWN, "data"),
-        Input(ids.CATALOG, "data"),
-        Input(ids.SESSION, "data"),
-        Input(ids.SELECTION, "data"),
-        Input(ids.VIEW, "data"),
-        prevent_initial_call=True,
-    )
+    draw(app, "simulationShown", ids.SIMULATION_SHOWN, ids.CATALOG, ids.SESSION, ids.SELECTION, ids.VIEW)
     for name in ids.SIMULATION_JOBS:
         register_job(app, services, name, JOBS[name])
 

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from dash import ClientsideFunction, Dash, Input, Output, State
+from dash import Dash, Input, Output, State
 from dash.exceptions import PreventUpdate
 
+from callbacks.drawing import draw
 from callbacks.reading import reference_of, session_of, view_of
 from callbacks.waiting import PageLeft, wait_for
 from layouts import attribution, controls, difference, ids, testing
@@ -117,20 +118,8 @@ def register(app: Dash, services: Services) -> None:
         }
 
     # Two callbacks, since Dash holds one back until all its inputs are there: the sample shows before its answer does.
-    app.clientside_callback(
-        ClientsideFunction("nnvis", "testingSample"),
-        Output(ids.TESTING_SHOWN, "data"),
-        Input(ids.CATALOG, "data"),
-        Input(ids.SELECTION, "data"),
-        Input(ids.VIEW, "data"),
-        prevent_initial_call=True,
-    )
-    app.clientside_callback(
-        ClientsideFunction("nnvis", "testingAnswer"),
-        Output(ids.TESTING_DRAWN, "data"),
-        Input(ids.TESTING_ATTRIBUTION, "data"),
-        prevent_initial_call=True,
-    )
+    draw(app, "testingSample", ids.TESTING_SHOWN, ids.CATALOG, ids.SELECTION, ids.VIEW)
+    draw(app, "testingAnswer", ids.TESTING_DRAWN, ids.TESTING_ATTRIBUTION)
 
 
 def attribution_request(wanted: Any, samples: list[int | str], card: ModelCard) -> Request:

@@ -7,6 +7,7 @@ from typing import Any
 from dash import ClientsideFunction, Dash, Input, Output, State
 from dash.exceptions import PreventUpdate
 
+from callbacks.drawing import draw
 from callbacks.embedding import projection_request
 from callbacks.reading import reference_of
 from callbacks.waiting import PageLeft, wait_for
@@ -63,9 +64,4 @@ def register(app: Dash, services: Services) -> None:
             "origin": artifact.card["origin"],
         }
 
-    app.clientside_callback(
-        ClientsideFunction("nnvis", "embeddingPathed"),
-        Output(ids.EMBEDDING_PATH_DRAWN, "data"),
-        Input(ids.EMBEDDING_PATHED, "data"),
-        prevent_initial_call=True,
-    )
+    draw(app, "embeddingPathed", ids.EMBEDDING_PATH_DRAWN, ids.EMBEDDING_PATHED)

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from dash import ClientsideFunction, Dash, Input, Output
+from dash import Dash
 
+from callbacks.drawing import draw
 from layouts import ids
 from nnvis_dash.services import Services
 
 
 def register(app: Dash, services: Services) -> None:
     """Register the clientside callback; it asks the routes of `nnvis_dash.tray_routes`."""
-    app.clientside_callback(
-        ClientsideFunction("nnvis", "samples"),
-        Output(ids.RAIL_TRAY_DRAWN, "data"),
-        Input(ids.SESSION, "data"),
-        Input(ids.SELECTION, "data"),
-        prevent_initial_call=True,
-    )
+    draw(app, "samples", ids.RAIL_TRAY_DRAWN, ids.SESSION, ids.SELECTION)

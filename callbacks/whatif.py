@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from dash import ClientsideFunction, Dash, Input, Output
+from dash import Dash
 
+from callbacks.drawing import draw
 from layouts import ids
 from nnvis_dash.services import Services
 
 
 def register(app: Dash, services: Services) -> None:
     """Register the drawing."""
-    app.clientside_callback(
-        ClientsideFunction("nnvis", "whatifShown"),
-        Output(ids.WHATIF_SHOWN, "data"),
-        Input(ids.CATALOG, "data"),
-        Input(ids.SELECTION, "data"),
-        Input(ids.VIEW, "data"),
-        prevent_initial_call=True,
-    )
+    draw(app, "whatifShown", ids.WHATIF_SHOWN, ids.CATALOG, ids.SELECTION, ids.VIEW)
