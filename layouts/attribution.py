@@ -122,18 +122,7 @@ def _more(method: Method | None, view: View) -> Any:
             "output",
             "The value before the last softmax or sigmoid, or after it",
         ),
-        controls.slider(
-            "testing-clip",
-            "clip, percentile",
-            view.clip,
-            "clip",
-            "clip",
-            low=50,
-            high=100,
-            step=0.5,
-            title="Stronger values than this percentile are drawn as strong as it",
-            shown=True,
-        ),
+        controls.clip("testing", view.clip),
         controls.choose(
             "testing-smooth", "drawn", drawing, "true" if view.smooth else "false", "smooth", "smooth", read="json"
         ),

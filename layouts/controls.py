@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, get_args
 
 import dash_bootstrap_components as dbc
@@ -133,6 +133,22 @@ def slider(
     )
 
 
+def clip(view: str, value: float) -> Component:
+    """The slider that says from which percentile on values are drawn as strong as it."""
+    return slider(
+        f"{view}-clip",
+        "clip, percentile",
+        value,
+        "clip",
+        "clip",
+        low=50,
+        high=100,
+        step=0.5,
+        title="Stronger values than this percentile are drawn as strong as it",
+        shown=True,
+    )
+
+
 def parameter(view: str, entry: Parameter, value: Any, kind: str) -> Component:
     """The control of one of a method's parameters: a list, a slider where its range fits one, else a number.
 
@@ -172,6 +188,27 @@ def panel(name: str, title: str, beside: Component, *body: Component) -> Compone
     )
     head = html.Div([html.H2(title, className="panel-title"), beside, expand], className="panel-head")
     return html.Section([head, *body], className="panel card", id=f"{name}-panel", **{"aria-label": title})
+
+
+def tabs(view: str, options: Iterable[tuple[str, str, str]], meaning: Callable[[str], str]) -> Component:
+    """The tabs of a view's head; an option is (name, label, title), `meaning` the change that a name's tab sends."""
+    return html.Div(
+        [
+            html.Button(
+                label,
+                type="button",
+                role="tab",
+                className="view-tab",
+                title=title,
+                id=f"{view}-tab-{name}",
+                **{"data-change": meaning(name), "aria-controls": f"{view}-{name}"},
+            )
+            for name, label, title in options
+        ],
+        className="view-tabs",
+        role="tablist",
+        **{"aria-label": view},
+    )
 
 
 def tick(name: str, label: str, value: bool) -> Component:

@@ -31,23 +31,7 @@ _FRAMES = {
 
 def panel() -> Any:
     """Return the view's head with its tabs, over the frames of all tabs."""
-    tabs = html.Div(
-        [
-            html.Button(
-                label,
-                type="button",
-                role="tab",
-                className="view-tab",
-                title=title,
-                id=f"network-tab-{name}",
-                **{"data-change": controls.change("tab", tab=name), "aria-controls": f"network-{name}"},
-            )
-            for name, label, title in TABS
-        ],
-        className="view-tabs",
-        role="tablist",
-        **{"aria-label": "network"},
-    )
+    tabs = controls.tabs("network", TABS, lambda name: controls.change("tab", tab=name))
     return controls.panel("network", "Network", tabs, html.Div(frames(), id="network-body", className="network-body"))
 
 

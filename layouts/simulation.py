@@ -41,26 +41,7 @@ _ATTACKS = "attack"
 
 def panel() -> Any:
     """Return the view's head with its tabs, over the frames of all tabs."""
-    tabs = html.Div(
-        [
-            html.Button(
-                label,
-                type="button",
-                role="tab",
-                className="view-tab",
-                title=title,
-                id=f"simulation-tab-{name}",
-                **{
-                    "data-change": controls.change("simulation", parameters={"tab": name}),
-                    "aria-controls": f"simulation-{name}",
-                },
-            )
-            for name, label, title in TABS
-        ],
-        className="view-tabs",
-        role="tablist",
-        **{"aria-label": "simulation"},
-    )
+    tabs = controls.tabs("simulation", TABS, lambda name: controls.change("simulation", parameters={"tab": name}))
     return controls.panel(
         "simulation", "Simulation", tabs, html.Div(frames(), id="simulation-body", className="network-body")
     )
