@@ -29,6 +29,7 @@ FIRST = 32  # samples of the first chunk, where nothing better is known
 GRAIN = 32  # larger chunks are multiples of it
 LARGEST = 4096
 GROWTH = 4  # a chunk is at most so many times as large or small as the one before
+LOOK = 0.2  # seconds between two looks whether the job is still wanted, within a chunk
 AHEAD = 2  # chunks in flight for each worker: one running, one waiting beside it
 
 
@@ -93,6 +94,19 @@ def run_chunk(compute: Compute, path: str, kind: str, text: str, attempt: int, s
         return {"n": stop - start, "seconds": time.perf_counter() - began}
     except Exception as error:
         return describe(error)
+
+
+def looking(job: Job) -> Callable[[], None]:
+    """Return a function that raises Cancelled when nobody wants a job any more, cheap enough for every batch."""
+    looked = time.monotonic()
+
+    def look() -> None:
+        nonlocal looked
+        if time.monotonic() - looked > LOOK:
+            job.wanted()
+            looked = time.monotonic()
+
+    return look
 
 
 def in_chunks(job: Job, total: int, compute: Compute, message: str = "", first: int = FIRST) -> None:

@@ -6,15 +6,13 @@ in chunks of images.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from nnvis_dash.analysis.simulation.change import Change
-from nnvis_dash.engine.chunks import Arrays, gather, in_chunks
+from nnvis_dash.engine.chunks import Arrays, gather, in_chunks, looking
 from nnvis_dash.engine.jobs import Request, content
 from nnvis_dash.engine.kinds import KINDS, KindParameters
 from nnvis_dash.engine.launch import require
@@ -27,7 +25,6 @@ if TYPE_CHECKING:
     from nnvis_dash.workspace.store import Workspace
 
 FIRST = 32  # images of the first chunk
-LOOK = 0.2  # seconds between two looks whether the job is still wanted, within a chunk
 
 
 @dataclass(frozen=True)
@@ -107,16 +104,3 @@ def scanned(job: Job, wanted: Wanted) -> Sweep:
     if found is None or len(found) < found.total:
         raise EngineError("The sweep that breaking points are looked for in is gone", "Start the job again.")
     return found
-
-
-def looking(job: Job) -> Callable[[], Any]:
-    """Return a function that raises Cancelled when nobody wants the job any more, cheap enough for every batch."""
-    looked = time.monotonic()
-
-    def look() -> None:
-        nonlocal looked
-        if time.monotonic() - looked > LOOK:
-            job.wanted()
-            looked = time.monotonic()
-
-    return look

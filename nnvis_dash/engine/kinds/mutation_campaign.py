@@ -6,7 +6,6 @@ ones much. What a chunk keeps are counts, which add up; so chunks that overlap m
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 from nnvis_dash.analysis.mutation.campaign import campaign_arrays, campaign_of, chosen_layers
 from nnvis_dash.analysis.mutation.tally import Counts, layer_counts, merged
 from nnvis_dash.analysis.mutation.truth import sample_ids, truth
-from nnvis_dash.engine.chunks import Arrays, in_chunks, part_interval, part_name
+from nnvis_dash.engine.chunks import Arrays, in_chunks, looking, part_interval, part_name
 from nnvis_dash.engine.kinds import KINDS, KindParameters
 from nnvis_dash.errors import EngineError
 from nnvis_dash.state.ids import decode_ids
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from nnvis_dash.workspace.store import Workspace
 
 FIRST = 2  # pairs of the first chunk: an early layer's may take seconds
-LOOK = 0.2  # seconds between two looks whether the job is still wanted, within a chunk
 TRIES = 2  # runs whose chunks may turn out not to fit together
 
 
@@ -91,20 +89,15 @@ def counts_of(job: Job, start: int, stop: int) -> Arrays:
     layers = chosen_layers(card, parameters.layers or None)
     ids = chosen(parameters, dataset)
     labels = truth(card, dataset).labels
-    looked = time.monotonic()
-
-    def step(pairs: int) -> None:
-        nonlocal looked
-        if time.monotonic() - looked > LOOK:
-            job.wanted()
-            looked = time.monotonic()
-
+    look = looking(job)
     found: dict[str, npt.NDArray[np.generic]] = {}
     for number in range(start // len(ids), -(-stop // len(ids))):
         first = number * len(ids)
         some = ids[max(start - first, 0) : stop - first]
         images = dataset.batch(some, card.input_shape, card.resize)
-        counts = layer_counts(classifier, images, None if labels is None else labels[some], layers[number], step)
+        counts = layer_counts(
+            classifier, images, None if labels is None else labels[some], layers[number], lambda pairs: look()
+        )
         found |= {f"{number}-{name}": array for name, array in counts.items()}
     return found
 

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from nnvis_dash.analysis.simulation.change import Change
-from nnvis_dash.engine.chunks import Arrays, gather, in_chunks
+from nnvis_dash.engine.chunks import Arrays, gather, in_chunks, looking
 from nnvis_dash.engine.jobs import content
 from nnvis_dash.engine.kinds import KINDS, KindParameters
-from nnvis_dash.engine.kinds.breaking_points import looking
 from nnvis_dash.engine.sweeps import known_truth, sample_order
 
 if TYPE_CHECKING:

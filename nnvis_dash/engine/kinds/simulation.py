@@ -6,7 +6,6 @@ comes first and is refined. Each finished sweep, of one classifier and one chang
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
@@ -14,7 +13,7 @@ import numpy as np
 
 from nnvis_dash.analysis.simulation.change import Change, read_changes
 from nnvis_dash.analysis.simulation.order import segments
-from nnvis_dash.engine.chunks import Arrays, in_chunks, part_name
+from nnvis_dash.engine.chunks import Arrays, in_chunks, looking, part_name
 from nnvis_dash.engine.kinds import KINDS, KindParameters
 from nnvis_dash.engine.sweeps import (
     COMPUTED_IN,
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
     from nnvis_dash.workspace.store import Workspace
 
 FIRST = 8  # pairs of the first chunk
-LOOK = 0.2  # seconds between two looks whether the job is still wanted, within a chunk
 MOST_MODELS = 16
 _LAYOUT = "layout"  # the part that says which of the changes the chunks' numbers count
 
@@ -105,14 +103,7 @@ def pairs_of(job: Job, start: int, stop: int) -> Arrays:
     dataset = job.dataset(parameters.dataset)
     order = sample_order(job, parameters.dataset, parameters.samples)
     numbers = job.parts.load(_LAYOUT)["changes"]
-    looked = time.monotonic()
-
-    def step() -> None:
-        nonlocal looked
-        if time.monotonic() - looked > LOOK:
-            job.wanted()
-            looked = time.monotonic()
-
+    look = looking(job)
     for place, first, last in segments(start, stop, len(order), len(numbers), len(dataset.class_names)):
         change = changes[int(numbers[place])]
         for (low, high), some in same_gaps(job, wanted_sweeps(parameters, change), first, last):
@@ -126,7 +117,7 @@ def pairs_of(job: Job, start: int, stop: int) -> Arrays:
                 classifiers = [job.classifier(wanted.model) for wanted in alike]
                 labels = [labels_of(known_truth(job, wanted.model, wanted.dataset), ids) for wanted in alike]
                 cleans = [clean_answers(job, wanted, low, high, images, precision) for wanted in alike]
-                found = answers(classifiers, images, to_be_asked(change), labels, precision, step)
+                found = answers(classifiers, images, to_be_asked(change), labels, precision, look)
                 for wanted, answered, clean, known in zip(alike, found, cleans, labels, strict=True):
                     whole = with_identity(change, answered, clean)
                     rows = {**clean_rows(clean, known), **reduced_rows(whole, counted(known, clean))}
