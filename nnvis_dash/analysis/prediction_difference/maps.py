@@ -16,6 +16,7 @@ from nnvis_dash.analysis.prediction_difference.question import Question, pool
 from nnvis_dash.analysis.prediction_difference.samplers import Sampler
 from nnvis_dash.analysis.prediction_difference.schedule import Aim, Task, next_tasks, pieces
 from nnvis_dash.analysis.prediction_difference.tally import Sums, Tally, summed
+from nnvis_dash.analysis.response import one_image
 from nnvis_dash.errors import ModelError, ParameterError
 from nnvis_dash.types import Floats, Images, Ints, Unit
 
@@ -187,7 +188,7 @@ def prediction_difference(
             raise ParameterError(f"The {name} is {value!r}", "Give a number, 0 or more; 0 is no limit.")
     question = Question(window, outer, samples, sampler, stride, seed, laplace, antithetic, layer, reduce)
     question.check(clf.card)
-    prepared = _one(clf, image)
+    prepared = clf.prepare(one_image(image)[None])[0]
     wanted = unit if layer is not None else target
     listed = [] if wanted is None else np.atleast_1d(np.asarray(wanted)).tolist()
     chosen = question.chosen(clf, prepared, listed)
@@ -291,18 +292,6 @@ def finished(tally: Tally, question: Question, chosen: Ints, forwards: int, equi
         equivalents=equivalents,
         question=question,
     )
-
-
-def _one(clf: Classifier, image: Any) -> Images:
-    array = np.asarray(image)
-    if array.ndim == 4 and len(array) == 1:
-        array = array[0]
-    if array.ndim not in (2, 3):
-        raise ParameterError(
-            f"The image has the shape {array.shape}", "Give one image: height × width × channels of raw pixels."
-        )
-    prepared: Images = clf.prepare((array if array.ndim == 3 else array[..., None])[None])[0]
-    return prepared
 
 
 def source_of(clf: Classifier, question: Question, patches: Any) -> PatchModel | Images:
