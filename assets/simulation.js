@@ -134,7 +134,10 @@
 
   function soon(tab, wait) {
     clearTimeout(tab.timer);
-    tab.timer = setTimeout(() => ask(tab), wait);
+    tab.timer = setTimeout(function () {
+      tab.timer = 0;
+      ask(tab);
+    }, wait);
   }
 
   /* While a job runs whose answers grow, it is asked again and again, each time after the answer before. */
@@ -191,7 +194,7 @@
     if (progress) tab.ran.progress = progress;
     if (answer) tab.ran.problem = answer.problem || "";
     if (answer) soon(tab, 0);
-    else if (tab.live && !tab.asking) soon(tab, PACE);
+    else if (tab.live && !tab.asking && !tab.timer) soon(tab, PACE);
     if (tab === tabs[sim.tab()] && (answer || !tab.live)) draw();
   });
 

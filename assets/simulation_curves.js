@@ -97,6 +97,7 @@
     by("simulation-legend").hidden = !known;
     if (!known) {
       place.replaceChildren(h("div", { class: "empty" }, hint()));
+      ["lines", "n", "subject"].forEach((name) => delete place.dataset[name]);
       ["simulation-said", "simulation-legend"].forEach((id) => by(id).replaceChildren());
       sim.examples(null);
       return;
@@ -142,6 +143,10 @@
     if (tab.answer.selected) parts.push(inside ? `${sim.count(inside.n)} of them selected (lines), the rest dotted` : "no selected image is among them yet");
     parts.push(models[0].precision, "bands: 95 %");
     const notes = Array.from(new Set(models.map((model) => model.note).filter(Boolean)));
+    if (sim.setting("split") === "classes") {
+      const classes = names(lines()).filter((name) => !hidden.has(name)).length;
+      if (classes > MOST_CHARTS) notes.push(`${MOST_CHARTS} of ${classes} charts are drawn: filter classes, or hide some in the legend`);
+    }
     if (models.length < tab.answer.models.length) notes.push(`${tab.answer.models.length - models.length} classifiers not simulated yet`);
     return [...parts, ...notes].join(" · ");
   }

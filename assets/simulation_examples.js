@@ -9,6 +9,8 @@
   const REST = 160; // milliseconds at a place before its images are asked for
   const N = 12;
   const KEPT = 200;
+  const MOST_OTHERS = 3;
+  const LEAST = 0.02; // mean probability or share from which another class is named
   const answers = new Map();
   let wanted = "";
   let drawn = "";
@@ -43,18 +45,30 @@
     const found = answers.get(key);
     const place = by("simulation-examples");
     if (found.problem) return place.replaceChildren(h("span", { class: "label" }, found.problem));
-    const strip = (title, about, images, empty, words) =>
+    const strip = (title, about, images, empty, words, more) =>
       h("div", { class: "sim-strip" },
-        h("div", { class: "label", title: about }, title),
+        h("div", { class: "sim-strip-head" }, h("span", { class: "label", title: about }, title), more || null),
         images.length ? h("div", { class: "sim-thumbs" }, images.map((one) => thumb(one, line, words))) : h("div", { class: "label" }, empty));
     place.replaceChildren(
-      strip(`${line.name} at ${degree(degrees[i])}`, "Images of the class, as a fair sample has them", found.typical, "no image", (one) => one.probability.toFixed(2)),
+      strip(`${line.name} at ${degree(degrees[i])}`, "Images of the class, as a fair sample has them", found.typical, "no image", (one) => one.probability.toFixed(2), others(found, line)),
       strip("flip first", "Images of the class whose prediction changes at the smallest change", found.flips, "none flips", (one) => sim.brief(one.degree, unit)));
   }
 
+  /* The class's own mean probability is the line; these are the classes that take it over. */
+  function others({ others: shares, others_are: what }, line) {
+    const shown = shares.filter(([number, share]) => number !== line.index && share >= LEAST).slice(0, MOST_OTHERS);
+    if (!shown.length) return null;
+    const one = ([number, share]) => h("span", {}, h("span", { class: "swatch", style: { background: sim.colourOf(named(number, line), number) } }), named(number, line) + " " + share.toFixed(2));
+    return h("span", { class: "sim-others", title: `Other classes' ${what} over all images of the class at this degree` }, h("span", { class: "label" }, "taken for"), shown.map(one));
+  }
+
+  function named(number, line) {
+    const place = line.model.numbers.indexOf(number);
+    return place >= 0 ? line.model.classes[place] : sim.className(number);
+  }
+
   function thumb(one, line, words) {
-    const place = line.model.numbers.indexOf(one.prediction);
-    const name = place >= 0 ? line.model.classes[place] : sim.now.classNames[one.prediction] || String(one.prediction);
+    const name = named(one.prediction, line);
     const wrong = one.prediction !== line.index;
     return sim.thumb(one.id, { image: one.image, edits: one.edits, title: `#${one.id}: ${wrong ? "taken for " : ""}${name}`, words: words(one), mistake: wrong });
   }

@@ -49,6 +49,9 @@ def simulation_blueprint(services: Services) -> flask.Blueprint:
     def examples() -> dict[str, Any]:
         """Images of a class beside its curve: some at a degree, and those that flip first, with their references.
 
+        `others`: the classes that they are taken for there, [class, value], the largest first; `others_are` says what
+        the values are.
+
         Takes what `/curves` does, with one `model`, the `class` (an output of it), `degree` (its place) and `n`.
         """
         wanted = body()
@@ -75,6 +78,8 @@ def simulation_blueprint(services: Services) -> flask.Blueprint:
             return {**one, "image": str(reference.plain), "edits": [edit.to_json() for edit in edits]}
 
         return {
+            "others": found["others"],
+            "others_are": found["others_are"],
             "typical": [pictured(one, chosen.degrees[degree]) for one in found["typical"]],
             "flips": [pictured(one, float(one["degree"])) for one in found["flips"]],
         }

@@ -150,6 +150,11 @@ def test_examples_are_of_the_class_and_flips_are_wrong_where_they_say(
     found = engine.ask("curve_examples", {**asked, "number": 1, "degree": 2})
     shown = [entry["probability"] for entry in found["typical"]]
     assert shown == sorted(shown, reverse=True) and all(entry["id"] % 3 == 1 for entry in found["typical"])
+    own = sweep.take(np.flatnonzero(sweep.labels == 1)).probabilities
+    assert own is not None and found["others_are"] == "mean probability"
+    expected = np.asarray(own[:, 2], np.float64).mean(axis=0)
+    assert [number for number, _ in found["others"]] == np.argsort(-expected, kind="stable").tolist()
+    assert all(abs(value - expected[number]) < 1e-4 for number, value in found["others"])
     every = engine.ask("curve_examples", {**asked, "number": -1, "degree": 0, "n": 64})
     for flip in every["flips"]:
         row = int(np.flatnonzero(sweep.ids == flip["id"])[0])

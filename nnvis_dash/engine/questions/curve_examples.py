@@ -36,7 +36,8 @@ def curve_examples(desk: Desk, parameters: CurveExamplesParameters) -> dict[str,
     """Return samples of a class.
 
     `typical`: n of them, evenly spread from the highest to the lowest probability of their class at the degree.
-    `others`: every class's mean probability over the class's images at the degree, [number, value], the largest first.
+    `others`: every class's mean probability over the class's images at the degree, [number, value], the largest first;
+    where a sweep of many classes keeps no probabilities, the share of the predictions. `others_are` says which.
     `flips`: those whose prediction, right at the identity, is wrong at the degree nearest to it, the nearest first.
     """
     from nnvis_dash.analysis.simulation.change import Change
@@ -57,6 +58,7 @@ def curve_examples(desk: Desk, parameters: CurveExamplesParameters) -> dict[str,
     return {
         "typical": _typical(some, parameters.degree, parameters.n),
         "others": _others(some, parameters.degree),
+        "others_are": "share of the predictions" if some.probabilities is None else "mean probability",
         "flips": _flips(some, parameters.n),
         "n": len(some),
     }
