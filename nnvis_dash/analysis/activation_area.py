@@ -105,15 +105,9 @@ def _maps(clf: Classifier, images: npt.NDArray[Any], unit: Unit) -> Floats:
     from nnvis_dash.analysis.attribution import scores
 
     def look(raw: Any, channel: Any) -> tuple[Any]:
-        seen: list[Any] = []
-
-        def visit(name: str, tensor: Any) -> Any:
-            if name == unit.layer:
-                seen.append(tf.cast(tensor, tf.float32))
-            return tensor
-
+        seen, visit = scores.keeping(unit.layer)
         clf.scores(raw, visit)
-        values = tf.gather(seen[0], channel, axis=-1)
+        values = tf.gather(tf.cast(seen[0], tf.float32), channel, axis=-1)
         if values.shape.rank != 3:
             values = tf.reduce_max(tf.reshape(values, (tf.shape(values)[0], -1)), axis=1)[:, None, None]
         return (values,)

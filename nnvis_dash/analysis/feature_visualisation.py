@@ -261,15 +261,9 @@ def _seen(clf: Classifier, graph: Graph, layer: str, raw: Tensor) -> Tensor:
     """Return a layer's output for raw pixels (N, h, w, c), inside a graph."""
     import tensorflow as tf
 
-    seen: list[Tensor] = []
-
-    def visit(name: str, tensor: Tensor) -> Tensor:
-        if name == layer:
-            seen.append(tf.cast(tensor, tf.float32))
-        return tensor
-
+    seen, visit = scores.keeping(layer)
     graph.run(preprocessed(raw, clf.card.preprocessing), visit)
-    return seen[0]
+    return tf.cast(seen[0], tf.float32)
 
 
 def _raised(values: Tensor, where: str) -> Tensor:

@@ -53,15 +53,9 @@ def activation(clf: Classifier, images: Images, target: Ints, question: Question
     layer = about.layer or layer_with_map(clf.card, None).name
 
     def explain(raw: Tensor, target: Tensor) -> Any:
-        seen: list[Tensor] = []
-
-        def visit(name: str, tensor: Tensor) -> Tensor:
-            if name == layer:
-                seen.append(tf.cast(tensor, tf.float32))
-            return tensor
-
+        seen, visit = scores.keeping(layer)
         found = scores.score(clf, scores.prepared(clf, raw), target, scores.Subject(), question.output, visit)
-        maps = seen[0]
+        maps = tf.cast(seen[0], tf.float32)
         if maps.shape.rank != 4:  # its units are nowhere in the image: one value for all of it
             steps = tf.reshape(maps, (tf.shape(maps)[0], 1, -1, maps.shape[-1]))
             maps = tf.reduce_mean(steps, axis=2, keepdims=True)

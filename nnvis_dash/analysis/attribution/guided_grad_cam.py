@@ -56,13 +56,7 @@ def guided_grad_cam(
     def explain(raw: Tensor, target: Tensor) -> Any:
         x = scores.prepared(clf, raw)
         graph = rectifiers.with_way_back(clf.graph, rectifiers.guided)
-        seen: list[Tensor] = []
-
-        def visit(name: str, tensor: Tensor) -> Tensor:
-            if name == layer:
-                seen.append(tensor)
-            return tensor
-
+        seen, visit = scores.keeping(layer)
         fine, found = scores.gradient(clf, x, target, about, question.output, graph, visit)
         # The way forward gives the same maps, so that Grad-CAM costs the layers behind its own once more.
         maps, gradients, _ = cams.maps_and_gradients(clf, raw, target, layer, about, question.output, seen[0])

@@ -87,13 +87,7 @@ def _maps(clf: Classifier, images: Images, layer: str) -> Floats:
     def explain(raw: Tensor) -> Any:
         import tensorflow as tf
 
-        seen: list[Tensor] = []
-
-        def visit(name: str, tensor: Tensor) -> Tensor:
-            if name == layer:
-                seen.append(tensor)
-            return tensor
-
+        seen, visit = scores.keeping(layer)
         clf.scores(raw, visit)
         return (tf.cast(seen[0], tf.float32),)
 

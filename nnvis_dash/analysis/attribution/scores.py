@@ -131,6 +131,18 @@ def score(
     return Score(value, target, probability)
 
 
+def keeping(layer: str) -> tuple[list[Tensor], Visit]:
+    """Return a list and what to call with every layer's output, so that the list holds that of one layer."""
+    kept: list[Tensor] = []
+
+    def visit(name: str, tensor: Tensor) -> Tensor:
+        if name == layer:
+            kept.append(tensor)
+        return tensor
+
+    return kept, visit
+
+
 def activation(values: Tensor, channel: int | None) -> Tensor:
     """Return (N,) of a layer's values (N, ..., C): the mean over positions of one channel, or of all."""
     import tensorflow as tf
