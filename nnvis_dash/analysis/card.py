@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +17,7 @@ import numpy as np
 
 from nnvis_dash.analysis.graph import Graph, Step
 from nnvis_dash.analysis.opaque import OUTPUTS, OpaqueGraph, graph_of
+from nnvis_dash.analysis.preprocessing_choice import check_preprocessing, preprocessing_of
 from nnvis_dash.errors import ModelError, ParameterError
 from nnvis_dash.state.ids import content_key
 from nnvis_dash.types import Layer, ModelCard, OutputKind, Preprocessing, Resize, Unit
@@ -27,28 +28,6 @@ _BATCH_MEMORY = 32 * 2**20  # bytes of the largest activation of a batch
 _UNSEEN_CHANNELS = 16  # at full size, where there are no layers to look at: 64 at half size, as usual networks have
 _UNSEEN_POSITIONS = 400  # pixels of the input for one use of a parameter: ResNet50 has 310, VGG16 450
 _CHUNK_OPERATIONS = 25e9  # multiplications of a chunk: about half a second on two cores
-
-_SILENT = "the model does not say how its pixels were scaled"
-# What starts a model that scales its pixels itself. keras.applications' preprocess_input leaves operations.
-_SCALES = frozenset({"Rescaling", "Normalization", "TrueDivide", "Divide", "Multiply", "Subtract", "Add", "GetItem"})
-_SKIPPED = frozenset(
-    {"InputLayer", "ZeroPadding2D", "Reshape", "Resizing", "CenterCrop", "Cast", "Identity", "Dropout", "GaussianNoise"}
-)
-# keras.applications by the start of the model's name, the longest first.
-_APPLICATIONS: tuple[tuple[str, str], ...] = (
-    ("inception_resnet", "symmetric"),
-    ("efficientnet", "raw"),
-    ("inception_v3", "symmetric"),
-    ("mobilenetv3", "raw"),
-    ("mobilenet", "symmetric"),
-    ("densenet", "imagenet"),
-    ("convnext", "raw"),
-    ("xception", "symmetric"),
-    ("resnet", "caffe"),
-    ("nasnet", "symmetric"),
-    ("vgg16", "caffe"),
-    ("vgg19", "caffe"),
-)
 
 
 def describe(
@@ -73,7 +52,7 @@ def describe(
     name : str, optional
         The model's own name by default.
     preprocessing : str or Preprocessing, optional
-        A name of `types.PREPROCESSINGS`, a record, ``"auto"`` (see `guess_preprocessing`); None is ``"raw"``.
+        A name of `types.PREPROCESSINGS`, a record, ``"auto"`` (see `preprocessing_choice`); None is ``"raw"``.
     class_names : sequence of str, optional
         One for each class.
     resize : {"squash", "crop"}
@@ -103,7 +82,7 @@ def describe(
     n_outputs = _n_outputs(graph)
     kind = _output_kind(graph, n_outputs, output, card_notes)
     n_classes = 2 if n_outputs == 1 else n_outputs
-    record = _preprocessing(graph, preprocessing, input_shape[2], card_notes)
+    record = preprocessing_of(graph, preprocessing, input_shape[2], card_notes)
     names = tuple(str(entry) for entry in class_names or ())
     _check_names(names, n_classes)
     for step in graph.steps:
@@ -133,6 +112,20 @@ def describe(
     )
 
 
+def described_by(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of `describe` that the request of an intake holds, which came as JSON."""
+    given = request["preprocessing"]
+    return {
+        "name": request["name"],
+        "preprocessing": Preprocessing.from_json(given) if isinstance(given, dict) else given,
+        "class_names": request["class_names"],
+        "resize": request["resize"],
+        "output": request["output"],
+        "input_size": request["input_size"] and tuple(request["input_size"]),
+        "source": request["source"],
+    }
+
+
 def with_preprocessing(
     card: ModelCard,
     preprocessing: str | Preprocessing,
@@ -159,7 +152,7 @@ def with_preprocessing(
         A preprocessing, a way of fitting or class names that don't fit.
     """
     record = Preprocessing.named(preprocessing)
-    _check_preprocessing(record, card.input_shape[2])
+    check_preprocessing(record, card.input_shape[2])
     fitting = card.resize if resize is None else resize
     _check_resize(fitting)
     names = card.class_names if class_names is None else tuple(str(entry) for entry in class_names)
@@ -173,37 +166,6 @@ def with_preprocessing(
         class_names=names,
         notes={**notes, "preprocessing": note} if note else notes,
     )
-
-
-def guess_preprocessing(graph: Graph) -> tuple[Preprocessing, str]:
-    """Guess how pixels are to be scaled, and say why.
-
-    ``raw`` where the model itself begins with Rescaling, Normalization or arithmetic; the scheme of a known
-    keras.applications model, by its name (also when it is nested at the beginning); ``unit`` (0..1) otherwise.
-    """
-    if isinstance(graph, OpaqueGraph):
-        if graph.first_arithmetic:
-            return Preprocessing.named("raw"), f"the graph scales its pixels itself ({graph.first_arithmetic})"
-        return Preprocessing.named("unit"), "the graph does not say how its pixels were scaled"
-    names = [str(graph.model.name).lower()]
-    for step in graph.steps:
-        names += step.name.lower().split("/")[:-1]
-        if step.kind in _SCALES:
-            return Preprocessing.named("raw"), f"the model scales its pixels itself ({step.kind})"
-        if not (step.kind in _SKIPPED or step.kind.startswith("Random")):
-            break
-    for name in names:
-        for start, scheme in _APPLICATIONS:
-            if name.startswith(start):
-                if start == "resnet" and "v2" in name:
-                    scheme = "symmetric"
-                return Preprocessing.named(scheme), f"as keras.applications does for {name}"
-    return Preprocessing.named("unit"), _SILENT
-
-
-def is_blind_guess(card: ModelCard) -> bool:
-    """Whether the card's preprocessing was guessed from nothing."""
-    return card.notes.get("preprocessing", "").endswith(_SILENT)
 
 
 def feature_point(graph: Graph) -> tuple[Step, bool]:
@@ -358,35 +320,6 @@ def _output_kind(graph: Graph, n_outputs: int, given: OutputKind | None, notes: 
         function = "sigmoid" if n_outputs == 1 else "softmax"
         notes["output"] = f"guessed: logits, so a {function} is applied; the model has no known last activation"
     return kind
-
-
-def _preprocessing(
-    graph: Graph, given: str | Preprocessing | None, channels: int, notes: dict[str, str]
-) -> Preprocessing:
-    if given == "auto":
-        record, why = guess_preprocessing(graph)
-        if max(len(record.mean), len(record.deviation)) > channels:
-            record, why = Preprocessing.named("unit"), _SILENT
-        notes["preprocessing"] = f"guessed: {record.name}, {why}"
-        return record
-    record = Preprocessing.named("raw" if given is None else given)
-    _check_preprocessing(record, channels)
-    return record
-
-
-def _check_preprocessing(record: Preprocessing, channels: int) -> None:
-    for what, values in (("mean", record.mean), ("deviation", record.deviation)):
-        if len(values) not in (1, channels):
-            raise ParameterError(
-                f"The preprocessing {record.name!r} has {len(values)} values of {what} for {channels} channel(s)",
-                f"Give one, or {channels}.",
-            )
-    if record.bgr and channels != 3:
-        raise ParameterError(
-            f"The preprocessing {record.name!r} wants colour, the model takes {channels} channel", "Use unit or raw."
-        )
-    if any(value == 0 or not math.isfinite(value) for value in record.deviation):
-        raise ParameterError(f"The preprocessing {record.name!r} divides by {record.deviation}", "Use other values.")
 
 
 def _check_resize(resize: str) -> None:

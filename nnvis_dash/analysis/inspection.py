@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from nnvis_dash.analysis.card import is_blind_guess
 from nnvis_dash.analysis.health import WARNING, probe
+from nnvis_dash.analysis.preprocessing_choice import is_blind_guess
 from nnvis_dash.types import ModelCard
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import Any
 
 from nnvis_dash.errors import ModelError
 from nnvis_dash.settings import Settings
-from nnvis_dash.types import ModelCard, Preprocessing
+from nnvis_dash.types import ModelCard
 
 Begin = Callable[[str], None]
 Task = Callable[[Mapping[str, Any], Begin], dict[str, Any]]
@@ -96,23 +96,16 @@ def _is_allowed_saved_model(request: Mapping[str, Any]) -> bool:
 
 
 def _describe_and_save(model: Any, request: Mapping[str, Any], content: str | None) -> dict[str, Any]:
-    from nnvis_dash.analysis.card import describe
+    from nnvis_dash.analysis.card import describe, described_by
     from nnvis_dash.analysis.heads import NOTE, choose_head, content_of
     from nnvis_dash.analysis.health import check_weights
     from nnvis_dash.analysis.inspection import inspected
 
-    given = request["preprocessing"]
     model, head = choose_head(model, request.get("head"))
     check_weights(model)
     card = describe(
         model,
-        name=request["name"],
-        preprocessing=Preprocessing.from_json(given) if isinstance(given, dict) else given,
-        class_names=request["class_names"],
-        resize=request["resize"],
-        output=request["output"],
-        input_size=request["input_size"] and tuple(request["input_size"]),
-        source=request["source"],
+        **described_by(request),
         content=content and content_of(content, head),
         notes={**request["notes"], NOTE: head} if head else request["notes"],
     )

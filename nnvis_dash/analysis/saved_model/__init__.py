@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 from nnvis_dash.analysis.saved_model.files import copy_files, is_saved_model, size_of
-from nnvis_dash.types import Preprocessing
 
 __all__ = ["add", "freeze_file", "is_saved_model", "size_of"]
 
@@ -64,21 +63,14 @@ def freeze_file(request: Mapping[str, Any], begin: Callable[[str], None]) -> dic
 def add(request: Mapping[str, Any], begin: Callable[[str], None]) -> dict[str, Any]:
     """Freeze a SavedModel and write its card."""
     found = freeze_file(request, begin)
-    from nnvis_dash.analysis.card import describe
+    from nnvis_dash.analysis.card import describe, described_by
     from nnvis_dash.analysis.inspection import inspected
     from nnvis_dash.analysis.opaque import OpaqueGraph
 
-    given = request["preprocessing"]
     graph = OpaqueGraph.open(Path(request["folder"]) / found["frozen"])
     card = describe(
         graph,
-        name=request["name"],
-        preprocessing=Preprocessing.from_json(given) if isinstance(given, dict) else given,
-        class_names=request["class_names"],
-        resize=request["resize"],
-        output=request["output"],
-        input_size=request["input_size"] and tuple(request["input_size"]),
-        source=request["source"],
+        **described_by(request),
         content=found["content"],
         notes=notes(found) | request["notes"],
     )

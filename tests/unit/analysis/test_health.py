@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nnvis_dash.analysis.card import describe, is_blind_guess
+from nnvis_dash.analysis.card import describe
 from nnvis_dash.analysis.classifier import Classifier
 from nnvis_dash.analysis.health import WARNING, check_weights, probe, probes
 from nnvis_dash.analysis.inspection import DOCTOR, fitted_to, inspected
+from nnvis_dash.analysis.preprocessing_choice import is_blind_guess
 from nnvis_dash.errors import ModelError
 from nnvis_dash.types import PREPROCESSINGS
 from nnvis_dash.workspace.datasets import load_dataset
