@@ -17,15 +17,14 @@ import hashlib
 import json
 import logging
 import os
-import re
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import numpy.typing as npt
 
@@ -39,98 +38,14 @@ from nnvis_dash.workspace.labels import LabelsGiven, NamesGiven, plain_text
 from nnvis_dash.workspace.lock import locked
 from nnvis_dash.workspace.pixels import MAX_PIXELS
 from nnvis_dash.workspace.readers import Given, ReadOptions, Split, located, read
+from nnvis_dash.workspace.shelf import KEY, Card, Shelf
 from nnvis_dash.workspace.sidecars import with_sidecars
 from nnvis_dash.workspace.writing import Progress, write_dataset
 
 log = logging.getLogger(__name__)
 
-Card = TypeVar("Card", DatasetCard, ModelCard)
-
-_KEY = re.compile(r"[0-9a-f]{8,64}")
 _STALE_SECONDS = 24 * 3600  # what a killed process left in cache/incoming
 _LONGEST_NAME = 200
-_SHORTEST_PREFIX = 4
-
-
-class _Shelf(Generic[Card]):
-    """The folders of one kind: cards by fingerprint, found by name, fingerprint or the beginning of it."""
-
-    def __init__(
-        self, folder: Path, what: str, read: Callable[[dict[str, Any]], Card], error: type[NNVisError]
-    ) -> None:
-        self.folder = folder
-        self.what = what
-        self.error = error
-        self._read: Callable[[dict[str, Any]], Card] = read
-        self._cards: dict[str, tuple[int, Card]] = {}  # by fingerprint, with the time of the card's file
-
-    def cards(self) -> list[Card]:
-        """Return the cards in the order of their names; one that can't be read is left out, and logged."""
-        cards = []
-        for entry in self.folder.iterdir():
-            card = self._card(entry)
-            if card is not None:
-                cards.append(card)
-        return sorted(cards, key=lambda card: (card.name.casefold(), card.name, card.fingerprint))
-
-    def _card(self, folder: Path) -> Card | None:
-        path = folder / "card.json"
-        try:
-            changed = path.stat().st_mtime_ns
-            known = self._cards.get(folder.name)
-            if known is None or known[0] != changed:
-                known = (changed, self._read(json.loads(path.read_text(encoding="utf-8"))))
-                self._cards[folder.name] = known
-            return known[1]
-        except (FileNotFoundError, NotADirectoryError):  # removed meanwhile, or not ours
-            return None
-        except (OSError, ValueError, KeyError, TypeError):
-            log.warning("the card of the %s %s can't be read", self.what, folder.name)
-            return None
-
-    def known(self, fingerprint: str) -> Card | None:
-        """Return the card of a fingerprint, None where there is none that can be read."""
-        return self._card(self.folder / fingerprint)
-
-    def find(self, ref: str) -> Card:
-        """Return the card of a name, a fingerprint or its beginning (4 digits or more).
-
-        Raises
-        ------
-        NotFound
-            None, or several.
-        """
-        if _KEY.fullmatch(ref):  # the common case, without reading the others
-            card = self._card(self.folder / ref)
-            if card is not None:
-                return card
-        cards = self.cards()
-        found = [card for card in cards if card.name == ref]
-        if not found and len(ref) >= _SHORTEST_PREFIX:
-            found = [card for card in cards if card.fingerprint.startswith(ref)]
-        if len(found) > 1:
-            raise NotFound(f"{len(found)} {self.what}s have a fingerprint that begins {ref!r}", "Give more of it.")
-        if not found:
-            raise NotFound.among(self.what, ref, [card.name for card in cards])
-        return found[0]
-
-    def admit(self, card: Card) -> Card | None:
-        """Return the card of the same content if it is there, None if there is room; called with the lock held.
-
-        Raises
-        ------
-        NNVisError
-            Another content has that name.
-        """
-        there = self._card(self.folder / card.fingerprint)
-        if there is not None:
-            return there
-        if any(other.name == card.name for other in self.cards()):
-            raise self.error(
-                f"There is another {self.what} named {card.name!r} already",
-                f"Give this one another name (--name), or remove that one first (remove {card.name}).",
-            )
-        return None
 
 
 class Workspace:
@@ -171,8 +86,8 @@ class Workspace:
             ) from None
         self.artifacts = Artifacts(self.path / "artifacts")
         self.derived = DerivedSamples(self.artifacts)
-        self._datasets = _Shelf(self.path / "datasets", "dataset", DatasetCard.from_json, DatasetError)
-        self._models = _Shelf(self.path / "models", "model", ModelCard.from_json, ModelError)
+        self._datasets = Shelf(self.path / "datasets", "dataset", DatasetCard.from_json, DatasetError)
+        self._models = Shelf(self.path / "models", "model", ModelCard.from_json, ModelError)
 
     def add_dataset(
         self,
@@ -284,7 +199,7 @@ class Workspace:
         ModelError
             Another model has that name.
         """
-        if not _KEY.fullmatch(card.fingerprint):
+        if not KEY.fullmatch(card.fingerprint):
             raise ValueError(f"{card.fingerprint!r} is not a fingerprint")
         card = replace(card, name=_checked_name(card.name, ModelError))
         with disk_errors(ModelError), self._incoming() as folder:
@@ -340,7 +255,7 @@ class Workspace:
         ModelError
             The workspace holds a classifier with that fingerprint under another name.
         """
-        if not _KEY.fullmatch(card.fingerprint):
+        if not KEY.fullmatch(card.fingerprint):
             raise ValueError(f"{card.fingerprint!r} is not a fingerprint")
         with disk_errors(ModelError), self._incoming() as folder:
             with locked(self._lock):
@@ -407,7 +322,7 @@ class Workspace:
         NotFound
             No text has that key.
         """
-        path = self.path / "cache" / "texts" / key if _KEY.fullmatch(key) else None
+        path = self.path / "cache" / "texts" / key if KEY.fullmatch(key) else None
         try:
             if path is not None:
                 return path.read_bytes().decode("utf-8", "surrogatepass")
@@ -430,7 +345,7 @@ class Workspace:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _keep(self, shelf: _Shelf[Card], folder: Path, card: Card) -> tuple[Card, bool]:
+    def _keep(self, shelf: Shelf[Card], folder: Path, card: Card) -> tuple[Card, bool]:
         with locked(self._lock):
             there = shelf.admit(card)
             if there is not None:
@@ -442,7 +357,7 @@ class Workspace:
             log.info("added the %s %s", shelf.what, card.fingerprint)
             return card, True
 
-    def _remove(self, shelf: _Shelf[Card], ref: str) -> Card:
+    def _remove(self, shelf: Shelf[Card], ref: str) -> Card:
         with locked(self._lock):
             card = shelf.find(ref)
             doomed = self.path / "cache" / "incoming" / secrets.token_hex(8)

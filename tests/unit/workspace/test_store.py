@@ -333,17 +333,17 @@ ADD = """
 import json, sys, time
 from pathlib import Path
 from nnvis_dash.errors import NNVisError
-from nnvis_dash.workspace import store
+from nnvis_dash.workspace.shelf import Shelf
 from nnvis_dash.workspace.store import Workspace
 
-admit = store._Shelf.admit
+admit = Shelf.admit
 
 def slow(shelf, card):  # so that whoever isn't kept out by the lock comes in between
     there = admit(shelf, card)
     time.sleep(0.2)
     return there
 
-store._Shelf.admit = slow
+Shelf.admit = slow
 path, source, name, start = sys.argv[1:]
 workspace = Workspace(path)
 Path(start, name).touch()
