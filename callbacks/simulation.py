@@ -16,8 +16,8 @@ from callbacks.jobs import Job, Wait, register_job
 from callbacks.strip import visible
 from layouts import ids
 from nnvis_dash.analysis.simulation.change import Change, change
+from nnvis_dash.analysis.simulation.corruption_errors import IMAGENET_C
 from nnvis_dash.analysis.simulation.order import stratified_order
-from nnvis_dash.analysis.simulation.robustness import IMAGENET_C
 from nnvis_dash.engine.jobs import Request
 from nnvis_dash.errors import ParameterError
 from nnvis_dash.services import Services

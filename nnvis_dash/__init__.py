@@ -52,18 +52,13 @@ if TYPE_CHECKING:
     from nnvis_dash.analysis.response import Response, default_degrees, respond, response
     from nnvis_dash.analysis.simulation.breaking import BreakingPoints, breaking_points
     from nnvis_dash.analysis.simulation.change import Change, change
+    from nnvis_dash.analysis.simulation.corruption_errors import CorruptionErrors, corruption_errors
     from nnvis_dash.analysis.simulation.curves import Curves, curves, simulate
     from nnvis_dash.analysis.simulation.distribution import Distribution, distribution
+    from nnvis_dash.analysis.simulation.epsilon_curve import EpsilonCurve, accuracy_over_epsilon
     from nnvis_dash.analysis.simulation.pairs import PairGrid, pair_grid
     from nnvis_dash.analysis.simulation.queue import PriorityQueue, priority_queue
-    from nnvis_dash.analysis.simulation.robustness import (
-        CorruptionErrors,
-        EpsilonCurve,
-        Robustness,
-        accuracy_over_epsilon,
-        corruption_errors,
-        robustness,
-    )
+    from nnvis_dash.analysis.simulation.robustness import Robustness, robustness
     from nnvis_dash.analysis.simulation.sweep import Sweep, sweep
     from nnvis_dash.analysis.transformations import transform, transformations
     from nnvis_dash.analysis.units import (
@@ -89,13 +84,13 @@ _PLACES = {
     "BreakingSet": "nnvis_dash.analysis.mutation.smallest",
     "Change": "nnvis_dash.analysis.simulation.change",
     "Classifier": "nnvis_dash.analysis.classifier",
-    "CorruptionErrors": "nnvis_dash.analysis.simulation.robustness",
+    "CorruptionErrors": "nnvis_dash.analysis.simulation.corruption_errors",
     "Curves": "nnvis_dash.analysis.simulation.curves",
     "Dataset": "nnvis_dash.workspace.datasets",
     "Diagnosis": "nnvis_dash.analysis.doctor",
     "Distribution": "nnvis_dash.analysis.simulation.distribution",
     "Edit": "nnvis_dash.state.edits",
-    "EpsilonCurve": "nnvis_dash.analysis.simulation.robustness",
+    "EpsilonCurve": "nnvis_dash.analysis.simulation.epsilon_curve",
     "ErrorEnriched": "nnvis_dash.analysis.neural_patterns",
     "FeatureVisualisation": "nnvis_dash.analysis.feature_visualisation",
     "Index": "nnvis_dash.analysis.index",
@@ -122,7 +117,7 @@ _PLACES = {
     "Unit": "nnvis_dash.types",
     "UnitStatistics": "nnvis_dash.analysis.units",
     "Workspace": "nnvis_dash.workspace.store",
-    "accuracy_over_epsilon": "nnvis_dash.analysis.simulation.robustness",
+    "accuracy_over_epsilon": "nnvis_dash.analysis.simulation.epsilon_curve",
     "activation_area": "nnvis_dash.analysis.activation_area",
     "architecture": "nnvis_dash.analysis.architecture",
     "attack": "nnvis_dash.analysis.attacks",
@@ -132,7 +127,7 @@ _PLACES = {
     "change": "nnvis_dash.analysis.simulation.change",
     "class_histogram": "nnvis_dash.analysis.units",
     "compare_inputs": "nnvis_dash.analysis.compare_inputs",
-    "corruption_errors": "nnvis_dash.analysis.simulation.robustness",
+    "corruption_errors": "nnvis_dash.analysis.simulation.corruption_errors",
     "curves": "nnvis_dash.analysis.simulation.curves",
     "default_degrees": "nnvis_dash.analysis.response",
     "distribution": "nnvis_dash.analysis.simulation.distribution",

@@ -23,7 +23,8 @@ from nnvis_dash.types import Floats
 
 if TYPE_CHECKING:
     from nnvis_dash.analysis.mutation.truth import Truth
-    from nnvis_dash.analysis.simulation.sweep import Arrays, Sweep
+    from nnvis_dash.analysis.simulation.changed_images import Arrays
+    from nnvis_dash.analysis.simulation.sweep import Sweep
     from nnvis_dash.workspace.artifacts import Parts
 
 COMPUTED_IN = "computed-in"  # the part that says which precision a sweep is computed in, and why

@@ -21,8 +21,8 @@ from nnvis_dash.analysis.contract.terms import (
     RELATIVE_ERROR,
     Rule,
 )
+from nnvis_dash.analysis.simulation.corruption_errors import SEVERITIES, corruption_errors
 from nnvis_dash.analysis.simulation.curves import resampled_means
-from nnvis_dash.analysis.simulation.robustness import SEVERITIES, corruption_errors
 from nnvis_dash.errors import NotFound
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from nnvis_dash.analysis.contract.terms import (
 )
 from nnvis_dash.analysis.contract.yaml_text import Found
 from nnvis_dash.analysis.simulation.change import MOST_DEGREES, Change, change
-from nnvis_dash.analysis.simulation.robustness import IMAGENET_C, SEVERITIES
+from nnvis_dash.analysis.simulation.corruption_errors import IMAGENET_C, SEVERITIES
 from nnvis_dash.errors import NNVisError
 
 _RULE = (

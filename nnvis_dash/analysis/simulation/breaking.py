@@ -6,22 +6,22 @@ together, each image at a degree of its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from nnvis_dash.analysis.attacks import attack
-from nnvis_dash.analysis.response import ADVERSARIAL, adversarial_direction, at_epsilon
-from nnvis_dash.analysis.simulation.answers import images_of, predicted
+from nnvis_dash.analysis.simulation.answers import images_of
+from nnvis_dash.analysis.simulation.asking import Ask, Degrees, asking
 from nnvis_dash.analysis.simulation.change import Change, change
+from nnvis_dash.analysis.simulation.changed_images import Arrays, ChangedImages, read_head
 from nnvis_dash.analysis.simulation.sweep import Sweep, sweep
-from nnvis_dash.analysis.transformations import TRANSFORMATIONS, transform
+from nnvis_dash.analysis.transformations import TRANSFORMATIONS
 from nnvis_dash.errors import ParameterError
-from nnvis_dash.types import Floats, Images, Ints
+from nnvis_dash.types import Images, Ints
 
 if TYPE_CHECKING:
     from nnvis_dash.analysis.classifier import Classifier
@@ -32,15 +32,11 @@ SHARES = 256  # default tolerance: the range of the degrees in so many parts
 BLOCK = 128  # images whose brackets are halved together
 _SIDES = np.array((-1.0, 1.0))  # below the identity, above it
 
-Degrees: TypeAlias = npt.NDArray[np.float64]
 Bools: TypeAlias = npt.NDArray[np.bool_]
-Arrays: TypeAlias = dict[str, npt.NDArray[Any]]
-# (rows (m,), degrees (m,)) -> predictions (m,): each of the images at a degree of its own
-Ask: TypeAlias = Callable[[npt.NDArray[np.int64], Degrees], Ints]
 
 
 @dataclass(frozen=True, eq=False)
-class BreakingPoints:
+class BreakingPoints(ChangedImages):
     """Where the prediction for each of n images becomes another.
 
     Attributes
@@ -69,12 +65,8 @@ class BreakingPoints:
         Images that the classifier was asked about, those of a sweep that was there left out.
     """
 
-    change: Change
-    ids: npt.NDArray[np.int64]
-    labels: Ints
-    against: str
-    note: str
-    class_names: tuple[str, ...]
+    ROWS = ("ids", "labels", "clean_prediction", "degree", "side", "prediction_after")
+
     clean_prediction: Ints
     degree: Degrees
     side: npt.NDArray[np.int8]
@@ -82,18 +74,10 @@ class BreakingPoints:
     tolerance: float
     evaluations: int
 
-    def __len__(self) -> int:
-        return len(self.ids)
-
     @property
     def name(self) -> str:
         """The change's name."""
         return self.change.name
-
-    @property
-    def identity(self) -> float:
-        """The degree that changes nothing."""
-        return self.change.identity
 
     @cached_property
     def distance(self) -> Degrees:
@@ -105,12 +89,7 @@ class BreakingPoints:
         """(n,) bool: the prediction is wrong with nothing changed; where there is no label it isn't called wrong."""
         return np.asarray((self.labels >= 0) & (self.clean_prediction != self.labels))
 
-    def take(self, rows: npt.NDArray[Any] | slice) -> BreakingPoints:
-        """Return some of the images, by their positions or a mask."""
-        return replace(self, **{name: getattr(self, name)[rows] for name in ROWS})
 
-
-ROWS = ("ids", "labels", "clean_prediction", "degree", "side", "prediction_after")
 FOUND = ("degree", "side", "prediction_after")
 
 
@@ -277,84 +256,25 @@ def assembled(scan: Sweep, rows: Mapping[str, npt.NDArray[Any]], tolerance: floa
     )
 
 
-def asking(clf: Classifier, images: Any, scan: Sweep) -> Ask:
-    """Return how images are asked about, each at a degree of its own, as a sweep asks about all at one.
-
-    Parameters
-    ----------
-    clf : Classifier
-    images : (n, H, W, C) uint8, or a sequence of (H, W, C) uint8
-    scan : Sweep
-        Of these images; says the change, the precision and which classes an attack leaves.
-    """
-    change = scan.change
-    if change.kind != "attack":
-        parameters = dict(change.parameters)
-        array = isinstance(images, np.ndarray)
-
-        def turned(rows: npt.NDArray[np.int64], degrees: Degrees) -> Ints:
-            frames = np.empty((len(rows), *clf.card.input_shape), np.uint8)
-            for group in _alike([(np.shape(images[row]), degree) for row, degree in zip(rows, degrees, strict=True)]):
-                some = images[rows[group]] if array else np.stack([np.asarray(images[row]) for row in rows[group]])
-                frames[group] = clf.prepare(transform(some, change.name, float(degrees[group[0]]), **parameters))
-            return _prediction(predicted(clf, frames, scan.precision))
-
-        return turned
-
-    clean = clf.prepare(images)
-    if change.name == ADVERSARIAL:
-        fitted, direction = adversarial_direction(clf, clean)
-
-        def moved(rows: npt.NDArray[np.int64], degrees: Degrees) -> Ints:
-            frames = np.empty((len(rows), *fitted.shape[1:]), np.uint8)
-            for group in _alike(degrees.tolist()):
-                some = rows[group]
-                frames[group] = at_epsilon(fitted[some], direction[some], float(degrees[group[0]]))
-            return _prediction(predicted(clf, frames, scan.precision))
-
-        return moved
-
-    left = np.where(scan.labels >= 0, scan.labels, scan.clean_prediction).astype(np.int32)
-
-    def attacked(rows: npt.NDArray[np.int64], degrees: Degrees) -> Ints:
-        found = np.empty(len(rows), np.int32)
-        for group in _alike(degrees.tolist()):
-            some, epsilon = rows[group], float(degrees[group[0]])
-            made = attack(clf, clean[some], left[some], change.name, epsilon=epsilon / 255, **dict(change.parameters))
-            found[group] = _prediction(made.probabilities)
-        return found
-
-    return attacked
-
-
 def points_arrays(points: BreakingPoints) -> Arrays:
     """Return arrays to keep breaking points by; `load_points` reads them."""
-    return {name: getattr(points, name) for name in ROWS}
+    return points.arrays
 
 
 def points_card(points: BreakingPoints) -> dict[str, Any]:
     """Return the rest of breaking points, as JSON can hold it."""
-    return {
-        "change": points.change.plain(),
-        "against": points.against,
-        "note": points.note,
-        "class_names": list(points.class_names),
-        "tolerance": points.tolerance,
-        "evaluations": points.evaluations,
-    }
+    return {**points.head, "tolerance": points.tolerance, "evaluations": points.evaluations}
 
 
 def load_points(artifact: Artifact) -> BreakingPoints:
     """Open stored breaking points; the arrays stay on disk until they are read."""
     card = artifact.card
+    arrays: dict[str, Any] = {name: artifact.array(name) for name in BreakingPoints.ROWS}
     return BreakingPoints(
-        change=Change.read(card["change"]),
-        against=card["against"],
-        note=card["note"],
-        class_names=tuple(card["class_names"]),
+        **read_head(card),
         tolerance=card["tolerance"],
         evaluations=card["evaluations"],
-        **{name: artifact.array(name) for name in ROWS},
+        **arrays,
     )
 
 
@@ -396,16 +316,3 @@ def _brackets(scan: Sweep) -> tuple[Degrees, Degrees, Ints]:
         held[some, side] = np.concatenate([[0.0], away[columns]])[first[some]]
         after[some, side] = scan.prediction[each[some], columns[first[some]]]
     return held, flipped, after
-
-
-def _alike(keys: Sequence[Any]) -> Iterator[npt.NDArray[np.int64]]:
-    """Yield the positions of equal keys together."""
-    groups: dict[Any, list[int]] = {}
-    for position, key in enumerate(keys):
-        groups.setdefault(key, []).append(position)
-    for positions in groups.values():
-        yield np.array(positions, np.int64)
-
-
-def _prediction(probabilities: Floats) -> Ints:
-    return probabilities.argmax(axis=1).astype(np.int32)

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from nnvis_dash.analysis.mutation.truth import sample_ids
 from nnvis_dash.analysis.simulation.answers import answers, images_of, predicted
 from nnvis_dash.analysis.simulation.change import Change
+from nnvis_dash.analysis.simulation.changed_images import Arrays
 from nnvis_dash.analysis.simulation.curves import LEVEL, RESAMPLES, resampled_means, wilson
 from nnvis_dash.analysis.simulation.sweep import (
     AGREEMENT,
@@ -37,7 +38,6 @@ BLOCK = 128  # images of which the whole grid is asked together
 MOST_CELLS = 2500
 
 Array = npt.NDArray[np.float64]
-Arrays = dict[str, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from nnvis_dash.analysis.mutation.truth import Truth, sample_ids, truth
 from nnvis_dash.analysis.simulation.answers import CHECKED, answers, choose_precision, images_of, predicted
 from nnvis_dash.analysis.simulation.change import Change
+from nnvis_dash.analysis.simulation.changed_images import Arrays, ChangedImages, read_head
 from nnvis_dash.analysis.simulation.order import stratified_order
 from nnvis_dash.state.ids import content_key
 from nnvis_dash.types import Floats, Images, Ints, ModelCard
@@ -30,11 +31,10 @@ VERSION = 1  # of what a sweep holds; raised whenever its numbers change
 WHOLE = 64  # classes up to which every probability is kept
 CHUNK = 128  # samples between two reports of progress
 AGREEMENT = "there are no labels: agreement with what the classifier says of the unchanged images"
-Arrays = dict[str, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True, eq=False)
-class Sweep:
+class Sweep(ChangedImages):
     """Answers for n of `total` samples at D degrees.
 
     Attributes
@@ -63,12 +63,17 @@ class Sweep:
     precision : {"float32", "bfloat16"}
     """
 
-    change: Change
-    ids: npt.NDArray[np.int64]
-    labels: Ints
-    against: str
-    note: str
-    class_names: tuple[str, ...]
+    ROWS = (
+        "ids",
+        "labels",
+        "prediction",
+        "true_probability",
+        "probabilities",
+        "clean_prediction",
+        "deep_gini",
+        "margin",
+    )
+
     total: int
     prediction: Ints
     true_probability: Floats
@@ -78,18 +83,10 @@ class Sweep:
     margin: Floats
     precision: str = "float32"
 
-    def __len__(self) -> int:
-        return len(self.ids)
-
     @property
     def degrees(self) -> npt.NDArray[np.float64]:
         """(D,) float64, ascending."""
         return np.asarray(self.change.degrees, np.float64)
-
-    @property
-    def identity(self) -> float:
-        """The degree that changes nothing, whether it is among the degrees or not."""
-        return self.change.identity
 
     @property
     def n_classes(self) -> int:
@@ -101,26 +98,9 @@ class Sweep:
         """(n, D) bool: the prediction is the class that counts."""
         return np.asarray(self.prediction == self.labels[:, None])
 
-    def take(self, rows: npt.NDArray[Any] | slice) -> Sweep:
-        """Return the sweep of some of its rows, by their positions or a mask."""
-        arrays = {name: getattr(self, name) for name in ROWS if getattr(self, name) is not None}
-        return replace(self, **{name: array[rows] for name, array in arrays.items()})
-
     def rows_of(self, ids: npt.ArrayLike) -> npt.NDArray[np.bool_]:
         """Return (n,) bool: which rows are of these samples."""
         return np.isin(self.ids, np.asarray(ids, np.int64))
-
-
-ROWS = (
-    "ids",
-    "labels",
-    "prediction",
-    "true_probability",
-    "probabilities",
-    "clean_prediction",
-    "deep_gini",
-    "margin",
-)
 
 
 def sweep(
@@ -275,7 +255,7 @@ def assembled(
         class_names=names,
         total=total,
         precision=precision,
-        **{name: rows.get(name) for name in ROWS if name != "ids"},  # type: ignore[arg-type]
+        **{name: rows.get(name) for name in Sweep.ROWS if name != "ids"},  # type: ignore[arg-type]
     )
 
 
@@ -296,30 +276,20 @@ def sweep_key(
 
 def sweep_arrays(found: Sweep) -> Arrays:
     """Return a sweep's arrays, which `numpy.save` keeps without pickle; `load_sweep` reads them."""
-    return {name: getattr(found, name) for name in ROWS if getattr(found, name) is not None}
+    return found.arrays
 
 
 def sweep_card(found: Sweep) -> dict[str, Any]:
     """Return the rest of a sweep, as JSON can hold it."""
-    return {
-        "change": found.change.plain(),
-        "against": found.against,
-        "note": found.note,
-        "class_names": list(found.class_names),
-        "precision": found.precision,
-    }
+    return {**found.head, "precision": found.precision}
 
 
 def load_sweep(artifact: Artifact) -> Sweep:
     """Open a stored sweep; its arrays stay on disk until they are read."""
-    card = artifact.card
-    arrays = {name: artifact.array(name) if name in artifact.names else None for name in ROWS}
+    arrays = {name: artifact.array(name) if name in artifact.names else None for name in Sweep.ROWS}
     return Sweep(
-        change=Change.read(card["change"]),
-        against=card["against"],
-        note=card["note"],
-        class_names=tuple(card["class_names"]),
-        precision=card["precision"],
+        **read_head(artifact.card),
+        precision=artifact.card["precision"],
         total=len(arrays["ids"]),  # type: ignore[arg-type]
         **arrays,  # type: ignore[arg-type]
     )

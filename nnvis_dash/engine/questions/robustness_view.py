@@ -43,7 +43,8 @@ def robustness_view(desk: Desk, parameters: RobustnessViewParameters) -> dict[st
     `epsilon`: a curve for each attack.
     """
     from nnvis_dash.analysis.simulation.change import read_changes
-    from nnvis_dash.analysis.simulation.robustness import accuracy_over_epsilon, robustness
+    from nnvis_dash.analysis.simulation.epsilon_curve import accuracy_over_epsilon
+    from nnvis_dash.analysis.simulation.robustness import robustness
     from nnvis_dash.analysis.simulation.words import fragile_sentence
     from nnvis_dash.engine.sweeps import Wanted, known_sweep, sample_order
     from nnvis_dash.state.ids import decode_ids
@@ -105,7 +106,7 @@ def robustness_view(desk: Desk, parameters: RobustnessViewParameters) -> dict[st
 
 def _errors(sweeps: Sequence[Sweep], theirs: Sequence[Sweep]) -> dict[str, Any] | None:
     """Return the corruption errors of what is known well enough; held against a reference that has all of them."""
-    from nnvis_dash.analysis.simulation.robustness import IMAGENET_C, SEVERITIES, corruption_errors
+    from nnvis_dash.analysis.simulation.corruption_errors import IMAGENET_C, SEVERITIES, corruption_errors
 
     usable: dict[str, Sweep] = {}
     for sweep in sweeps:

@@ -8,12 +8,9 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from nnvis_dash.analysis.simulation.robustness import (
-    IMAGENET_C,
-    accuracy_over_epsilon,
-    corruption_errors,
-    robustness,
-)
+from nnvis_dash.analysis.simulation.corruption_errors import IMAGENET_C, corruption_errors
+from nnvis_dash.analysis.simulation.epsilon_curve import accuracy_over_epsilon
+from nnvis_dash.analysis.simulation.robustness import robustness
 from nnvis_dash.analysis.simulation.sweep import Sweep
 from nnvis_dash.analysis.transformations import TRANSFORMATIONS
 from nnvis_dash.errors import ParameterError
