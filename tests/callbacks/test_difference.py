@@ -10,7 +10,7 @@ import flask
 import numpy as np
 import pytest
 
-from callbacks import difference
+from callbacks import difference, difference_columns
 from nnvis_dash.analysis.prediction_difference.stored import Stored
 from nnvis_dash.difference_routes import covered, difference_blueprint, nearest_window
 from nnvis_dash.engine.client import Engine
@@ -57,7 +57,7 @@ class Services:
         return SimpleNamespace(readouts=readouts) if readouts else None
 
 
-def columns(services: Services | None = None, **changed: Any) -> list[difference.Column]:
+def columns(services: Services | None = None, **changed: Any) -> list[difference_columns.Column]:
     wanted = {
         "dataset": "d" * 32,
         "model": FIRST.fingerprint,
@@ -71,10 +71,10 @@ def columns(services: Services | None = None, **changed: Any) -> list[difference
         "samples": "3,5,7",
         **changed,
     }
-    return difference.columns_of(cast(Any, services or Services()), wanted)
+    return difference_columns.columns_of(cast(Any, services or Services()), wanted)
 
 
-def parameters(column: difference.Column) -> Any:
+def parameters(column: difference_columns.Column) -> Any:
     assert column.request is not None
     assert isinstance(column.request, Request)
     return column.request.read
