@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
+from nnvis_dash.analysis.slots import Slot, filled, leaves, slotted
 from nnvis_dash.errors import ModelError, NotFound
 from nnvis_dash.types import Layer
 
@@ -30,13 +31,6 @@ CONVOLUTIONS = frozenset(
 )
 # What may stand behind the last activation without changing a value, or only the shape.
 _KEEPS_VALUES = frozenset({"Reshape", "Flatten", "Identity", "Dropout", "ActivityRegularization", "Squeeze"})
-
-
-@dataclass(frozen=True)
-class Slot:
-    """Where a step finds or leaves a tensor."""
-
-    number: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,8 +161,8 @@ class Graph:
             fed = replace(
                 step,
                 operation=instead.get(step.name, step.operation),
-                args=_filled(step.args, given),
-                kwargs=_filled(step.kwargs, given),
+                args=filled(step.args, given),
+                kwargs=filled(step.kwargs, given),
                 inputs=tuple(slots[slot] for slot in step.inputs),
             )
             steps.append(fed)
@@ -229,7 +223,7 @@ class Graph:
             if len(step.outputs) == 1:
                 values[step.outputs[0]] = result if visit is None else visit(step.name, result)
             else:
-                for slot, value in zip(step.outputs, _leaves(result), strict=True):
+                for slot, value in zip(step.outputs, leaves(result), strict=True):
                     values[slot] = value
         return values[self.output_slot]
 
@@ -252,8 +246,8 @@ class Graph:
                     Step(
                         name=name,
                         operation=node.operation,
-                        args=_slotted(node.arguments.args, slots),
-                        kwargs=_slotted(node.arguments.kwargs, slots),
+                        args=slotted(node.arguments.args, slots),
+                        kwargs=slotted(node.arguments.kwargs, slots),
                         inputs=inputs,
                         outputs=outputs,
                         shapes=tuple(tuple(tensor.shape[1:]) for tensor in node.outputs),
@@ -301,7 +295,7 @@ def call(step: Step, values: Any, activation: bool = True) -> Any:
     -------
     tensor, or for several outputs what the operation returns
     """
-    args, kwargs = _filled(step.args, values), _filled(step.kwargs, values)
+    args, kwargs = filled(step.args, values), filled(step.kwargs, values)
     if step.takes_training:
         kwargs["training"] = False
     result = step.operation(*args, **kwargs) if activation else _without_activation(step, args, kwargs)
@@ -341,42 +335,6 @@ def _name(model: Any) -> str:
 def _dtype(x: Tensor) -> str:
     dtype = getattr(x, "dtype", None)
     return str(getattr(dtype, "name", dtype))
-
-
-def _slotted(structure: Any, slots: dict[int, int]) -> Any:
-    """Copy recorded arguments, a Slot in the place of every Keras tensor."""
-    import keras
-
-    if isinstance(structure, keras.KerasTensor):
-        return Slot(slots[id(structure)])
-    return _mapped(structure, lambda entry: _slotted(entry, slots))
-
-
-def _filled(structure: Any, values: Any) -> Any:
-    """Copy arguments, the tensor in the place of every Slot."""
-    if isinstance(structure, Slot):
-        return values[structure.number]
-    return _mapped(structure, lambda entry: _filled(entry, values))
-
-
-def _mapped(structure: Any, change: Callable[[Any], Any]) -> Any:
-    """Apply `change` to the entries of a tuple, list or dictionary; return anything else as it is."""
-    if isinstance(structure, dict):
-        return {key: change(value) for key, value in structure.items()}
-    if isinstance(structure, list):
-        return [change(value) for value in structure]
-    if isinstance(structure, tuple):
-        entries = [change(value) for value in structure]
-        return type(structure)(*entries) if hasattr(structure, "_fields") else tuple(entries)
-    return structure
-
-
-def _leaves(structure: Any) -> list[Any]:
-    if isinstance(structure, dict):
-        return [leaf for key in sorted(structure) for leaf in _leaves(structure[key])]
-    if isinstance(structure, (list, tuple)):
-        return [leaf for entry in structure for leaf in _leaves(entry)]
-    return [structure]
 
 
 def _activation(step: Step) -> str | None:

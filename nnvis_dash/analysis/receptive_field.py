@@ -16,8 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from nnvis_dash.analysis.architecture import Shape, graph_with_layers, slot_shapes
-from nnvis_dash.analysis.graph import Graph, Slot, Step
+from nnvis_dash.analysis.graph import Graph, Step
 from nnvis_dash.analysis.incremental.moves import Move, move_of
+from nnvis_dash.analysis.slots import Slot
 from nnvis_dash.errors import ParameterError
 
 if TYPE_CHECKING:
