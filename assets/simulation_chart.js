@@ -6,6 +6,7 @@
   const nnvis = (window.nnvis = window.nnvis || {});
   const sim = (nnvis.simulation = nnvis.simulation || {});
   const MARGIN = { left: 32, right: 12, top: 8, bottom: 30 };
+  const CROWDED = 24; // lines from which a band is drawn only while its line is looked at
   const NEAR = 3; // pixels by which a line that is already lit wins
 
   const ANGLES = [1, 2, 5, 10, 15, 30, 45, 60, 90, 180];
@@ -23,7 +24,7 @@
   /* `chart`: {width, height, degrees, identity, unit, axis, lines, range: [low, high], upside (small values on top), whole (the
    * values are whole numbers), pin: {key, at} or null,
    * spread: {low, high, words} or null, label, on: {look(line, i, event), leave(), pick(line, i)}}; a line
-   * has key, name, colour, dash, values, low, high. */
+   * has key, name, index (below 0: all classes), colour, dash, values, low, high. */
   sim.chart = function (chart) {
     const { width, height, degrees, lines, range, on } = chart;
     const [first, last] = [degrees[0], degrees[degrees.length - 1]];
@@ -55,7 +56,7 @@
     const bottom = MARGIN.top + inner[1];
     const rows = chart.whole ? [range[0], ...ticks(range[0], range[1], 5).filter((one) => Number.isInteger(one) && one > range[0])] : ticks(range[0], range[1], inner[1] > 110 ? 4 : 2);
     const columns = ticks(first, last, Math.max(2, Math.floor(inner[0] / 46)), chart.unit === "°");
-    const groups = new Map(lines.map((line) => [line.key, svg("g", { class: "sim-line" + (line.rest ? " rest" : ""), "data-line": line.key, style: `--line-colour: ${line.colour}` },
+    const groups = new Map(lines.map((line) => [line.key, svg("g", { class: "sim-line" + (line.rest ? " rest" : "") + (line.index < 0 ? " all" : ""), "data-line": line.key, style: `--line-colour: ${line.colour}` },
       line.low ? svg("path", { d: band(line), class: "sim-band" }) : null,
       svg("path", { d: path(line.values), class: "sim-stroke", "stroke-dasharray": line.dash || null }))]));
     const inside = (value) => Math.max(first, Math.min(last, value));
@@ -64,7 +65,7 @@
     const cursor = svg("line", { y1: MARGIN.top, y2: bottom, class: "sim-cursor", visibility: "hidden" });
     const dot = svg("circle", { r: 4, class: "sim-dot", visibility: "hidden" });
     const pinned = chart.pin && lines.find((line) => line.key === chart.pin.key);
-    const drawing = svg("svg", { viewBox: `0 0 ${width} ${height}`, width, height, class: "sim-chart", tabindex: 0, role: "img", "aria-label": chart.label },
+    const drawing = svg("svg", { viewBox: `0 0 ${width} ${height}`, width, height, class: "sim-chart" + (lines.length > CROWDED ? " crowded" : ""), tabindex: 0, role: "img", "aria-label": chart.label },
       rows.map((value) => [svg("line", { x1: MARGIN.left, x2: width - MARGIN.right, y1: y(value), y2: y(value), class: "sim-grid" }), svg("text", { x: MARGIN.left - 5, y: y(value) + 3.5, class: "sim-tick", "text-anchor": "end" }, sim.short(value))]),
       columns.map((value) => svg("text", { x: x(value), y: bottom + 13, class: "sim-tick", "text-anchor": "middle" }, sim.short(value))),
       svg("text", { x: MARGIN.left + inner[0] / 2, y: height - 4, class: "sim-axis", "text-anchor": "middle" }, chart.axis),
