@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from nnvis_dash.analysis.batches import Bytes
-from nnvis_dash.analysis.corrupting.filters import as_bytes, as_fractions
+from typing import Any
+
+import numpy as np
+
+from nnvis_dash.analysis.batches import Bytes, each_image
 from nnvis_dash.analysis.corrupting.severity import DrawnSeverity, Published, corruption
 from nnvis_dash.analysis.corrupting.weather import plasma
 
@@ -18,9 +21,16 @@ PUBLISHED = Published(
 @corruption("fog", "Fog", DrawnSeverity)
 def fog(images: Bytes, parameters: DrawnSeverity) -> Bytes:
     """Lay clouds of fog over the image; its brightest value stays the brightest."""
-    height, width = images.shape[1:3]
+    import cv2
+
+    height, width, channels = images.shape[1:]
     thickness, decay = PUBLISHED.at(parameters.degree, height, width)
-    fractions = as_fractions(images)
-    brightest = fractions.max(axis=(1, 2, 3), keepdims=True)
-    clouds = plasma(parameters.seed, height, width, decay)[..., None]
-    return as_bytes((fractions + thickness * clouds) * brightest / (brightest + thickness))
+    clouds = 255 * thickness * plasma(parameters.seed, height, width, decay)
+    veil = np.repeat(np.asarray(clouds, np.float32)[..., None], channels, axis=2)
+
+    def cover(image: Any, result: Any) -> None:
+        brightest = int(image.max()) / 255
+        dimming = brightest / (brightest + thickness) if brightest else 0.0
+        cv2.convertScaleAbs(cv2.add(image, veil, dtype=cv2.CV_32F), dst=result, alpha=dimming)
+
+    return each_image(images, cover)

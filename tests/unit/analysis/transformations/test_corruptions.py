@@ -334,6 +334,15 @@ def test_glass_moves_pixels_as_far_as_the_published_loop_does():
     assert np.median(far[1]) == pytest.approx(np.median(far[0]), rel=0.35)
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_fog_is_a_veil_over_a_dimmed_image(channels):
+    image = np.random.default_rng(3).integers(0, 200, (20, 26, channels), dtype=np.uint8)
+    decay, thickness = 1.75, 1.5
+    fractions, brightest = image / 255, image.max() / 255
+    expected = 255 * (fractions + thickness * plasma(0, 20, 26, decay)[..., None]) * brightest / (brightest + thickness)
+    assert np.abs(transform(image, "fog", 5) - expected).max() < 0.501
+
+
 def test_fog_keeps_the_brightest_value_and_leaves_black_black():
     image = scene(1)
     image[0, 0, 0] = 255
