@@ -24,6 +24,7 @@ FLAGS = [
     "--use-angle=swiftshader",
     "--enable-unsafe-swiftshader",
     "--ignore-gpu-blocklist",
+    "--disable-gpu-compositing",  # the page is put together without SwiftShader, which WebGL keeps
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
