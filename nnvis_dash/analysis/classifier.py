@@ -17,11 +17,11 @@ import numpy as np
 
 from nnvis_dash.analysis.card import batch_size, describe, with_preprocessing
 from nnvis_dash.analysis.ends import outputs, preprocessed
+from nnvis_dash.analysis.given_images import fitted, four_axes
 from nnvis_dash.analysis.graph import Graph, Tensor, Visit
 from nnvis_dash.analysis.opaque import OpaqueGraph, graph_of
-from nnvis_dash.errors import ModelError, ParameterError
+from nnvis_dash.errors import ModelError
 from nnvis_dash.types import Floats, Images, ModelCard, OutputKind, Preprocessing, Resize
-from nnvis_dash.workspace.pixels import fit_batch
 
 if TYPE_CHECKING:
     from nnvis_dash.workspace.datasets import Dataset
@@ -143,27 +143,7 @@ class Classifier:
         ParameterError
             A shape or channels that don't fit, or values that aren't finite.
         """
-        size = self.card.input_shape
-        if isinstance(images, (list, tuple)):
-            if len({np.shape(image) for image in images}) > 1:
-                return np.concatenate([self.prepare(np.asarray(image)[None]) for image in images])
-            images = np.stack(images) if len(images) else np.empty((0, *size), np.uint8)
-        images = self._four_axes(np.asarray(images))
-        if images.shape[3] not in (1, 3):
-            raise ParameterError(
-                f"The images have {images.shape[3]} channels; the classifier {self.card.name!r} takes {size[2]}",
-                "Give grey or RGB images, channels last.",
-            )
-        images = _raw_pixels(images)
-        if images.shape[1:] == size:
-            return images
-        if images.dtype != np.uint8:
-            raise ParameterError(
-                f"The images are {_times(images.shape[1:])} with fractions; the classifier {self.card.name!r} "
-                f"takes {_times(size)}",
-                "Only whole numbers 0..255 (uint8) are resized: round them first, or give the right size.",
-            )
-        return fit_batch(images, size, self.card.resize)
+        return fitted(self.card, images)
 
     def predict(self, images: Any) -> Floats:
         """Return the probability of every class.
@@ -199,7 +179,7 @@ class Classifier:
         """Yield prepared images in batches of the size that suits the classifier; nothing for no images."""
         step = batch_size(self.card)
         if isinstance(images, np.ndarray):
-            images = self._four_axes(images)
+            images = four_axes(images, self.card.input_shape[2])
         for start in range(0, len(images), step):
             yield self.prepare(images[start : start + step])
 
@@ -280,18 +260,6 @@ class Classifier:
 
         self.scores(_tensor(images), visit)
         return found[0] if found else ""
-
-    def _four_axes(self, images: Images) -> Images:
-        """Return images as (N, H, W, C); ParameterError for a shape that can't be that."""
-        channels = self.card.input_shape[2]
-        if images.ndim == 3 and channels == 1 and images.shape[2] > 1:
-            images = images[..., None]
-        if images.ndim != 4 or 0 in images.shape[1:]:
-            raise ParameterError(
-                f"The images have the shape {images.shape}",
-                f"Give (N, height, width, {channels}); for one image: image[None].",
-            )
-        return images
 
     def _run(self, output: str, images: Any) -> Floats:
         parts = [np.empty((0, self.card.n_classes), dtype=np.float32)]
@@ -421,34 +389,7 @@ def read_model(path: Path) -> Any:
         ) from error
 
 
-def _raw_pixels(images: Images) -> Images:
-    """Return images as uint8 where they are whole bytes, as finite float32 otherwise."""
-    if images.dtype == np.uint8:
-        return images
-    if images.dtype == np.bool_:
-        raise ParameterError("The images are true or false", "Give pixels 0..255: images.astype('uint8') * 255.")
-    if np.issubdtype(images.dtype, np.integer):
-        if images.size == 0 or (images.min() >= 0 and images.max() <= 255):
-            return images.astype(np.uint8)
-        raise ParameterError(
-            f"The images have pixels from {images.min()} to {images.max()}", "Give raw pixels, 0..255."
-        )
-    if not np.issubdtype(images.dtype, np.floating):
-        raise ParameterError(f"The images are of type {images.dtype}", "Give raw pixels, 0..255, as uint8 or float32.")
-    bad = ~np.isfinite(images).reshape(len(images), -1).all(axis=1)
-    if bad.any():
-        raise ParameterError(
-            f"Image {int(bad.argmax())} holds NaN or infinity ({int(bad.sum())} of {len(images)} images do)",
-            "Give finite pixels, 0..255.",
-        )
-    return images.astype(np.float32, copy=False)
-
-
 def _tensor(array: Any) -> Tensor:
     import tensorflow as tf
 
     return tf.convert_to_tensor(array)
-
-
-def _times(shape: Sequence[int]) -> str:
-    return " × ".join(str(size) for size in shape)
