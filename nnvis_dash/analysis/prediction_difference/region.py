@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from nnvis_dash.analysis.prediction_difference.patch_model import PatchModel, grouped, ungrouped
 from nnvis_dash.analysis.prediction_difference.question import TOP, Question
+from nnvis_dash.analysis.prediction_difference.samplers import check_enough
 from nnvis_dash.errors import ParameterError
 from nnvis_dash.types import Floats, Images, Ints
 
@@ -121,11 +122,7 @@ def checked_region(mask: Mask, size: tuple[int, int]) -> Mask:
 
 def region_from_other_images(images: Images, image: Images, mask: Mask, samples: int, seed: int) -> Floats:
     """Return the image (S, h, w, C) float32 with the region as it is in S other images, drawn at random."""
-    if len(images) < max(2, samples):
-        raise ParameterError(
-            f"There are {len(images)} images to draw {samples} samples from",
-            f"Give {max(2, samples)} images or more, or fewer samples.",
-        )
+    check_enough(images, samples)
     chosen = np.random.default_rng([seed, 1]).integers(0, len(images), samples)
     return np.where(mask[None, :, :, None], images[chosen], image[None]).astype(np.float32)
 

@@ -30,6 +30,15 @@ class Sampler(Protocol):
         ...
 
 
+def check_enough(images: Images, samples: int) -> None:
+    """Raise ParameterError where there are fewer images than samples that are to be drawn from them."""
+    if len(images) < max(2, samples):
+        raise ParameterError(
+            f"There are {len(images)} images to draw {samples} samples from",
+            f"Give {max(2, samples)} images or more, or fewer samples.",
+        )
+
+
 class MarginalSampler:
     """The same place in other images, each drawn at random for every window and sample.
 
@@ -50,11 +59,7 @@ class MarginalSampler:
     step = 1
 
     def __init__(self, images: Images, window: tuple[int, int], samples: int, seed: int = 0) -> None:
-        if len(images) < max(2, samples):
-            raise ParameterError(
-                f"There are {len(images)} images to draw {samples} samples from",
-                f"Give {max(2, samples)} images or more, or fewer samples.",
-            )
+        check_enough(images, samples)
         self._images, self._window, self._seed = images, window, seed
 
     def draw(self, rows: Numbers, columns: Numbers, start: int, stop: int) -> Floats:
