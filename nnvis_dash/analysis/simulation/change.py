@@ -67,6 +67,12 @@ class Change:
         form = TRANSFORMATIONS[self.name].form()
         return next(parameter.unit for parameter in form if parameter.name == "degree") or ""
 
+    @property
+    def told(self) -> dict[str, Any]:
+        """Return what a page is told of it, as JSON can hold it."""
+        told = {name: getattr(self, name) for name in ("name", "title", "unit", "kind", "identity")}
+        return {**told, "degrees": list(self.degrees)}
+
     def plain(self) -> dict[str, Any]:
         """Return it as JSON can hold it."""
         return {"name": self.name, "degrees": list(self.degrees), "parameters": dict(self.parameters)}

@@ -74,17 +74,7 @@ def breaking_view(desk: Desk, parameters: BreakingViewParameters) -> dict[str, A
             points = points if rows is None else points.take(np.isin(points.ids, rows))
             found.append((place, points))
             known = _described(points)
-        answered.append(
-            {
-                "name": change.name,
-                "title": change.title,
-                "unit": change.unit,
-                "kind": change.kind,
-                "identity": change.identity,
-                "degrees": list(change.degrees),
-                "known": known,
-            }
-        )
+        answered.append({**change.told, "known": known})
     queue: list[dict[str, Any]] = []
     if found:
         change = found[0][1].change

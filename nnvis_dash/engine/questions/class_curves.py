@@ -59,12 +59,7 @@ def class_curves(desk: Desk, parameters: ClassCurvesParameters) -> dict[str, Any
             record |= _of_sweep(desk.path, wanted.key, found, parameters.rows)
         models.append(record)
     return {
-        "name": change.name,
-        "title": change.title,
-        "unit": change.unit,
-        "kind": change.kind,
-        "degrees": list(change.degrees),
-        "identity": change.identity,
+        **change.told,
         "spread": _spread(desk.path, parameters.dataset, parameters.samples, change.name),
         "models": models,
     }
