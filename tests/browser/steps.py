@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from nnvis_dash.services import fits
+from nnvis_dash.state.codec import encode_link
+from nnvis_dash.state.session import Session
+from nnvis_dash.state.state import State
+from nnvis_dash.workspace.store import Workspace
+
+if TYPE_CHECKING:
+    from tests.browser.conftest import Pages, Server
 
 MAP = "#embedding-graph .js-plotly-plot"
 
@@ -27,6 +36,19 @@ def wait_for_map(page: Any, timeout: float = 240_000) -> int:
     )
     page.wait_for_timeout(150)
     return points(page)
+
+
+def open_on(pages: Pages, server: Server, dataset: str, model: str = "") -> Any:
+    """Open a page on a dataset by a link, with this classifier in front, and wait for its map."""
+    workspace = Workspace(server.workspace)
+    card = workspace.dataset(dataset).card
+    fitting = [one for one in workspace.models() if fits(one, card)]
+    fitting.sort(key=lambda one: one.name != model)
+    session = Session(card.fingerprint, tuple(one.fingerprint for one in fitting))
+    page = pages.open(f"{server.address}/?s={encode_link(State(session))}")
+    page.wait_for_selector(MAP)
+    wait_for_map(page)
+    return page
 
 
 def choose_dataset(page: Any, name: str) -> None:

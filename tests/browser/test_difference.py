@@ -19,8 +19,7 @@ BESIDE = "what stands beside the map"
 
 def opened(pages: Pages, server: Server, place: int, dataset: str = "shapes") -> Any:
     """Open a page that looks at an image through the other lens."""
-    page = pages.open(server.address)
-    steps.choose_dataset(page, dataset)
+    page = steps.open_on(pages, server, dataset)
     page.locator(".thumb").nth(place).click()
     steps.press(page, "lens", "Difference")
     settled(page)
@@ -201,8 +200,8 @@ def test_what_takes_long_is_paused_and_goes_on(pages: Pages, demo_server: Server
 
 def test_samplers_classifiers_and_images_stand_beside_it(pages: Pages, demo_server: Server) -> None:
     page = opened(pages, demo_server, 3)
-    set_parameter(page, "stride", "2")  # a quarter of the windows: ten maps and more are computed here
-    page.wait_for_function("() => document.getElementById('difference-status').textContent.includes('windows')")
+    set_parameter(page, "stride", "4")  # few windows: ten maps and more are computed here
+    page.wait_for_function("() => document.getElementById('difference-status').textContent.includes('64 windows')")
     compute(page)
     for name, columns in (("Samplers", 4), ("Classifiers", 3)):
         steps.press(page, BESIDE, name)  # one click: the map is there, so the others are computed
@@ -235,8 +234,8 @@ def test_what_can_not_be_is_said_with_the_mend(pages: Pages, demo_server: Server
 
 def test_grey_images_and_the_way_back(pages: Pages, demo_server: Server) -> None:
     page = opened(pages, demo_server, 0, "digits")
-    set_parameter(page, "stride", "2")
-    page.wait_for_function("() => document.getElementById('difference-status').textContent.includes('225 windows')")
+    set_parameter(page, "stride", "4")
+    page.wait_for_function("() => document.getElementById('difference-status').textContent.includes('64 windows')")
     compute(page)
     steps.press(page, "lens", "Explain")
     steps.heatmap(page)

@@ -42,9 +42,7 @@ WITHOUT_WEBGL = """() => {
 
 def opened(pages: Pages, server: Server, sample: int | None = 7, before: str = "") -> Any:
     """Open the tab with the VGG-like net, and a sample of the shapes tested."""
-    page = pages.open(server.address)
-    steps.choose_dataset(page, "shapes")
-    page.locator(".classifier .name", has_text="shapes-vgg13").click()
+    page = steps.open_on(pages, server, "shapes", "shapes-vgg13")
     page.wait_for_function("nnvis.network.now && nnvis.network.now.modelName === 'shapes-vgg13'")
     if before:
         page.evaluate(before)
