@@ -98,7 +98,7 @@ class Server:
             raise AssertionError("the server did not stop within 40 s") from None
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def demo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Serve the demo workspace, built as `make demo` builds it."""
     workspace = tmp_path_factory.mktemp("demo")
@@ -108,7 +108,22 @@ def demo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
+def mnist_server(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> Iterator[Server]:
+    """Add MNIST and two LeNets by command line, index one of them, and serve."""
+    workspace = tmp_path_factory.mktemp("mnist")
+    where = ("--workspace", str(workspace))
+    command("add-dataset", str(shared_data / "mnist" / "t10k-images-idx3-ubyte.gz"), "--name", "mnist", *where)
+    for name in ("lenet1", "lenet4"):
+        path = shared_data / "models" / "mnist" / f"{name}.keras"
+        command("add-model", str(path), "--name", name, "--preprocessing", "unit", *where)
+    command("index", "lenet1", "mnist", *where)
+    server = Server(workspace)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Any]:
     """Start the browser once."""
     if not BROWSER:

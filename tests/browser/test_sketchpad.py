@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -80,23 +80,9 @@ def open_pad(page: Any) -> None:
     page.wait_for_selector('#sketchpad [data-ground][aria-pressed="true"]')
 
 
-@pytest.fixture(scope="module")
-def mnist(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> Iterator[Server]:
-    """Serve MNIST with LeNet-1 and LeNet-4."""
-    workspace = tmp_path_factory.mktemp("mnist")
-    where = ("--workspace", str(workspace))
-    command("add-dataset", str(shared_data / "mnist" / "t10k-images-idx3-ubyte.gz"), "--name", "mnist", *where)
-    for name in ("lenet1", "lenet4"):
-        path = shared_data / "models" / "mnist" / f"{name}.keras"
-        command("add-model", str(path), "--name", name, "--preprocessing", "unit", *where)
-    server = Server(workspace)
-    yield server
-    server.stop()
-
-
 @pytest.mark.shared_data
-def test_ten_drawn_digits_are_read_right(pages: Pages, mnist: Server) -> None:
-    page = pages.open(mnist.address)
+def test_ten_drawn_digits_are_read_right(pages: Pages, mnist_server: Server) -> None:
+    page = pages.open(mnist_server.address)
     open_pad(page)
     assert page.get_attribute('[data-ground="black"]', "aria-pressed") == "true"
     assert page.is_checked("input#sketch-centre, #sketch-centre input")
@@ -110,8 +96,8 @@ def test_ten_drawn_digits_are_read_right(pages: Pages, mnist: Server) -> None:
 
 
 @pytest.mark.shared_data
-def test_a_drawn_digit_is_the_same_elsewhere_smaller_and_black_on_white(pages: Pages, mnist: Server) -> None:
-    page = pages.open(mnist.address)
+def test_a_drawn_digit_is_the_same_elsewhere_smaller_and_black_on_white(pages: Pages, mnist_server: Server) -> None:
+    page = pages.open(mnist_server.address)
     open_pad(page)
     page.fill("#sketch-size", "12")
     draw(page, smaller(DIGITS[5], 0.5, 130, 10))
@@ -139,8 +125,8 @@ def test_a_drawn_digit_is_the_same_elsewhere_smaller_and_black_on_white(pages: P
 
 
 @pytest.mark.shared_data
-def test_a_drawing_is_kept_and_tested_as_it_was_read(pages: Pages, mnist: Server) -> None:
-    page = pages.open(mnist.address)
+def test_a_drawing_is_kept_and_tested_as_it_was_read(pages: Pages, mnist_server: Server) -> None:
+    page = pages.open(mnist_server.address)
     open_pad(page)
     page.click("#sketch-keep")
     assert "Draw something first" in page.inner_text("#sketch-problem")

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from layouts.controls import DEFAULT
 from tests.browser import steps
-from tests.browser.conftest import Pages, Server, command
+from tests.browser.conftest import Pages, Server
 
 
 def walk(pages: Pages, server: Server, dataset: str, classifiers: list[str]) -> None:
@@ -71,21 +69,6 @@ def walk(pages: Pages, server: Server, dataset: str, classifiers: list[str]) -> 
 )
 def test_the_whole_way_on_the_demo(pages: Pages, demo_server: Server, dataset: str, classifiers: list[str]) -> None:
     walk(pages, demo_server, dataset, classifiers)
-
-
-@pytest.fixture(scope="module")
-def mnist_server(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> Iterator[Server]:
-    """Add MNIST and two LeNets by command line, index them, and serve."""
-    workspace = tmp_path_factory.mktemp("mnist")
-    where = ("--workspace", str(workspace))
-    command("add-dataset", str(shared_data / "mnist" / "t10k-images-idx3-ubyte.gz"), "--name", "mnist", *where)
-    for name in ("lenet1", "lenet4"):
-        path = shared_data / "models" / "mnist" / f"{name}.keras"
-        command("add-model", str(path), "--name", name, "--preprocessing", "unit", *where)
-    command("index", "lenet1", "mnist", *where)
-    server = Server(workspace)
-    yield server
-    server.stop()
 
 
 @pytest.mark.shared_data
