@@ -12,10 +12,7 @@ from tests.browser.conftest import Pages, Server
 
 def opened(pages: Pages, server: Server) -> Any:
     """Open the tab with an image tested and the VGG-like net in front."""
-    page = pages.open(server.address)
-    steps.choose_dataset(page, "shapes")
-    page.locator(".classifier .name", has_text="shapes-vgg13").click()
-    steps.wait_for_map(page)
+    page = steps.open_on(pages, server, "shapes", "shapes-vgg13")
     page.locator(".thumb").nth(30).click()
     page.click("#network-tab-freeze")
     page.wait_for_selector("#freeze-bars .whatif-bar")
