@@ -8,6 +8,7 @@
   const IMAGE = /\.(png|jpe?g|jpe|jfif|webp|bmp|dib|gif|tiff?)$/i;
   const LOOK = 300; // milliseconds between two looks at a job
   const by = (id) => document.getElementById(id);
+  const h = (...parts) => nnvis.h(...parts);
   const show = (id, shown) => (by(id).hidden = !shown);
 
   let files = []; // [{path, file}]
@@ -16,19 +17,6 @@
   let extra = {}; // sidecar files: labels, classes
   let sent = null; // {id, files}: an upload that is still on the server
   let work = null; // {abort, job}: what runs now
-
-  function h(tag, props, ...children) {
-    const element = document.createElement(tag);
-    for (const [key, value] of Object.entries(props || {})) {
-      if (key === "class") element.className = value;
-      else if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
-      else if (key === "style") Object.assign(element.style, value);
-      else if (value !== null && value !== undefined && value !== false) element.setAttribute(key, value === true ? "" : value);
-    }
-    element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
-    return element;
-  }
-  nnvis.h = h;
 
   const megabytes = (bytes) => (bytes < 1e6 ? Math.max(1, Math.round(bytes / 1e3)) + " kB" : (bytes / 1e6).toFixed(1) + " MB");
 

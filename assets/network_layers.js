@@ -5,7 +5,7 @@
 
   const nnvis = (window.nnvis = window.nnvis || {});
   const by = (id) => document.getElementById(id);
-  const SVG = "http://www.w3.org/2000/svg";
+  const s = (...parts) => nnvis.svg(...parts);
   const MARGIN = 12, LEGEND = 20; // pixels around the whole network, and below it
   const MOST = 2, CLOSEST = 1.25; // scale: when zoomed by hand, when the network is small
   const FAR = 0.34, MID = 0.6; // scales below which there is less text
@@ -52,13 +52,6 @@
   const cut = (text, most) => (text.length <= most ? text : text.slice(0, Math.ceil(most * 0.55) - 1) + "…" + text.slice(text.length - Math.floor(most * 0.45)));
 
   /* --- drawing --------------------------------------------------------------------------------------------------- */
-
-  function s(tag, attributes, ...children) {
-    const element = document.createElementNS(SVG, tag);
-    for (const [name, value] of Object.entries(attributes || {})) if (value !== null && value !== undefined) element.setAttribute(name, value);
-    element.append(...children.filter((child) => child !== null && child !== undefined));
-    return element;
-  }
 
   /* What a node is, with its activation and the layers that are shown within it. */
   function kinds(node) {

@@ -6,11 +6,11 @@
   const nnvis = (window.nnvis = window.nnvis || {});
   const by = (id) => document.getElementById(id);
   const h = (...parts) => nnvis.h(...parts);
+  const s = (...parts) => nnvis.svg(...parts);
   const net = () => nnvis.network;
   const tiles = () => nnvis.tiles;
   const LATE = 180; // milliseconds after which it shows that an answer is waited for
   const MOST = 3; // layers side by side
-  const SVG = "http://www.w3.org/2000/svg";
 
   let asked = "";
   let found = null; // the comparison that is shown, with `record`
@@ -123,13 +123,6 @@
   }
 
   /* --- the curve ------------------------------------------------------------------------------------------------- */
-
-  function s(tag, attributes, ...children) {
-    const element = document.createElementNS(SVG, tag);
-    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-    element.append(...children);
-    return element;
-  }
 
   function curve() {
     const host = by("pair-curve");

@@ -5,12 +5,13 @@
 
   const nnvis = (window.nnvis = window.nnvis || {});
   const by = (id) => document.getElementById(id);
-  const h = (...all) => nnvis.h(...all);
+  const h = (...parts) => nnvis.h(...parts);
+  const s = (...parts) => nnvis.svg(...parts);
+  const drawing = () => nnvis.patterns;
   const STEPS = 1000; // of the slider, which is logarithmic
   const TELLING = 20; // images of a class, from which its lift says something
   const WORDS = 4; // units that are named before some are left out
   const LATER = 2000; // milliseconds until an engine that was busy is asked again
-  const GREY = "#b9c0ca", SHARED = "#66758a";
 
   let asked = ""; // the request whose answer is shown or on its way, as text
   let busy = false; // whether an answer is on its way
@@ -79,70 +80,6 @@
     show();
   }
 
-  /* --- small pictures ------------------------------------------------------------------------------------------------ */
-
-  function s(tag, attributes, ...children) {
-    const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-    for (const [name, value] of Object.entries(attributes || {})) if (value !== null && value !== undefined) element.setAttribute(name, value);
-    element.append(...children.filter(Boolean));
-    return element;
-  }
-  const named = (label) => nnvis.network.now.classNames[label] ?? "class " + label;
-  const colour = (label) => (label < 0 ? GREY : nnvis.network.now.colours[label] || GREY);
-  /* A pattern that is specific to a class has the class's colour; those that are shared have none. */
-  const colourOf = (one) => (one.kind === "specific" ? colour(one.pie[0][0]) : SHARED);
-
-  function pie(one) {
-    const total = one.pie.reduce((sum, [, count]) => sum + count, 0);
-    const words = one.pie.map(([label, count]) => `${label < 0 ? "others" : named(label)} ${count}`).join(", ");
-    const svg = s("svg", { class: "pattern-pie", viewBox: "-18 -18 36 36", role: "img", "aria-label": words }, s("title", {}, words));
-    if (!total) return s("svg", { class: "pattern-pie" });
-    let from = 0;
-    for (const [label, count] of one.pie) {
-      const to = from + count / total;
-      const [a, b] = [from, to].map((share) => 2 * Math.PI * share - Math.PI / 2);
-      if (count === total) svg.append(s("circle", { r: 16, fill: colour(label) }));
-      else svg.append(s("path", { d: `M0 0L${16 * Math.cos(a)} ${16 * Math.sin(a)}A16 16 0 ${to - from > 0.5 ? 1 : 0} 1 ${16 * Math.cos(b)} ${16 * Math.sin(b)}Z`, fill: colour(label), stroke: "#fff", "stroke-width": 0.8 }));
-      from = to;
-    }
-    return svg;
-  }
-
-  /* Where a unit stands in a picture of all layers: a column a layer, channels from top to bottom. */
-  function spots(one, layers, width, height, left, right, top, bottom) {
-    const step = layers.length > 1 ? (width - left - right) / (layers.length - 1) : 0;
-    return one.units.map(([, channel], i) => [left + step * one.columns[i], top + ((channel + 0.5) / layers[one.columns[i]].n_units) * (height - top - bottom)]);
-  }
-  function through(points) {
-    if (points.length === 1) return `M${points[0][0] - 4} ${points[0][1]}h8`;
-    return points.map(function ([x, y], i) {
-      if (!i) return `M${x.toFixed(1)} ${y.toFixed(1)}`;
-      const [px, py] = points[i - 1];
-      const bend = (x - px) / 2;
-      return `C${(px + bend).toFixed(1)} ${py.toFixed(1)} ${(x - bend).toFixed(1)} ${y.toFixed(1)} ${x.toFixed(1)} ${y.toFixed(1)}`;
-    }).join("");
-  }
-
-  let dots = ""; // of the small pictures, the same in each
-  function dotted(layers) {
-    const step = layers.length > 1 ? 92 / (layers.length - 1) : 0;
-    const rows = layers.length > 24 ? 4 : 6;
-    const parts = layers.map((layer, column) => Array.from({ length: Math.min(layer.n_units, rows) }, (_, i) => `M${(4 + step * column).toFixed(1)} ${(4 + (30 * (i + 0.5)) / Math.min(layer.n_units, rows)).toFixed(1)}h0`).join(""));
-    return parts.join("");
-  }
-
-  function small(one, layers) {
-    const points = spots(one, layers, 100, 38, 4, 4, 4, 4);
-    const marks = points.map(([x, y]) => `M${x.toFixed(1)} ${y.toFixed(1)}h0`).join("");
-    return s(
-      "svg",
-      { class: "pattern-map", viewBox: "0 0 100 38", preserveAspectRatio: "none", "aria-hidden": "true" },
-      s("path", { class: "dots", d: dots, "vector-effect": "non-scaling-stroke" }),
-      s("path", { d: through(points), fill: "none", stroke: colourOf(one), "stroke-width": layers.length > 20 ? 1.3 : 2, "vector-effect": "non-scaling-stroke" }),
-      s("path", { d: marks, fill: "none", stroke: colourOf(one), "stroke-width": layers.length > 20 ? 3 : 5, "stroke-linecap": "round", "vector-effect": "non-scaling-stroke" })
-    );
-  }
-
   /* --- the paths of all patterns, through all layers ------------------------------------------------------------------ */
 
   function paths(all, layers) {
@@ -168,12 +105,12 @@
     });
     const n = Math.max(1, nnvis.network.now.n);
     for (const one of all.slice().reverse()) {
-      const points = spots(one, layers, width, height, left, right, top, bottom);
-      const d = through(points);
+      const points = drawing().spots(one, layers, width, height, left, right, top, bottom);
+      const d = drawing().through(points);
       const weight = 1.2 + 5 * Math.sqrt(one.support / n);
       svg.append(
         s("path", { class: "paths-line casing", d: d, "stroke-width": weight + 4, "data-text": one.text }),
-        s("path", { class: "paths-line", d: d, stroke: colourOf(one), "stroke-width": weight, "data-text": one.text }),
+        s("path", { class: "paths-line", d: d, stroke: drawing().colourOf(one), "stroke-width": weight, "data-text": one.text }),
         s("path", { class: "paths-hit", d: d, "data-text": one.text })
       );
     }
@@ -206,12 +143,12 @@
     const marks = svg.querySelector(".paths-marks");
     if (!one) return marks.replaceChildren();
     const { clientWidth: width, clientHeight: height } = by("patterns-paths");
-    const points = spots(one, layersNow, width, height, 34, 34, 12, 20);
+    const points = drawing().spots(one, layersNow, width, height, 34, 34, 12, 20);
     let free = -Infinity;
     marks.replaceChildren(
       ...points.flatMap(function ([x, y], i) {
         const [layer, channel] = one.units[i];
-        const dot = s("circle", { class: "paths-dot", cx: x, cy: y, r: 4.5, fill: colourOf(one), "data-unit": JSON.stringify([layer, channel]) });
+        const dot = s("circle", { class: "paths-dot", cx: x, cy: y, r: 4.5, fill: drawing().colourOf(one), "data-unit": JSON.stringify([layer, channel]) });
         const words = String(channel);
         if (x - 3.2 * words.length < free) return [dot];
         free = x + 3.2 * words.length + 3;
@@ -274,7 +211,7 @@
       "li",
       { class: "pattern", "data-text": one.text, "data-support": one.support },
       h("span", { class: "pattern-number" }, number),
-      small(one, layersNow),
+      drawing().small(one, layersNow, dots),
       h(
         "div",
         { class: "pattern-words" },
@@ -282,7 +219,7 @@
         h("div", { class: "pattern-said", title: one.said + lift }, among + one.said + lift)
       ),
       h("div", { class: "pattern-strip" }, strip),
-      one.pie.length ? pie(one) : h("span", {}),
+      one.pie.length ? drawing().pie(one) : h("span", {}),
       h("div", { class: "pattern-side" }, side)
     );
   }
@@ -295,6 +232,7 @@
 
   let shown = []; // patterns that are drawn, the chosen one too
   let layersNow = [];
+  let dots = ""; // behind the small pictures
 
   async function draw() {
     const found = answer;
@@ -314,7 +252,7 @@
       status.textContent = "";
       return;
     }
-    dots = dotted(layers);
+    dots = drawing().dotted(layers);
     const { patterns, chosen, record } = found;
     const apart = chosen && !patterns.some((one) => one.text === chosen.text);
     shown = apart ? [...patterns, chosen] : patterns;

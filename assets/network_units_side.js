@@ -6,8 +6,8 @@
   const nnvis = (window.nnvis = window.nnvis || {});
   const dots = (nnvis.dots = nnvis.dots || {});
   const by = (id) => document.getElementById(id);
+  const svg = (...parts) => nnvis.svg(...parts);
   const net = () => nnvis.network;
-  const SVG = "http://www.w3.org/2000/svg";
   const SHOWN = 12; // images of a unit
   const LISTED = 24; // units that answer most
   const CLASSES = 5; // that are listed, the others together
@@ -133,13 +133,6 @@
       h("button", { type: "button", class: "act chip", "data-key": unitText(one).replace(/["\\]/g, "'"), "aria-pressed": String(unitText(one) === unitText(unit)), title: one[0] + ", unit " + one[1], onclick: () => dots.focusOn(one) }, one[0].split("/").pop() + " · " + one[1])
     );
     return h("div", { class: "unit-chips", role: "group", "aria-label": "selected units" }, some, units.length > 40 ? h("span", { class: "label" }, `and ${units.length - 40} more`) : null);
-  }
-
-  function svg(tag, attributes, ...children) {
-    const element = document.createElementNS(SVG, tag);
-    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-    element.append(...children);
-    return element;
   }
 
   function thumbnail(image, most) {

@@ -10,8 +10,8 @@
   const by = (id) => document.getElementById(id);
   const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
   const h = (...parts) => nnvis.h(...parts);
+  const svg = (...parts) => nnvis.svg(...parts);
   const REST = 250; // milliseconds without a change after which the curves are asked for
-  const MOST = 32; // images of a selection that are asked about
   const SIZE = { width: 184, height: 104, left: 20, right: 6, top: 5, bottom: 15 };
   const ADVERSARIAL = "adversarial";
 
@@ -183,13 +183,6 @@
   }
 
   /* --- one plot -------------------------------------------------------------------------------------------------- */
-
-  function svg(tag, props, ...children) {
-    const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-    for (const [key, value] of Object.entries(props)) if (value !== null && value !== undefined) element.setAttribute(key, value);
-    element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
-    return element;
-  }
 
   function scales(curve) {
     const [low, high] = [curve.degrees[0], curve.degrees[curve.degrees.length - 1]];

@@ -7,6 +7,7 @@
   const nnvis = (window.nnvis = window.nnvis || {});
   const dash = (window.dash_clientside = window.dash_clientside || {});
   const space = (dash.nnvis = dash.nnvis || {});
+  const svg = (...parts) => nnvis.svg(...parts);
   const GREY = "#b4bac4";
   const REST = 120; // milliseconds without a change after which the path is asked for
   const MOVE = 200; // milliseconds in which it moves to its new place
@@ -81,12 +82,6 @@
   }
 
   /* ---- drawing ---- */
-  function svg(name, attributes) {
-    const made = document.createElementNS("http://www.w3.org/2000/svg", name);
-    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-    return made;
-  }
-
   /* Pixels of a place within the plot. The range is right in the midst of a drag, too; Plotly's own d2p is not. */
   function pixel(gd, place) {
     const { xaxis, yaxis } = gd._fullLayout;
