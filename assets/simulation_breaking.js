@@ -20,12 +20,11 @@
   const percent = (share) => (share === null ? "" : (100 * share).toFixed(0) + " %");
 
   function draw() {
-    const answer = tab.answer && !tab.answer.problem ? tab.answer : null;
+    const answer = sim.answered(tab);
     const found = answer && answer.changes.length ? answer.changes[0] : null;
-    by("breaking-message").textContent = sim.problem();
-    by("breaking-body").hidden = !found;
-    by("breaking-body").classList.toggle("pending", Boolean(found) && !sim.current());
-    by("breaking-status").textContent = found ? status(answer, found) : sim.doing() || (answer ? `For each of ${sim.count(sim.now.n)} images the smallest ${sim.title().toLowerCase()} that flips the first classifier's prediction: a scan, then bisection.` : "");
+    const place = by("breaking-body");
+    place.hidden = !found;
+    sim.frame("breaking", found ? status(answer, found) : sim.doing() || (answer ? `For each of ${sim.count(sim.now.n)} images the smallest ${sim.title().toLowerCase()} that flips the first classifier's prediction: a scan, then bisection.` : ""), place, Boolean(found));
     if (!found) return ["breaking-rows", "breaking-first", "breaking-said"].forEach((id) => by(id).replaceChildren());
     const known = found.known;
     const most = known.distances[known.distances.length - 1] || 1;

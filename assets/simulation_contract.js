@@ -15,15 +15,13 @@
   });
 
   function draw() {
-    const answer = tab.answer && !tab.answer.problem ? tab.answer : null;
+    const answer = sim.answered(tab);
     const text = (answer && answer.text) || "";
-    by("contract-message").textContent = sim.problem();
-    by("contract-status").textContent = !answer ? "" : text ? `A draft over all that is simulated (${answer.changes.map((one) => one.toLowerCase()).join(", ")}): each limit is kept today. Hold to it: python -m nnvis_dash check FILE` : "Nothing is simulated to the end yet: start a simulation in the tab Curves or Summary, then draft a contract from it.";
+    const place = by("contract-text");
+    sim.frame("contract", !answer ? "" : text ? `A draft over all that is simulated (${answer.changes.map((one) => one.toLowerCase()).join(", ")}): each limit is kept today. Hold to it: python -m nnvis_dash check FILE` : "Nothing is simulated to the end yet: start a simulation in the tab Curves or Summary, then draft a contract from it.", place, true);
     by("contract-tools").hidden = !text;
     by("contract-compared").parentElement.hidden = sim.now.models.length < 2;
-    const place = by("contract-text");
     place.hidden = !text;
-    place.classList.toggle("pending", !sim.current());
     if (place.textContent !== text) place.textContent = text;
   }
 

@@ -17,11 +17,10 @@
   });
 
   function draw() {
-    const answer = tab.answer && !tab.answer.problem && tab.answer.known ? tab.answer : null;
-    by("pairs-message").textContent = sim.problem();
-    by("pairs-status").textContent = answer ? status(answer) : sim.doing() || (tab.answer && !tab.answer.problem ? `${sim.title()}, then ${sim.title("simulation-other").toLowerCase()}, at up to 7 degrees each: over the selection or all images, of many a fair sample of 300.` : "");
+    const given = sim.answered(tab);
+    const answer = given && given.known ? given : null;
     const place = by("pairs-body");
-    place.classList.toggle("pending", Boolean(answer) && !sim.current());
+    sim.frame("pairs", answer ? status(answer) : sim.doing() || (given ? `${sim.title()}, then ${sim.title("simulation-other").toLowerCase()}, at up to 7 degrees each: over the selection or all images, of many a fair sample of 300.` : ""), place, Boolean(answer));
     if (!answer) return place.replaceChildren();
     const word = answer.against === "predictions" ? "agreement" : "accuracy";
     const most = Math.max(0.05, ...answer.interaction.flat().map((value) => Math.abs(value ?? 0)));

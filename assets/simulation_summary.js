@@ -33,11 +33,9 @@
 
   function draw() {
     const place = by("summary-body");
-    const answer = tab.answer && !tab.answer.problem ? tab.answer : null;
+    const answer = sim.answered(tab);
     const models = answer ? answer.models.filter((model) => model.classes.length) : [];
-    by("summary-message").textContent = sim.problem();
-    by("summary-status").textContent = status(answer, models);
-    place.classList.toggle("pending", models.length > 0 && !sim.current());
+    sim.frame("summary", status(answer, models), place, models.length > 0);
     place.replaceChildren(...models.map(heat), ...(models.length ? [errors(models), epsilons(models)] : []).filter(Boolean));
   }
 
