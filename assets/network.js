@@ -151,7 +151,6 @@
       .filter(([ordinal]) => layers[ordinal])
       .map(([ordinal, channel]) => [layers[ordinal].name, channel]);
   };
-  net.patternText = (units, layers) => units.map(([name, channel]) => layers.findIndex((layer) => layer.name === name) + ":" + channel).join(".");
 
   /* --- units that are selected or frozen ------------------------------------------------------------------------- */
 

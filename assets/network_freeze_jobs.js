@@ -7,7 +7,6 @@
   const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
   const h = (...parts) => nnvis.h(...parts);
   const net = nnvis.network;
-  const LABELS = { effect: "Measure", smallest: null, campaign: "Run" };
   const LATE = 3;
 
   const found = { effect: null, smallest: null, campaign: null }; // {subject, answer}
