@@ -103,13 +103,16 @@
       names.height = Math.round(height * ratio);
       sharpen(1);
       camera.resize(width, height);
-      if (scene && !touched && Math.abs(before - width / height) > 0.02) {
-        scene.arrange(camera, margins(), Math.min(2.6, Math.max(0.7, width / height)));
-        scene.settle();
-        fit(true);
-      }
+      if (scene && !touched && Math.abs(before - width / height) > 0.02) arrange();
       touch();
       return true;
+    }
+
+    /* Lay the layers out for the stage as wide and high as it is. */
+    function arrange() {
+      scene.arrange(camera, margins(), Math.min(2.6, Math.max(0.7, width / height)));
+      scene.settle();
+      fit(true);
     }
 
     function sharpen(share) {
@@ -438,11 +441,7 @@
       touched = false;
       if (!scene) return touch();
       label(scene.layers);
-      if (resize()) {
-        scene.arrange(camera, margins(), Math.min(2.6, Math.max(0.7, width / height)));
-        scene.settle();
-        fit(true);
-      }
+      if (resize()) arrange();
       touch();
     }
 
@@ -451,7 +450,7 @@
       layers.forEach((layer, i) => {
         layer.short = layer.name.split("/").pop();
         layer.last = i === layers.length - 1;
-      layer.size = layer.flat ? String(layer.channels) : layer.height + "×" + layer.width + "×" + layer.channels;
+        layer.size = layer.flat ? String(layer.channels) : layer.height + "×" + layer.width + "×" + layer.channels;
         const before = layers[i - 1];
         layer.stage = !before || before.height !== layer.height || before.flat !== layer.flat;
       });
