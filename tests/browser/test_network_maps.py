@@ -13,8 +13,7 @@ PAIR = "#network-pair canvas.tiles-canvas"
 
 def opened(pages: Pages, server: Server, tab: str, sample: int = 7) -> Any:
     """Open a page that tests a sample of the shapes, at a tab of the network view."""
-    page = pages.open(server.address)
-    steps.choose_dataset(page, "shapes")
+    page = steps.open_on(pages, server, "shapes")
     page.fill("#rail-sample-number", str(sample))
     page.keyboard.press("Enter")
     page.wait_for_function(

@@ -12,7 +12,7 @@ from nnvis_dash.demo.shapes import GREEN_CLASS
 from nnvis_dash.state.ids import decode_ids
 from nnvis_dash.workspace.store import Workspace
 from tests.browser.conftest import Pages, Server
-from tests.browser.steps import choose_dataset, wait_for_selection
+from tests.browser.steps import open_on, wait_for_selection
 
 LIST = "#patterns-list"
 
@@ -59,9 +59,7 @@ def slide(page: Any, position: int) -> None:
 @pytest.fixture
 def page(demo_server: Server, pages: Pages) -> Any:
     """Open the patterns of the shapes with the VGG-like network."""
-    page = pages.open(demo_server.address)
-    choose_dataset(page, "shapes")
-    page.locator(".classifier .name", has_text="shapes-vgg13").click()
+    page = open_on(pages, demo_server, "shapes", "shapes-vgg13")
     page.wait_for_function("() => (window.nnvis.network.now || {}).modelName === 'shapes-vgg13'")
     page.click("#network-tab-patterns")
     settled(page, "rows.length > 0 && list.dataset.model === 'shapes-vgg13'")
