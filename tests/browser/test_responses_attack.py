@@ -13,8 +13,7 @@ CURVES = ["blur", "brightness", "hue", "rotation", "adversarial"]
 
 def opened(pages: Pages, server: Server, place: int = 0) -> Any:
     """Open a page that looks at an image of the shapes through the what-if lens."""
-    page = pages.open(server.address)
-    steps.choose_dataset(page, "shapes")
+    page = steps.open_on(pages, server, "shapes")
     page.locator(".thumb").nth(place).click()
     steps.press(page, "lens", "What if")
     page.wait_for_selector(".whatif-bar")
