@@ -17,8 +17,7 @@ from tests.browser.conftest import Pages, Server
 
 def opened(pages: Pages, server: Server) -> Any:
     """Open a page that tests an image of the shapes."""
-    page = pages.open(server.address)
-    steps.choose_dataset(page, "shapes")
+    page = steps.open_on(pages, server, "shapes")
     page.locator(".thumb").first.click()
     steps.heatmap(page)
     return page

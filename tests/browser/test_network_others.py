@@ -107,9 +107,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, models: dict[str, Any]) -> 
 
 def opened(pages: Pages, server: Server, dataset: str, model: str) -> Any:
     """Open a page that tests sample 3 of a dataset, compared with sample 7, the classifier in front."""
-    page = pages.open(server.address)
-    steps.choose_dataset(page, dataset)
-    page.locator(".classifier .name", has_text=model).first.click()
+    page = steps.open_on(pages, server, dataset, model)
     page.wait_for_function(
         "(name) => nnvis.network.now && nnvis.network.now.modelName === name && nnvis.network.now.indexed", arg=model
     )

@@ -15,8 +15,7 @@ from tests.browser.conftest import Pages, Server, command
 
 def opened(pages: Pages, server: Server, dataset: str, place: int = 0) -> Any:
     """Open a page that looks at an image through the what-if lens."""
-    page = pages.open(server.address)
-    steps.choose_dataset(page, dataset)
+    page = steps.open_on(pages, server, dataset)
     page.locator(".thumb").nth(place).click()
     steps.press(page, "lens", "What if")
     page.wait_for_selector(".whatif-bar")
