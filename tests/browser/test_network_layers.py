@@ -100,16 +100,13 @@ def test_every_layer_and_connection_is_drawn_and_a_click_chooses_one(demo_server
 
 
 def test_a_click_before_dash_is_there_is_not_lost(demo_server: Server, pages: Pages) -> None:
-    page = pages.open("about:blank")
-
-    def late(route: Any) -> None:
-        page.wait_for_timeout(1500)
-        route.continue_()
-
-    page.route("**/_dash-dependencies", late)
-    page.goto(demo_server.address, wait_until="commit")
+    page, held = pages.open("about:blank"), []
+    page.route("**/_dash-dependencies", lambda route: held.append(route))
+    with page.expect_request("**/_dash-dependencies"):
+        page.goto(demo_server.address, wait_until="commit")
     page.click("#network-tab-layers")
     assert page.evaluate("() => window.nnvis.session === undefined")
+    held[0].continue_()
     page.wait_for_selector('.layers-node[aria-label^="conv5:"]')
 
 
