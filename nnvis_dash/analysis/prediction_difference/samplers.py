@@ -143,7 +143,9 @@ class ConditionalSampler:
                 ]
             )
             flat = noise.transpose(2, 0, 1, 3).reshape(groups, -1, shape[2])
-            moved = (flat @ known.spread.transpose(0, 2, 1)).reshape(groups, len(some), -1, shape[2])
+            # In double precision: in single, the last bit depends on how many samples are drawn at once.
+            product = flat.astype(np.float64) @ known.spread.transpose(0, 2, 1).astype(np.float64)
+            moved = product.astype(np.float32).reshape(groups, len(some), -1, shape[2])
             values = mean[:, :, None] + moved
             if self.step == 2:  # mean + deviation, mean − deviation, one behind the other
                 values = np.stack([values, mean[:, :, None] - moved], axis=3).reshape(
