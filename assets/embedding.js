@@ -257,6 +257,9 @@
     return queue;
   }
 
+  /* What is known of every sample, for whoever else draws all of them; `passes` and `hover` once it is loaded. */
+  nnvis.samples = { load: loadAttributes, passes: visible, correct: correct, hover: hover };
+
   nnvis.mapKey = () => points && points.key;
 
   /* The map that is drawn, with its classes' colours, for what lies over it; null while one is on its way. */

@@ -147,7 +147,7 @@
       const classes = names(lines()).filter((name) => !hidden.has(name)).length;
       if (classes > MOST_CHARTS) notes.push(`${MOST_CHARTS} of ${classes} charts are drawn: filter classes, or hide some in the legend`);
     }
-    if (models.length < tab.answer.models.length) notes.push(`${tab.answer.models.length - models.length} classifiers not simulated yet`);
+    if (models.length < tab.answer.models.length) notes.push(`${tab.answer.models.length - models.length} of ${tab.answer.models.length} classifiers not simulated yet`);
     return [...parts, ...notes].join(" · ");
   }
 

@@ -21,6 +21,7 @@ from callbacks import (
     selection,
     simulation,
     strip,
+    suggestion,
     testing,
     trajectory,
     tray,
@@ -49,6 +50,7 @@ def register_all(app: Dash, services: Services) -> None:
         evidence,
         network,
         simulation,
+        suggestion,
         tray,
     ):
         view.register(app, services)

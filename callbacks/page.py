@@ -69,10 +69,7 @@ def register(app: Dash, services: Services) -> None:
         ("responses", ids.RESPONSES_REQUEST, ids.RESPONSES_PROGRESS, ids.RESPONSES),
         ("attack", ids.ATTACK_RUN, ids.ATTACK_PROGRESS, ids.ATTACK_RESULT),
         ("evidence", ids.EVIDENCE_RUN, ids.EVIDENCE_PROGRESS, ids.EVIDENCE),
-        *(
-            (name, *(ids.network(name, what) for what in ("run", "progress", "found")))
-            for name in (*ids.NETWORK_JOBS, *ids.SIMULATION_JOBS)
-        ),
+        *((name, *(ids.network(name, what) for what in ("run", "progress", "found"))) for name in ids.VIEW_JOBS),
     ):
         app.clientside_callback(
             ClientsideFunction("nnvis", f"{name}Asked"),

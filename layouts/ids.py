@@ -40,10 +40,11 @@ PAGE = "page"
 INTAKE = "intake"
 NETWORK_JOBS = ("effect", "campaign", "smallest", "visualisation", "redrawn")
 SIMULATION_JOBS = ("simulation", "battery", "breaking", "pairs")
+SUGGESTION_JOBS = ("suggestion",)
+VIEW_JOBS = (*NETWORK_JOBS, *SIMULATION_JOBS, *SUGGESTION_JOBS)
 TRAY = (
     *("index", "embedding", "testing", "grid", "difference", "responses", "attack", "evidence"),
-    *NETWORK_JOBS,
-    *SIMULATION_JOBS,
+    *VIEW_JOBS,
 )
 PAGE_TITLE = "page-title"
 PAGE_SHARE = "page-share"
@@ -115,6 +116,8 @@ NETWORK_SHOWN = "network-shown"
 
 # The simulation view, drawn by the browser from the state.
 SIMULATION_SHOWN = "simulation-shown"
+# The suggestion view, drawn by the browser from the state.
+SUGGESTION_SHOWN = "suggestion-shown"
 
 DIFFERENCE_REQUEST = "difference-request"
 DIFFERENCE_KNOWN = "difference-known"
@@ -139,7 +142,7 @@ def tray(name: str, what: str) -> str:
 
 
 def network(name: str, what: str) -> str:
-    """Return a store or button of one of the jobs of the network or the simulation view.
+    """Return a store or button of one of the jobs of the network, the simulation or the suggestion view.
 
     `what`: "run" (written by the browser alone), "progress", "found", "cancel", or "reported" and "finished", which
     follow them.

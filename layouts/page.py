@@ -83,9 +83,10 @@ STORES = (
     ids.EVIDENCE_FINISHED,
     ids.NETWORK_SHOWN,
     ids.SIMULATION_SHOWN,
+    ids.SUGGESTION_SHOWN,
     *(
         ids.network(name, what)
-        for name in (*ids.NETWORK_JOBS, *ids.SIMULATION_JOBS)
+        for name in ids.VIEW_JOBS
         for what in ("run", "progress", "found", "reported", "finished")
     ),
     ids.DIFFERENCE_REQUEST,
@@ -123,6 +124,7 @@ _JOBS = (
     ("battery", "Simulating"),
     ("breaking", "Breaking points"),
     ("pairs", "Pairing changes"),
+    ("suggestion", "Comparing answers"),
     ("intake", "Adding"),
 )
 

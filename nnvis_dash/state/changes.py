@@ -19,7 +19,7 @@ from nnvis_dash.state.edits import Edit
 from nnvis_dash.state.selection import Selection
 from nnvis_dash.state.session import Session
 from nnvis_dash.state.state import State
-from nnvis_dash.state.view import DIFFERENCES, NETWORK, SIMULATION, View
+from nnvis_dash.state.view import DIFFERENCES, NETWORK, SIMULATION, SUGGESTION, View
 
 CHANGE_LIMIT = 65_536  # bytes of JSON
 
@@ -128,7 +128,8 @@ def _session(state: State, session: Session) -> State:
         view = replace(view, features="features")
     network = tuple((name, value) for name, value in view.network if name not in ("class_a", "class_b"))
     simulation = tuple((name, value) for name, value in view.simulation if name != "class")
-    view = replace(view, explained=None, unit=None, network=network, simulation=simulation)
+    suggestion = tuple((name, value) for name, value in view.suggestion if name not in ("layer", "channel"))
+    view = replace(view, explained=None, unit=None, network=network, simulation=simulation, suggestion=suggestion)
     selection = replace(state.selection, layer=None, target=None, units=(), pattern=None, frozen=())
     return State(session, selection, view)
 
@@ -369,6 +370,15 @@ def _simulation(state: State, parameters: Any) -> State:
     if "change" in dict(parameters) and dict(parameters)["change"] != before.get("change"):
         before = {name: value for name, value in before.items() if name not in ("degree", "high", "low", "steps")}
     return _viewed(state, simulation=_merged(tuple(before.items()), parameters))
+
+
+@_kind("suggestion", parameters=checks.parameters_among(SUGGESTION))
+def _suggestion(state: State, parameters: Any) -> State:
+    """Settings of the suggestion view; a unit belongs to the layer that it was chosen for."""
+    before = dict(state.view.suggestion)
+    if "layer" in dict(parameters) and dict(parameters)["layer"] != before.get("layer"):
+        before.pop("channel", None)
+    return _viewed(state, suggestion=_merged(tuple(before.items()), parameters))
 
 
 @_kind("open", link=lambda what, value: decode_link(value))

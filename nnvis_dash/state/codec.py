@@ -31,6 +31,7 @@ from nnvis_dash.state.view import (
     OUTPUTS,
     READOUTS,
     SIMULATION,
+    SUGGESTION,
     TABS,
     View,
 )
@@ -97,10 +98,20 @@ _FIELDS: Mapping[type, Mapping[str, _Field]] = {
         "tab": _Field("N", checks.one_of(TABS)),
         "network": _Field("U", checks.without_null(checks.parameters_among(NETWORK))),
         "simulation": _Field("S", checks.without_null(checks.parameters_among(SIMULATION))),
+        "suggestion": _Field("G", checks.without_null(checks.parameters_among(SUGGESTION))),
     },
 }
 # Fields that are pairs of a name and a value.
-_BY_NAME = ("parameters", "attribution_parameters", "difference", "attack", "frozen", "network", "simulation")
+_BY_NAME = (
+    "parameters",
+    "attribution_parameters",
+    "difference",
+    "attack",
+    "frozen",
+    "network",
+    "simulation",
+    "suggestion",
+)
 _SHORT = {entry.short: (part, name) for part, entries in _FIELDS.items() for name, entry in entries.items()}
 
 

@@ -61,6 +61,8 @@ SIMULATION = (
     "steps",
     "tab",
 )
+# What can be set in the suggestion view.
+SUGGESTION = ("channel", "colour", "confident", "layer", "score", "tab")
 # The response curves that are shown where no others were chosen.
 RESPONSES = ("blur", "brightness", "hue", "rotation", "adversarial")
 Scalar: TypeAlias = str | int | float | bool
@@ -124,6 +126,8 @@ class View:
         What was set in the network view, ascending by name; the others have their defaults.
     simulation : tuple of (name, value)
         What was set in the simulation view, ascending by name; the others have their defaults.
+    suggestion : tuple of (name, value)
+        What was set in the suggestion view, ascending by name; the others have their defaults.
     """
 
     features: str = "features"
@@ -151,3 +155,4 @@ class View:
     tab: Tab = "units"
     network: tuple[tuple[str, Scalar], ...] = ()
     simulation: tuple[tuple[str, Scalar], ...] = ()
+    suggestion: tuple[tuple[str, Scalar], ...] = ()

@@ -166,7 +166,7 @@ def test_the_strongest_channels_where_none_is_said(engine: Engine, ask: Any) -> 
 LONG = 6000  # samples of a window: some seconds
 
 
-def _seen(engine: Engine, request: Request, until: Any, seconds: float = 40.0) -> list[Stored]:
+def _seen(engine: Engine, request: Request, until: Any, seconds: float = 240.0) -> list[Stored]:
     """Read what is known again and again until that is so; return every state once."""
     seen: list[Stored] = []
     end = time.monotonic() + seconds

@@ -28,6 +28,7 @@ from nnvis_dash.state.view import (
     OUTPUTS,
     READOUTS,
     SIMULATION,
+    SUGGESTION,
     TABS,
     View,
 )
@@ -51,6 +52,7 @@ differences = st.dictionaries(st.sampled_from(DIFFERENCES), words, max_size=5)
 identifiers = st.from_regex(r"[a-z][a-z0-9_]{0,39}", fullmatch=True)
 networks = st.dictionaries(st.sampled_from(NETWORK), words, max_size=5)
 simulations = st.dictionaries(st.sampled_from(SIMULATION), words, max_size=5)
+suggestions = st.dictionaries(st.sampled_from(SUGGESTION), words, max_size=4)
 attacks = st.dictionaries(identifiers, words, max_size=5)
 plain_text = st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), max_size=40)
 numbers = st.integers(-(2**53), 2**53) | st.booleans() | st.floats(allow_nan=False, allow_infinity=False)
@@ -113,6 +115,7 @@ views = st.builds(
     tab=st.sampled_from(TABS),
     network=networks.map(lambda found: tuple(sorted(found.items()))),
     simulation=simulations.map(lambda found: tuple(sorted(found.items()))),
+    suggestion=suggestions.map(lambda found: tuple(sorted(found.items()))),
 )
 states = st.builds(State, sessions, selections, views)
 
@@ -134,6 +137,7 @@ FIELDS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "tab": {"tab": st.sampled_from(TABS)},
     "network": {"parameters": st.dictionaries(st.sampled_from(NETWORK), st.none() | words, max_size=9)},
     "simulation": {"parameters": st.dictionaries(st.sampled_from(SIMULATION), st.none() | words, max_size=9)},
+    "suggestion": {"parameters": st.dictionaries(st.sampled_from(SUGGESTION), st.none() | words, max_size=6)},
     "features": {"features": features},
     "method": {"method": names, "parameters": settable},
     "n_samples": {"n": st.integers(0, 10_000_000)},

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ from nnvis_dash.types import Floats, Ints
 
 if TYPE_CHECKING:
     from nnvis_dash.analysis.index import Index
+    from nnvis_dash.workspace.artifacts import Artifact
 
 QUADRANTS = {
     "agree and confident": "look for bias: do all rest on the same evidence, and is it the right one?",
@@ -160,6 +161,46 @@ def suggest(
         _labels(labels, len(tables[0]), classes.n_labels),
         classes,
         float(confident),
+    )
+
+
+def suggestion_arrays(found: Suggestion) -> dict[str, npt.NDArray[Any]]:
+    """Return what `load_suggestion` reads of the arrays."""
+    arrays: dict[str, npt.NDArray[Any]] = {
+        "mean_confidence": found.mean_confidence,
+        "distinct_classes": found.distinct_classes,
+        "predictions": found.predictions,
+        "confidence": found.confidence,
+    }
+    for number, outputs in enumerate(found.classes.outputs):
+        arrays[f"outputs-{number}"] = outputs
+    return arrays if found.labels is None else {**arrays, "labels": found.labels}
+
+
+def suggestion_card(found: Suggestion) -> dict[str, Any]:
+    """Return the plain values that `load_suggestion` reads."""
+    return {
+        "class_names": list(found.classes.names),
+        "n_labels": found.classes.n_labels,
+        "by_number": list(found.classes.by_number),
+        "labelled": found.labels is not None,
+        "confident": found.confident,
+    }
+
+
+def load_suggestion(artifact: Artifact) -> Suggestion:
+    """Return a suggestion as a job kept it."""
+    card = artifact.card
+    by_number = tuple(bool(value) for value in card["by_number"])
+    outputs = tuple(np.asarray(artifact.array(f"outputs-{number}")) for number in range(len(by_number)))
+    return Suggestion(
+        np.asarray(artifact.array("mean_confidence")),
+        np.asarray(artifact.array("distinct_classes")),
+        np.asarray(artifact.array("predictions")),
+        np.asarray(artifact.array("confidence")),
+        np.asarray(artifact.array("labels")) if card["labelled"] else None,
+        CommonClasses(tuple(card["class_names"]), outputs, int(card["n_labels"]), by_number),
+        float(card["confident"]),
     )
 
 

@@ -17,7 +17,7 @@ from nnvis_dash.state.ids import content_key
 from nnvis_dash.state.selection import Selection
 from nnvis_dash.state.session import Session
 from nnvis_dash.state.state import State
-from nnvis_dash.state.view import DIFFERENCES, NETWORK, SIMULATION, View
+from nnvis_dash.state.view import DIFFERENCES, NETWORK, SIMULATION, SUGGESTION, View
 from nnvis_dash.types import Unit
 
 TYPICAL = State(
@@ -149,6 +149,7 @@ def test_the_largest_state_that_changes_let_through_fits(alphabet: str) -> None:
         {"kind": "frozen", "frozen": {one: ",".join(map(str, range(0, 400, 2))) for one in layers[:5]}},
         {"kind": "network", "parameters": dict.fromkeys(NETWORK, "é" * 40)},
         {"kind": "simulation", "parameters": dict.fromkeys(SIMULATION, "é" * 40)},
+        {"kind": "suggestion", "parameters": dict.fromkeys(SUGGESTION, "é" * 40)},
     ]
     state = State()
     for change in changes:
