@@ -22,7 +22,7 @@ endif
 INSTALLED := $(VENV)/installed-$(FLAVOUR)
 INSTALLED_DEV := $(VENV)/installed-dev-$(FLAVOUR)
 
-.PHONY: demo serve test fuzz check format bench clean
+.PHONY: demo serve test fuzz installed check format bench clean
 
 demo: $(INSTALLED)
 	$(BIN)/python -m nnvis_dash demo --port $(PORT)
@@ -35,6 +35,8 @@ test: $(INSTALLED_DEV)
 
 fuzz: $(INSTALLED_DEV)
 	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS) --keep $(FUZZ_KEEP)
+
+installed: $(INSTALLED_DEV)
 
 check: $(INSTALLED_DEV)
 	$(BIN)/ruff format --check .

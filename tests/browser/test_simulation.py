@@ -104,7 +104,7 @@ def test_curves_of_all_classes_are_computed_and_looked_at(demo_server: Server, p
 
 
 def test_a_simulation_that_is_cancelled_keeps_what_it_has(demo_server: Server, pages: Pages) -> None:
-    page = opened(demo_server, pages, change="pgd", low=0.0, high=8.0, steps=41)  # minutes, whatever the machine
+    page = opened(demo_server, pages, change="pgd", low=0.0, high=8.0, steps=25)  # minutes, whatever the machine
     page.wait_for_selector(f"{CHARTS} .empty")
     page.click("#simulation-run")
     page.wait_for_function(f"() => Number(document.querySelector('{CHARTS}').dataset.n) > 0")

@@ -36,7 +36,7 @@ class Scores:
 def scene(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     import keras
 
-    from nnvis_dash.analysis.intake import add_model
+    from nnvis_dash.analysis.classifier import load_classifier
 
     folder = tmp_path_factory.mktemp("suggestion")
     workspace = Workspace(folder / "ws")
@@ -45,7 +45,8 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     for seed in (1, 2):
         keras.utils.set_random_seed(seed)
         networks.sequential().save(folder / f"net{seed}.keras")
-        models.append(add_model(workspace, folder / f"net{seed}.keras", preprocessing="unit", name=f"net{seed}")[0])
+        path = folder / f"net{seed}.keras"
+        models.append(workspace.store_model(path, load_classifier(path, "unit", name=f"net{seed}").card)[0])
     services = Services(Settings(), workspace, cast(Engine, Scores()))
     server = flask.Flask("test")
     server.register_blueprint(suggestion_blueprint(services))
