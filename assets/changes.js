@@ -32,6 +32,9 @@
     flush();
   };
 
+  /* Whether all that was sent was applied, so that the link says it too. */
+  nnvis.settled = () => stands && !waiting.length && !sentAt;
+
   nnvis.applied = function (applied) {
     if (applied === number) {
       sentAt = 0;

@@ -82,6 +82,11 @@ def press(page: Any, group: str, label: str) -> None:
     )
 
 
+def settle(page: Any) -> None:
+    """Wait until every change that was sent is applied and stands in the link."""
+    page.wait_for_function("() => window.nnvis.settled()")
+
+
 def lasso_everything(page: Any) -> None:
     """Draw a lasso around the whole map."""
     page.click('[data-tool="fit"]')

@@ -127,6 +127,7 @@ def test_a_map_is_announced_computed_pointed_at_and_taken_along(pages: Pages, de
     assert arrays["window_values"].shape == (6, 29, 29) and np.isfinite(arrays["window_values"]).all()
     assert json.loads(arrays["card.json"]) == card_text.json()
 
+    steps.settle(page)
     again = pages.open(page.url)
     settled(again, "complete")
     assert drawn(again) == kept
@@ -184,6 +185,7 @@ def test_what_takes_long_is_paused_and_goes_on(pages: Pages, demo_server: Server
     kept = drawn(page)
     key = re.search(r"difference/(\w+)/", kept).group(1)  # type: ignore[union-attr]
 
+    steps.settle(page)
     again = pages.open(page.url)  # what was computed is in the link's place, for whoever opens it
     settled(again, "paused")
     assert key in drawn(again)

@@ -68,7 +68,7 @@ def test_freezing_redraws_answer_and_explanation_and_measures_the_dataset(
     page.wait_for_function("document.getElementById('freeze-message').textContent.includes('has no unit 99999')")
     assert frozen(page) == json.dumps({layer: "0-7"}, separators=(",", ":"))
 
-    page.wait_for_function("location.search.length > 20")
+    steps.settle(page)
     again = pages.open(page.url)
     again.wait_for_selector(".frozen-layer")
     assert frozen(again) == frozen(page)

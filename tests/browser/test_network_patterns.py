@@ -12,7 +12,7 @@ from nnvis_dash.demo.shapes import GREEN_CLASS
 from nnvis_dash.state.ids import decode_ids
 from nnvis_dash.workspace.store import Workspace
 from tests.browser.conftest import Pages, Server
-from tests.browser.steps import open_on, wait_for_selection
+from tests.browser.steps import open_on, settle, wait_for_selection
 
 LIST = "#patterns-list"
 
@@ -82,7 +82,7 @@ def test_the_support_is_live_and_stays_in_the_link(page: Any) -> None:
     page.fill("#patterns-length", "4")
     page.press("#patterns-length", "Tab")
     settled(page, "rows.length > 0 && rows.every((row) => row.dataset.text.split('.').length >= 4)")
-    page.wait_for_function("() => window.location.search.length > 3")
+    settle(page)
     before = named(page)
     page.reload()
     settled(page, "rows.length > 0")

@@ -13,7 +13,7 @@ from nnvis_dash.state.state import State
 from nnvis_dash.state.view import View
 from nnvis_dash.workspace.store import Workspace
 from tests.browser.conftest import Pages, Server
-from tests.browser.steps import MAP, wait_for_selection
+from tests.browser.steps import MAP, settle, wait_for_selection
 
 CANVAS = "#units-canvas"
 
@@ -250,10 +250,8 @@ def test_selected_units_and_colours_stand_in_the_link(page: Any, demo_server: Se
     hit(page, "block3_conv2", 7)
     wait_for_units(page, ("block3_conv2", 7))
     colour(page, "max")
-    page.wait_for_function(
-        "() => document.querySelectorAll('.unit-image .outside').length > 0 && location.search.length > 3"
-    )
-    page.wait_for_timeout(300)
+    page.wait_for_function("() => document.querySelectorAll('.unit-image .outside').length > 0")
+    settle(page)
     other = pages.open(page.url)
     other.wait_for_selector(MAP)
     wait_for_dots(other, "shapes-vgg13")

@@ -94,6 +94,7 @@ def test_a_degree_is_loaded_from_a_curve_and_read_back(pages: Pages, demo_server
         for known in shown.keys() & told.keys():
             assert abs(shown[known] - float(told[known])) <= 0.0011, known
         page.mouse.move(5, 5)
+        page.wait_for_selector(f'[data-curve="{name}"] .now-line', state="attached")
         curves(page, CURVES)
         assert page.locator(f'[data-curve="{name}"] .now-line').count() == 1
     assert page.evaluate("window.nnvis.subject.edits.map((edit) => edit[0])") == ["rotation", "blur"]
@@ -108,6 +109,7 @@ def test_other_curves_are_chosen_and_stand_in_the_link(pages: Pages, demo_server
         page.click(f'#responses-more [data-response="{name}"]')
     curves(page, ["blur", "rotation", "adversarial", "noise"])
     page.keyboard.press("Escape")
+    steps.settle(page)
     again = pages.open(demo_server.address + "/" + str(page.evaluate("location.search")))
     steps.wait_for_map(again)
     curves(again, ["blur", "rotation", "adversarial", "noise"])
@@ -153,9 +155,7 @@ def test_fgsm_flips_a_shape_and_lands_in_the_tray(pages: Pages, demo_server: Ser
     open_attack(page)
     page.fill("#attack-epsilon-number", "12")
     page.press("#attack-epsilon-number", "Enter")
-    page.wait_for_function(
-        "location.search.length > 10 && document.querySelector('#attack-epsilon-number').value === '12'"
-    )
+    steps.settle(page)
     page.click("#attack-run-button")
     attacked(page)
     before, after = (str(page.text_content(f"#attack-{what}-caption")) for what in ("clean", "adversarial"))
@@ -183,7 +183,7 @@ def test_what_was_tried_is_said_and_the_smallest_epsilon_found(pages: Pages, dem
     open_attack(page)
     page.fill("#attack-epsilon-number", "0")
     page.press("#attack-epsilon-number", "Enter")
-    page.wait_for_timeout(400)
+    steps.settle(page)
     page.click("#attack-run-button")
     attacked(page)
     message = str(page.text_content("#attack-message"))

@@ -14,6 +14,7 @@ from nnvis_dash.state.state import State
 from nnvis_dash.state.view import View
 from nnvis_dash.workspace.store import Workspace
 from tests.browser.conftest import Pages, Server, command
+from tests.browser.steps import settle
 
 CHARTS = "#simulation-charts"
 
@@ -77,7 +78,8 @@ def test_curves_of_all_classes_are_computed_and_looked_at(demo_server: Server, p
     page.wait_for_function("() => document.getElementById('simulation-now').textContent.includes('30°')")
     assert "probability" in page.text_content("#hover-card")
     page.keyboard.press("Enter")
-    page.wait_for_function("() => nnvis.simulation.now.settings.class !== undefined && location.search.length > 3")
+    page.wait_for_function("() => nnvis.simulation.now.settings.class !== undefined")
+    settle(page)
     page.wait_for_function(
         "() => (document.querySelector('#simulation-examples .label') || {textContent: ''}).textContent.endsWith('30°')"
     )
@@ -97,7 +99,7 @@ def test_curves_of_all_classes_are_computed_and_looked_at(demo_server: Server, p
     page.evaluate("nnvis.select([...Array(600).keys()], 'test')")
     wait_for_lines(page, 40)
     assert "600 of them selected" in page.text_content("#curves-status")
-    page.wait_for_timeout(300)
+    settle(page)
     other = pages.open(page.url)
     wait_for_lines(other, 44)  # which lines are hidden belongs to the page alone
     assert other.input_value("#simulation-split") == "classes"

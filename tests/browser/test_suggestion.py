@@ -14,6 +14,7 @@ from nnvis_dash.state.state import State
 from nnvis_dash.state.view import View
 from nnvis_dash.workspace.store import Workspace
 from tests.browser.conftest import Pages, Server
+from tests.browser.steps import settle
 
 PLOT = "#suggestion-plot"
 NAMES = ("digits-small", "digits-medium", "digits-large")
@@ -101,5 +102,6 @@ def test_a_histogram_of_one_classifier_is_brushed(demo_server: Server, pages: Pa
     page.press("#suggestion-channel-number", "Enter")
     page.wait_for_function(f"() => JSON.parse(document.querySelector('{PLOT}').dataset.drawn).channel === 3")
     assert "unit 3 of dense1" in page.get_attribute(PLOT, "aria-label")
+    settle(page)
     other = pages.open(page.url)
     other.wait_for_function(f"() => (document.querySelector('{PLOT}').dataset.drawn || '').includes('dense1')")

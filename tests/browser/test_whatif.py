@@ -112,6 +112,7 @@ def test_an_image_is_turned_and_erased_and_its_numbers_follow(pages: Pages, demo
     named = [re.sub(r" [01]\.\d{3}$", "", text.split(" · ")[-1]) for text in words]
     assert named[0] == named[1] != ""
 
+    steps.settle(page)
     again = pages.open(page.url)  # the link holds the edits
     again.wait_for_selector(".whatif-bar")
     edited(again, 2)

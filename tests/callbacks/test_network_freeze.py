@@ -15,25 +15,14 @@ from nnvis_dash.envelope import envelope
 from nnvis_dash.network_freeze_routes import network_freeze_blueprint
 from nnvis_dash.services import Services
 from nnvis_dash.settings import Settings
-from nnvis_dash.workspace.store import Workspace
-from tests import networks
-from tests.callbacks.test_whatif_routes import Direct
-
-SHAPE = (12, 10, 3)
-NAMES = ("ant", "bee", "cat", "dog", "eel")
+from tests.callbacks.in_process import Direct, noise_and_net
 
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     from nnvis_dash.analysis.classifier import open_classifier
-    from nnvis_dash.analysis.intake import add_model
 
-    folder = tmp_path_factory.mktemp("freeze")
-    workspace = Workspace(folder / "ws")
-    images = networks.images(20, SHAPE, seed=1)
-    data, _ = workspace.add_dataset(images, name="noise", labels=np.arange(20) % 5, class_names=list(NAMES))
-    networks.sequential().save(folder / "net.keras")
-    model, _ = add_model(workspace, folder / "net.keras", preprocessing="unit", class_names=list(NAMES))
+    workspace, data, model, images = noise_and_net(tmp_path_factory.mktemp("freeze"), 20)
     services = Services(Settings(), workspace, cast(Engine, Direct(workspace.path)))
     server = flask.Flask("test")
     server.register_blueprint(network_freeze_blueprint(services))

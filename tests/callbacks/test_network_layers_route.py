@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any, cast
 
 import flask
@@ -11,31 +10,13 @@ import pytest
 
 from nnvis_dash.analysis.architecture import architecture
 from nnvis_dash.engine.client import Engine
-from nnvis_dash.engine.job import answer, outcome_error
 from nnvis_dash.errors import EngineError, NNVisError, ParameterError
 from nnvis_dash.network_layers_routes import network_layers_blueprint
 from nnvis_dash.services import Services
 from nnvis_dash.settings import Settings
 from nnvis_dash.workspace.store import Workspace
 from tests import networks
-
-
-class Direct:
-    """Answers questions in this process, as a worker would."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = str(path)
-        self.problem: NNVisError | None = None
-        self.asked = 0
-
-    def ask(self, name: str, parameters: dict[str, Any]) -> dict[str, Any]:
-        if self.problem is not None:
-            raise self.problem
-        self.asked += 1
-        outcome = answer(self.path, name, json.dumps(parameters))
-        if "answer" not in outcome:
-            raise outcome_error(outcome)
-        return dict(outcome["answer"])
+from tests.callbacks.in_process import Direct
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ from nnvis_dash.state.references import Reference
 from nnvis_dash.workspace.pixels import fit
 from nnvis_dash.workspace.store import Workspace
 from tests import networks
-from tests.callbacks.test_whatif_routes import Direct
+from tests.callbacks.in_process import Direct
 
 SHAPE = (12, 10, 3)
 NAMES = ("ant", "bee", "cat", "dog", "eel")

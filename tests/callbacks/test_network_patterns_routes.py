@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any, cast
 
 import flask
@@ -14,7 +12,6 @@ from scipy.stats import fisher_exact
 from nnvis_dash.analysis.index import Index, index_arrays, index_key
 from nnvis_dash.engine import mined_patterns
 from nnvis_dash.engine.client import Engine
-from nnvis_dash.engine.job import answer, outcome_error
 from nnvis_dash.network_patterns_routes import LONGEST, network_patterns_blueprint
 from nnvis_dash.services import Services
 from nnvis_dash.settings import Settings
@@ -22,22 +19,10 @@ from nnvis_dash.state.ids import decode_ids, encode_ids
 from nnvis_dash.types import Unit
 from nnvis_dash.workspace.store import Workspace
 from tests import networks
+from tests.callbacks.in_process import Direct
 
 NAMES = ("ant", "bee", "cat", "dog", "eel")
 N = 60
-
-
-class Direct:
-    """Answers questions in this process, as a worker would."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = str(path)
-
-    def ask(self, name: str, parameters: dict[str, Any]) -> dict[str, Any]:
-        outcome = answer(self.path, name, json.dumps(parameters))
-        if "answer" not in outcome:
-            raise outcome_error(outcome)
-        return dict(outcome["answer"])
 
 
 def paths() -> np.ndarray:

@@ -17,8 +17,8 @@ from nnvis_dash.services import Services
 from nnvis_dash.settings import Settings
 from nnvis_dash.workspace.store import Workspace
 from tests import networks
+from tests.callbacks.in_process import Direct
 from tests.callbacks.test_network_maps_routes import read
-from tests.callbacks.test_whatif_routes import Direct
 
 NAMES = ("ant", "bee", "cat", "dog")
 

@@ -18,7 +18,7 @@ from nnvis_dash.simulation_routes import simulation_blueprint
 from nnvis_dash.state.ids import decode_ids
 from nnvis_dash.workspace.store import Workspace
 from tests import networks
-from tests.callbacks.test_whatif_routes import Direct
+from tests.callbacks.in_process import Direct
 
 SHAPE = (12, 10, 3)
 N = 400

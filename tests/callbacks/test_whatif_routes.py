@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import json
-from pathlib import Path
 from typing import Any, cast
 
 import flask
@@ -15,44 +13,22 @@ from PIL import Image
 
 from nnvis_dash.analysis.transformations import TRANSFORMATIONS, transform
 from nnvis_dash.engine.client import Engine
-from nnvis_dash.engine.job import answer, outcome_error
 from nnvis_dash.routes import blueprint
 from nnvis_dash.services import Services
 from nnvis_dash.settings import Settings
 from nnvis_dash.whatif_routes import MANY, whatif_blueprint
 from nnvis_dash.workspace.pixels import fit
-from nnvis_dash.workspace.store import Workspace
 from tests import networks
+from tests.callbacks.in_process import NAMES, Direct, noise_and_net
 
-SHAPE = (12, 10, 3)
-NAMES = ("ant", "bee", "cat", "dog", "eel")
 TURN = ["rotation", {"degree": 40}]
-
-
-class Direct:
-    """Answers questions in this process, as a worker would."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = str(path)
-
-    def ask(self, name: str, parameters: dict[str, Any]) -> dict[str, Any]:
-        outcome = answer(self.path, name, json.dumps(parameters))
-        if "answer" not in outcome:
-            raise outcome_error(outcome)
-        return dict(outcome["answer"])
 
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     from nnvis_dash.analysis.classifier import open_classifier
-    from nnvis_dash.analysis.intake import add_model
 
-    folder = tmp_path_factory.mktemp("whatif")
-    workspace = Workspace(folder / "ws")
-    images = networks.images(80, SHAPE, seed=1)
-    data, _ = workspace.add_dataset(images, name="noise", labels=np.arange(80) % 5, class_names=list(NAMES))
-    networks.sequential().save(folder / "net.keras")
-    model, _ = add_model(workspace, folder / "net.keras", preprocessing="unit", class_names=list(NAMES))
+    workspace, data, model, images = noise_and_net(tmp_path_factory.mktemp("whatif"), 80)
     services = Services(Settings(), workspace, cast(Engine, Direct(workspace.path)))
     server = flask.Flask("test")
     server.register_blueprint(blueprint(services))

@@ -56,9 +56,7 @@ def small_net(seed: int, units: int = 8) -> Any:
 @pytest.fixture(scope="module")
 def classifier(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A classifier that the workspace holds, opened in this process too."""
-    from nnvis_dash.analysis.classifier import open_classifier
-
-    return open_classifier(engine.workspace, stored(engine, tmp_path_factory.mktemp("net"), 1).fingerprint)
+    return opened(engine, tmp_path_factory.mktemp("net"), 1)
 
 
 def stored(engine: Engine, folder: Path, seed: int) -> ModelCard:
@@ -69,6 +67,13 @@ def stored(engine: Engine, folder: Path, seed: int) -> ModelCard:
     small_net(seed).save(path)
     card, _ = engine.workspace.store_model(path, load_classifier(path, "unit").card)
     return card
+
+
+def opened(engine: Engine, folder: Path, seed: int) -> Any:
+    """Store a small net in the workspace and open it as the engine does."""
+    from nnvis_dash.analysis.classifier import open_classifier
+
+    return open_classifier(engine.workspace, stored(engine, folder, seed).fingerprint)
 
 
 def index_request(model: ModelCard, dataset: DatasetCard, precision: str = "float32") -> Request:

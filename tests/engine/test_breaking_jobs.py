@@ -15,7 +15,7 @@ from nnvis_dash.engine.jobs import Request
 from nnvis_dash.errors import NotFound, ParameterError
 from nnvis_dash.types import DatasetCard
 from tests import networks
-from tests.engine.test_analyses import stored
+from tests.engine.test_analyses import opened as opened_net
 
 SHAPE = (12, 12, 1)
 TURN = {"name": "rotation", "degrees": [-60, -20, 0, 20, 60]}
@@ -33,9 +33,7 @@ def dataset(engine: Engine) -> DatasetCard:
 
 @pytest.fixture(scope="module")
 def classifier(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    from nnvis_dash.analysis.classifier import open_classifier
-
-    return open_classifier(engine.workspace, stored(engine, tmp_path_factory.mktemp("broken"), 61).fingerprint)
+    return opened_net(engine, tmp_path_factory.mktemp("broken"), 61)
 
 
 def request(kind: str, dataset: DatasetCard, classifier: Any, **more: Any) -> Request:

@@ -17,7 +17,7 @@ from nnvis_dash.engine.kinds.mutation_campaign import exact_cover
 from nnvis_dash.errors import NotFound, ParameterError, StateError
 from nnvis_dash.types import DatasetCard
 from tests import networks
-from tests.engine.test_analyses import stored
+from tests.engine.test_analyses import opened as opened_net
 
 SHAPE = (12, 12, 1)
 
@@ -32,9 +32,7 @@ def dataset(engine: Engine) -> DatasetCard:
 
 @pytest.fixture(scope="module")
 def classifier(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    from nnvis_dash.analysis.classifier import open_classifier
-
-    return open_classifier(engine.workspace, stored(engine, tmp_path_factory.mktemp("mutated"), 31).fingerprint)
+    return opened_net(engine, tmp_path_factory.mktemp("mutated"), 31)
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ from nnvis_dash.state.ids import encode_ids
 from nnvis_dash.state.references import Reference
 from nnvis_dash.types import DatasetCard
 from tests.engine.test_analyses import index_request, stored
+from tests.engine.test_analyses import opened as opened_net
 
 LABELS = np.arange(60) % 3
 
@@ -35,9 +36,7 @@ def dataset(engine: Engine) -> DatasetCard:
 
 @pytest.fixture(scope="module")
 def classifier(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    from nnvis_dash.analysis.classifier import open_classifier
-
-    return open_classifier(engine.workspace, stored(engine, tmp_path_factory.mktemp("dots"), 11).fingerprint)
+    return opened_net(engine, tmp_path_factory.mktemp("dots"), 11)
 
 
 @pytest.fixture(scope="module")

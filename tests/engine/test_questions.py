@@ -16,7 +16,7 @@ from nnvis_dash.state.references import Reference
 from nnvis_dash.types import DatasetCard
 from nnvis_dash.workspace.pixels import fit
 from tests import networks
-from tests.engine.test_analyses import stored
+from tests.engine.test_analyses import opened as opened_net
 
 SHAPE = (12, 10, 3)
 FLIPPED = Edit("flip_horizontal", (("degree", 1),))
@@ -32,9 +32,7 @@ def dataset(engine: Engine) -> DatasetCard:
 
 @pytest.fixture(scope="module")
 def classifier(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    from nnvis_dash.analysis.classifier import open_classifier
-
-    return open_classifier(engine.workspace, stored(engine, tmp_path_factory.mktemp("net"), 5).fingerprint)
+    return opened_net(engine, tmp_path_factory.mktemp("net"), 5)
 
 
 def test_several_classifiers_answer_for_an_image_and_its_edit(engine: Engine, dataset: Any, classifier: Any) -> None:

@@ -19,7 +19,7 @@ from nnvis_dash.state.references import Reference
 from nnvis_dash.types import DatasetCard
 from nnvis_dash.workspace.artifacts import Artifact
 from nnvis_dash.workspace.pixels import fit
-from tests.engine.test_analyses import stored
+from tests.engine.test_analyses import opened as opened_net
 
 SAMPLE = 7
 EDITED = Reference(SAMPLE, "", (Edit("rotation", (("degree", 40.0),)), Edit("contrast", (("degree", 0.5),))))
@@ -39,9 +39,7 @@ def dataset(engine: Engine) -> DatasetCard:
 
 @pytest.fixture(scope="module")
 def classifier(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    from nnvis_dash.analysis.classifier import open_classifier
-
-    return open_classifier(engine.workspace, stored(engine, tmp_path_factory.mktemp("net"), 6).fingerprint)
+    return opened_net(engine, tmp_path_factory.mktemp("net"), 6)
 
 
 def asked(dataset: DatasetCard, classifier: Any, **more: Any) -> dict[str, Any]:

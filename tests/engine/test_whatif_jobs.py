@@ -21,7 +21,7 @@ from nnvis_dash.state.references import Reference
 from nnvis_dash.types import DatasetCard
 from nnvis_dash.workspace.pixels import fit
 from tests import networks
-from tests.engine.test_analyses import stored
+from tests.engine.test_analyses import opened as opened_net
 
 SHAPE = (12, 10, 3)
 BRIGHT = Edit("brightness", (("degree", 20),))
@@ -38,16 +38,12 @@ def dataset(engine: Engine) -> DatasetCard:
 
 @pytest.fixture(scope="module")
 def classifier(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    from nnvis_dash.analysis.classifier import open_classifier
-
-    return open_classifier(engine.workspace, stored(engine, tmp_path_factory.mktemp("net"), 6).fingerprint)
+    return opened_net(engine, tmp_path_factory.mktemp("net"), 6)
 
 
 @pytest.fixture(scope="module")
 def other(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    from nnvis_dash.analysis.classifier import open_classifier
-
-    return open_classifier(engine.workspace, stored(engine, tmp_path_factory.mktemp("net"), 7).fingerprint)
+    return opened_net(engine, tmp_path_factory.mktemp("net"), 7)
 
 
 @pytest.fixture(scope="module")
