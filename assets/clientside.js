@@ -27,6 +27,8 @@
   const untested = { sample: null, derived: "", edits: [] };
   nnvis.tests = (request) => Boolean(request) && (request.sample !== null || Boolean(request.derived));
   nnvis.tested = tested;
+  /* Whether the catalog is of the dataset and the classifier that the session has: else its names are on their way. */
+  nnvis.catalogued = (catalog, session) => catalog.dataset === session.dataset && catalog.model === (session.classifiers[0] || null);
 
   nnvis.asked = (session, selection, view) => ({
     dataset: session.dataset,

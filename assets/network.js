@@ -36,8 +36,7 @@
   function look() {
     const [catalog, session, selection, view] = shown;
     if (!catalog || !session || !selection || !view) return;
-    const current = catalog.dataset === session.dataset && catalog.model === (session.classifiers[0] || null);
-    if (!current) return; // names of the new dataset or classifier are on their way
+    if (!nnvis.catalogued(catalog, session)) return;
     net.now = {
       dataset: catalog.dataset,
       n: catalog.n,

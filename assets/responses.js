@@ -130,7 +130,7 @@
     by("responses-message").textContent = (answer && answer.problem) || "";
     const names = view ? view.responses : [];
     const curves = new Map((answer ? answer.curves : []).map((curve) => [curve.name, curve]));
-    place.classList.toggle("pending", !wanted || !answer);
+    place.classList.toggle("pending", !(answer && wanted && same(answer.request, wanted)));
     place.replaceChildren(...names.map((name) => figure(name, curves.get(name))));
     hide();
     legend(Array.from(curves.values()));

@@ -36,7 +36,7 @@
   function look() {
     const [catalog, session, selection, view] = shown;
     if (!catalog || !session || !selection || !view || !by("simulation-tools")) return;
-    if (catalog.dataset !== session.dataset || catalog.model !== (session.classifiers[0] || null)) return;
+    if (!nnvis.catalogued(catalog, session)) return;
     sim.now = {
       dataset: catalog.dataset,
       n: catalog.n,
@@ -216,12 +216,6 @@
   /* Whether the page's class filter leaves a class out. */
   sim.filtered = (name) => sim.now.classes.length > 0 && !sim.now.classes.includes(sim.now.classNames.indexOf(name));
   sim.className = (index) => sim.now.classNames[index] || "class " + index;
-  sim.svg = function (tag, props, ...children) {
-    const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-    for (const [key, value] of Object.entries(props)) if (value !== null && value !== undefined) element.setAttribute(key, value);
-    element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
-    return element;
-  };
 
   /* An image as a button that tests it, changed where `edits` says so. */
   sim.thumb = function (sample, { image, edits, title, words, mistake }) {

@@ -32,7 +32,7 @@
     const x = (value) => MARGIN.left + (inner[0] * (value - first)) / (last - first || 1);
     const share = (value) => (value - range[0]) / (range[1] - range[0] || 1);
     const y = (value) => MARGIN.top + inner[1] * (chart.upside ? share(value) : 1 - share(value));
-    const svg = sim.svg;
+    const svg = nnvis.svg;
     const known = (values, i) => values && values[i] !== null && values[i] !== undefined;
 
     function path(values) {

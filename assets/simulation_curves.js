@@ -272,7 +272,7 @@
     const place = by("simulation-legend");
     const scrolled = place.scrollTop;
     const focused = place.contains(document.activeElement) ? document.activeElement.dataset.legend : null;
-    const key = (dash, label) => h("div", { class: "sim-key" }, sim.svg("svg", { width: 26, height: 8 }, sim.svg("path", { d: "M1,4H25", "stroke-dasharray": dash || null })), h("span", {}, label));
+    const key = (dash, label) => h("div", { class: "sim-key" }, nnvis.svg("svg", { width: 26, height: 8 }, nnvis.svg("path", { d: "M1,4H25", "stroke-dasharray": dash || null })), h("span", {}, label));
     const keys = [];
     if (overlaid()) tab.answer.models.forEach((model, number) => model.whole && keys.push(key(DASHES[number % DASHES.length], model.name)));
     if (models.some((model) => model.inside)) keys.push(key("", "selected"), key(REST_DASH, "the rest"));

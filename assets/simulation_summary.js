@@ -117,7 +117,7 @@
     };
     const width = Math.min(520, by("summary-body").clientWidth);
     const chart = sim.chart({ width, height: 190, degrees, identity: 0, unit: "", lines: alike, range: [0, 1], axis: "ε, pixel values", pin: null, label: "accuracy over epsilon", on: { look, leave: sim.uncard, pick() {} } });
-    const keys = alike.map((line) => h("div", { class: "sim-key" }, sim.svg("svg", { width: 26, height: 8 }, sim.svg("path", { d: "M1,4H25", "stroke-dasharray": line.dash || null, style: "stroke: " + line.colour })), h("span", {}, `${line.name} · area ${line.curve.area.toFixed(2)}`)));
+    const keys = alike.map((line) => h("div", { class: "sim-key" }, nnvis.svg("svg", { width: 26, height: 8 }, nnvis.svg("path", { d: "M1,4H25", "stroke-dasharray": line.dash || null, style: "stroke: " + line.colour })), h("span", {}, `${line.name} · area ${line.curve.area.toFixed(2)}`)));
     return h("div", { class: "summary-epsilon" }, h("div", { class: "label" }, `${word(models[0])} over ε`), chart, h("div", { class: "summary-keys" }, keys));
   }
 

@@ -30,7 +30,7 @@
   function look() {
     const [catalog, session, selection, view, indexed] = shown;
     if (!catalog || !session || !selection || !view || !by("suggestion")) return;
-    if (catalog.dataset !== session.dataset || catalog.model !== (session.classifiers[0] || null)) return;
+    if (!nnvis.catalogued(catalog, session)) return;
     const settings = { ...USUAL, ...view.suggestion };
     const open = settings.tab === "suggestion";
     by("suggestion").hidden = !open;
