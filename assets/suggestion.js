@@ -10,7 +10,7 @@
   const sug = (nnvis.suggestion = nnvis.suggestion || {});
   const by = (id) => document.getElementById(id);
   const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
-  const USUAL = { colour: "label", confident: 0.5, score: "confidence", tab: "map" };
+  const USUAL = { colour: "label", confident: 0.5, score: "confidence" };
   const LATER = 2000; // milliseconds until an engine that was busy is asked again
   const KEPT = 6; // answers
 
@@ -32,18 +32,15 @@
     if (!catalog || !session || !selection || !view || !by("suggestion")) return;
     if (!nnvis.catalogued(catalog, session)) return;
     const settings = { ...USUAL, ...view.suggestion };
-    const open = settings.tab === "suggestion";
-    by("suggestion").hidden = !open;
-    by("embedding-panel").classList.toggle("suggesting", open);
-    for (const tab of ["map", "suggestion"]) document.querySelector("#embedding-tabs .view-" + tab).setAttribute("aria-pressed", String(settings.tab === tab));
+    const open = nnvis.overview(view) === "suggestion";
     const several = session.classifiers.length > 1;
-    sug.now = { catalog, selection, settings, several, dataset: session.dataset, models: session.classifiers, ready: new Set((indexed && indexed.ready) || []) };
+    sug.now = { catalog, selection, settings, open, several, dataset: session.dataset, models: session.classifiers, ready: new Set((indexed && indexed.ready) || []) };
     if (!open) return;
     tools();
     ask();
     draw();
   }
-  window.addEventListener("resize", () => sug.now && sug.now.settings.tab === "suggestion" && draw());
+  window.addEventListener("resize", () => sug.now && sug.now.open && draw());
 
   async function tools() {
     const { several, settings, catalog } = sug.now;
@@ -71,7 +68,7 @@
 
   /* A click on the tab asks again for what went wrong. */
   document.addEventListener("click", function (event) {
-    if (!event.target.closest("#embedding-tabs .view-suggestion") || !sug.now) return;
+    if (!event.target.closest("#overview-tabs .view-suggestion") || !sug.now) return;
     const key = JSON.stringify(question());
     if (answers.get(key) && answers.get(key).problem) answers.delete(key);
     look();
@@ -147,7 +144,7 @@
       return;
     }
     const [chosen, known] = await Promise.all([nnvis.selected(selection.samples), nnvis.samples.load(catalog)]);
-    if (mine !== turn || sug.now.settings.tab !== "suggestion") return;
+    if (mine !== turn || !sug.now.open) return;
     sug.known = known;
     const n = (answer.mean || answer.values).length;
     const passes = new Uint8Array(n);

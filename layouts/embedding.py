@@ -8,7 +8,7 @@ from typing import Any
 
 from dash import html
 
-from layouts import controls, ids, suggestion
+from layouts import controls, ids, overview
 from nnvis_dash.figures.embedding_map import embedding_map
 from nnvis_dash.registry import Parameter
 from nnvis_dash.state.view import View
@@ -58,8 +58,8 @@ def panel() -> Any:
             hidden=True,
             **{"data-tool": "fit"},
         ),
-        suggestion.frame(),
-        suggestion.tabs(),
+        *overview.frames(),
+        overview.tabs(),
     ]
     return controls.panel(
         "embedding",

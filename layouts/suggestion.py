@@ -20,25 +20,6 @@ SCORES = (
 )
 
 
-def tabs() -> Any:
-    """What the panel of the map shows: the map, or what is worth a look."""
-    return html.Div(
-        [
-            controls.act(
-                label, controls.change("suggestion", parameters={"tab": value}), title=title, className=f"view-{name}"
-            )
-            for name, value, label, title in (
-                ("map", None, "Map", "Samples by how alike they are"),
-                ("suggestion", "suggestion", "Suggestion", "Samples worth a look: where classifiers disagree or doubt"),
-            )
-        ],
-        id="embedding-tabs",
-        className="segmented embedding-tabs",
-        role="group",
-        **{"aria-label": "what is shown of the samples"},
-    )
-
-
 def frame() -> Any:
     """What lies over the map while the suggestion is shown."""
     several = [
@@ -87,14 +68,14 @@ def frame() -> Any:
     ]
     return html.Div(
         [
-            html.Div(tools, className="suggestion-tools", role="toolbar"),
-            html.Div("", id="suggestion-status", className="label suggestion-status", role="status"),
+            html.Div(tools, className="overview-tools", role="toolbar"),
+            html.Div("", id="suggestion-status", className="label overview-status", role="status"),
             html.Div(id="suggestion-plot", className="suggestion-plot", tabIndex="0"),
             html.Div(id="suggestion-legend", className="suggestion-legend"),
             html.Div("", id="suggestion-message", className="map-message"),
         ],
         id="suggestion",
-        className="suggestion",
+        className="overview suggestion",
         hidden=True,
     )
 

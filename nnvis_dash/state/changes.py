@@ -19,7 +19,7 @@ from nnvis_dash.state.edits import Edit
 from nnvis_dash.state.selection import Selection
 from nnvis_dash.state.session import Session
 from nnvis_dash.state.state import State
-from nnvis_dash.state.view import DIFFERENCES, NETWORK, SIMULATION, SUGGESTION, View
+from nnvis_dash.state.view import COMPARISON, DIFFERENCES, MODELS, NETWORK, REVIEW, SIMULATION, SUGGESTION, TABLE, View
 
 CHANGE_LIMIT = 65_536  # bytes of JSON
 
@@ -379,6 +379,31 @@ def _suggestion(state: State, parameters: Any) -> State:
     if "layer" in dict(parameters) and dict(parameters)["layer"] != before.get("layer"):
         before.pop("channel", None)
     return _viewed(state, suggestion=_merged(tuple(before.items()), parameters))
+
+
+@_kind("overview", overview=field_check(View, "overview"))
+def _overview(state: State, overview: Any) -> State:
+    return _viewed(state, overview=overview)
+
+
+@_kind("models", parameters=checks.parameters_among(MODELS))
+def _models(state: State, parameters: Any) -> State:
+    return _viewed(state, models=_merged(state.view.models, parameters))
+
+
+@_kind("review", parameters=checks.parameters_among(REVIEW))
+def _review(state: State, parameters: Any) -> State:
+    return _viewed(state, review=_merged(state.view.review, parameters))
+
+
+@_kind("table", parameters=checks.parameters_among(TABLE))
+def _table(state: State, parameters: Any) -> State:
+    return _viewed(state, table=_merged(state.view.table, parameters))
+
+
+@_kind("comparison", parameters=checks.parameters_among(COMPARISON))
+def _comparison(state: State, parameters: Any) -> State:
+    return _viewed(state, comparison=_merged(state.view.comparison, parameters))
 
 
 @_kind("open", link=lambda what, value: decode_link(value))

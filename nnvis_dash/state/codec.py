@@ -25,13 +25,18 @@ from nnvis_dash.state.state import State
 from nnvis_dash.state.view import (
     BESIDES,
     COLOURS,
+    COMPARISON,
     DIFFERENCES,
     LENSES,
+    MODELS,
     NETWORK,
     OUTPUTS,
+    OVERVIEWS,
     READOUTS,
+    REVIEW,
     SIMULATION,
     SUGGESTION,
+    TABLE,
     TABS,
     View,
 )
@@ -99,6 +104,11 @@ _FIELDS: Mapping[type, Mapping[str, _Field]] = {
         "network": _Field("U", checks.without_null(checks.parameters_among(NETWORK))),
         "simulation": _Field("S", checks.without_null(checks.parameters_among(SIMULATION))),
         "suggestion": _Field("G", checks.without_null(checks.parameters_among(SUGGESTION))),
+        "overview": _Field("O", checks.one_of(OVERVIEWS)),
+        "models": _Field("M", checks.without_null(checks.parameters_among(MODELS))),
+        "review": _Field("Q", checks.without_null(checks.parameters_among(REVIEW))),
+        "table": _Field("V", checks.without_null(checks.parameters_among(TABLE))),
+        "comparison": _Field("P", checks.without_null(checks.parameters_among(COMPARISON))),
     },
 }
 # Fields that are pairs of a name and a value.
@@ -111,6 +121,10 @@ _BY_NAME = (
     "network",
     "simulation",
     "suggestion",
+    "models",
+    "review",
+    "table",
+    "comparison",
 )
 _SHORT = {entry.short: (part, name) for part, entries in _FIELDS.items() for name, entry in entries.items()}
 

@@ -9,10 +9,12 @@ Colour: TypeAlias = Literal["label", "prediction", "confidence", "correct", "ent
 COLOURS: tuple[str, ...] = get_args(Colour)
 Output: TypeAlias = Literal["logits", "probabilities"]
 OUTPUTS: tuple[str, ...] = get_args(Output)
-Lens: TypeAlias = Literal["attribution", "difference", "whatif"]
+Lens: TypeAlias = Literal["attribution", "difference", "whatif", "compare"]
 LENSES: tuple[str, ...] = get_args(Lens)
 Beside: TypeAlias = Literal["map", "samplers", "classifiers", "images"]
 BESIDES: tuple[str, ...] = get_args(Beside)
+Overview: TypeAlias = Literal["map", "suggestion", "models", "review", "table"]
+OVERVIEWS: tuple[str, ...] = get_args(Overview)
 Readout: TypeAlias = Literal["evidence", "logit"]
 READOUTS: tuple[str, ...] = get_args(Readout)
 # The analysis's parameters that can be set.
@@ -62,7 +64,15 @@ SIMULATION = (
     "tab",
 )
 # What can be set in the suggestion view.
-SUGGESTION = ("channel", "colour", "confident", "layer", "score", "tab")
+SUGGESTION = ("channel", "colour", "confident", "layer", "score")
+# What can be set where two classifiers are held against each other.
+MODELS = ("a", "b", "class", "matrix", "part")
+# What can be set in the review of labels, twins, outliers and slices.
+REVIEW = ("by", "other", "part")
+# What can be set in the table of samples.
+TABLE = ("by",)
+# What can be set in the grid of samples by classifiers and methods.
+COMPARISON = ("page", "side", "top")
 # The response curves that are shown where no others were chosen.
 RESPONSES = ("blur", "brightness", "hue", "rotation", "adversarial")
 Scalar: TypeAlias = str | int | float | bool
@@ -103,9 +113,9 @@ class View:
         Whether a heatmap is drawn smoothly; else in its own pixels.
     grid : tuple of str
         Attribution methods that are shown side by side; empty: only the one above.
-    lens : "attribution", "difference" or "whatif"
-        What the testing view shows of a decision: an attribution, a prediction difference analysis, or what becomes of
-        it when the image is changed.
+    lens : "attribution", "difference", "whatif" or "compare"
+        What the testing view shows of a decision: an attribution, a prediction difference analysis, what becomes of it
+        when the image is changed, or samples by classifiers and methods.
     difference : tuple of (name, value)
         The analysis's parameters that were changed, ascending by name.
     beside : "map", "samplers", "classifiers" or "images"
@@ -128,6 +138,12 @@ class View:
         What was set in the simulation view, ascending by name; the others have their defaults.
     suggestion : tuple of (name, value)
         What was set in the suggestion view, ascending by name; the others have their defaults.
+    overview : "map", "suggestion", "models", "review" or "table"
+        What the overview shows of all samples: their map, those worth a look, what changed between two classifiers,
+        what is to be reviewed, or a table.
+    models, review, table, comparison : tuple of (name, value)
+        What was set where classifiers are held against each other, in the review, in the table, and in the grid of
+        samples by classifiers and methods; ascending by name; the others have their defaults.
     """
 
     features: str = "features"
@@ -156,3 +172,8 @@ class View:
     network: tuple[tuple[str, Scalar], ...] = ()
     simulation: tuple[tuple[str, Scalar], ...] = ()
     suggestion: tuple[tuple[str, Scalar], ...] = ()
+    overview: Overview = "map"
+    models: tuple[tuple[str, Scalar], ...] = ()
+    review: tuple[tuple[str, Scalar], ...] = ()
+    table: tuple[tuple[str, Scalar], ...] = ()
+    comparison: tuple[tuple[str, Scalar], ...] = ()

@@ -24,7 +24,7 @@ def opened(server: Server, pages: Pages, *names: str, **settings: Any) -> Any:
     """Open the digits with these classifiers, the map's neighbour in front, as a link does."""
     workspace = Workspace(server.workspace)
     models = tuple(workspace.model(name).fingerprint for name in names)
-    view = View(n_samples=100, suggestion=tuple(sorted({"tab": "suggestion", **settings}.items())))
+    view = View(n_samples=100, overview="suggestion", suggestion=tuple(sorted(settings.items())))
     session = Session(workspace.dataset("digits").card.fingerprint, models)
     return pages.open(f"{server.address}/?s={encode_link(State(session, view=view))}")
 
@@ -77,7 +77,7 @@ def test_three_classifiers_are_compared_and_quadrants_and_lasso_select(demo_serv
     page.locator(".classifier", has_text="digits-small").get_by_role("button").first.click()  # two are left
     page.wait_for_function(f"() => document.querySelectorAll('{PLOT} canvas').length === 1")
     page.wait_for_function("() => document.getElementById('suggestion-status').textContent.includes('2 classifiers')")
-    page.click("#embedding-tabs .view-map")
+    page.click("#overview-tabs .view-map")
     page.wait_for_selector("#suggestion", state="hidden")
     page.wait_for_function("() => document.querySelector('#embedding-graph .js-plotly-plot').dataset.points === '100'")
 

@@ -22,13 +22,18 @@ from nnvis_dash.state.state import State
 from nnvis_dash.state.view import (
     BESIDES,
     COLOURS,
+    COMPARISON,
     DIFFERENCES,
     LENSES,
+    MODELS,
     NETWORK,
     OUTPUTS,
+    OVERVIEWS,
     READOUTS,
+    REVIEW,
     SIMULATION,
     SUGGESTION,
+    TABLE,
     TABS,
     View,
 )
@@ -50,9 +55,18 @@ settable = st.dictionaries(names, scalars, max_size=5)
 words = scalars.filter(lambda value: not isinstance(value, str) or len(value) <= 40)
 differences = st.dictionaries(st.sampled_from(DIFFERENCES), words, max_size=5)
 identifiers = st.from_regex(r"[a-z][a-z0-9_]{0,39}", fullmatch=True)
-networks = st.dictionaries(st.sampled_from(NETWORK), words, max_size=5)
-simulations = st.dictionaries(st.sampled_from(SIMULATION), words, max_size=5)
-suggestions = st.dictionaries(st.sampled_from(SUGGESTION), words, max_size=4)
+
+
+def settings_among(known: tuple[str, ...]) -> st.SearchStrategy[dict[str, Any]]:
+    """Settings by name, null where one is put back."""
+    return st.dictionaries(st.sampled_from(known), st.none() | words, max_size=6)
+
+
+def settings_of(known: tuple[str, ...]) -> st.SearchStrategy[tuple[tuple[str, Any], ...]]:
+    """Settings as a view holds them."""
+    return st.dictionaries(st.sampled_from(known), words, max_size=4).map(lambda found: tuple(sorted(found.items())))
+
+
 attacks = st.dictionaries(identifiers, words, max_size=5)
 plain_text = st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), max_size=40)
 numbers = st.integers(-(2**53), 2**53) | st.booleans() | st.floats(allow_nan=False, allow_infinity=False)
@@ -113,9 +127,14 @@ views = st.builds(
     responses=st.lists(identifiers, max_size=4, unique=True).map(tuple),
     attack=attacks.map(lambda found: tuple(sorted(found.items()))),
     tab=st.sampled_from(TABS),
-    network=networks.map(lambda found: tuple(sorted(found.items()))),
-    simulation=simulations.map(lambda found: tuple(sorted(found.items()))),
-    suggestion=suggestions.map(lambda found: tuple(sorted(found.items()))),
+    network=settings_of(NETWORK),
+    simulation=settings_of(SIMULATION),
+    suggestion=settings_of(SUGGESTION),
+    overview=st.sampled_from(OVERVIEWS),
+    models=settings_of(MODELS),
+    review=settings_of(REVIEW),
+    table=settings_of(TABLE),
+    comparison=settings_of(COMPARISON),
 )
 states = st.builds(State, sessions, selections, views)
 
@@ -135,9 +154,14 @@ FIELDS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "pattern": {"pattern": st.none() | patterns},
     "frozen": {"frozen": frozen},
     "tab": {"tab": st.sampled_from(TABS)},
-    "network": {"parameters": st.dictionaries(st.sampled_from(NETWORK), st.none() | words, max_size=9)},
-    "simulation": {"parameters": st.dictionaries(st.sampled_from(SIMULATION), st.none() | words, max_size=9)},
-    "suggestion": {"parameters": st.dictionaries(st.sampled_from(SUGGESTION), st.none() | words, max_size=6)},
+    "network": {"parameters": settings_among(NETWORK)},
+    "simulation": {"parameters": settings_among(SIMULATION)},
+    "suggestion": {"parameters": settings_among(SUGGESTION)},
+    "overview": {"overview": st.sampled_from(OVERVIEWS)},
+    "models": {"parameters": settings_among(MODELS)},
+    "review": {"parameters": settings_among(REVIEW)},
+    "table": {"parameters": settings_among(TABLE)},
+    "comparison": {"parameters": settings_among(COMPARISON)},
     "features": {"features": features},
     "method": {"method": names, "parameters": settable},
     "n_samples": {"n": st.integers(0, 10_000_000)},

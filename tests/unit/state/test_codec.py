@@ -17,7 +17,7 @@ from nnvis_dash.state.ids import content_key
 from nnvis_dash.state.selection import Selection
 from nnvis_dash.state.session import Session
 from nnvis_dash.state.state import State
-from nnvis_dash.state.view import DIFFERENCES, NETWORK, SIMULATION, SUGGESTION, View
+from nnvis_dash.state.view import COMPARISON, DIFFERENCES, MODELS, NETWORK, REVIEW, SIMULATION, SUGGESTION, TABLE, View
 from nnvis_dash.types import Unit
 
 TYPICAL = State(
@@ -150,6 +150,10 @@ def test_the_largest_state_that_changes_let_through_fits(alphabet: str) -> None:
         {"kind": "network", "parameters": dict.fromkeys(NETWORK, "é" * 40)},
         {"kind": "simulation", "parameters": dict.fromkeys(SIMULATION, "é" * 40)},
         {"kind": "suggestion", "parameters": dict.fromkeys(SUGGESTION, "é" * 40)},
+        {"kind": "models", "parameters": dict.fromkeys(MODELS, "é" * 40)},
+        {"kind": "review", "parameters": dict.fromkeys(REVIEW, "é" * 40)},
+        {"kind": "table", "parameters": dict.fromkeys(TABLE, "é" * 40)},
+        {"kind": "comparison", "parameters": dict.fromkeys(COMPARISON, "é" * 40)},
     ]
     state = State()
     for change in changes:

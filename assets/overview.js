@@ -1,0 +1,16 @@
+/* The overview panel shows the map or one of the views that lie over it. A view's frame is the element with its name as its
+ * id and the class "overview"; its script asks `nnvis.overview(view)` which one is shown before it draws. */
+(function () {
+  "use strict";
+
+  const nnvis = (window.nnvis = window.nnvis || {});
+
+  /* Show what the state says, and return its name. */
+  nnvis.overview = function (view) {
+    const name = view.overview || "map";
+    document.querySelectorAll(".overview").forEach((frame) => (frame.hidden = frame.id !== name));
+    document.getElementById("embedding-panel").classList.toggle("covered", name !== "map");
+    document.querySelectorAll("#overview-tabs button").forEach((tab) => tab.setAttribute("aria-pressed", String(tab.classList.contains("view-" + name))));
+    return name;
+  };
+})();
