@@ -76,14 +76,8 @@
       },
       filter,
       { ...filter, samples: selection.samples },
-      { session: session, ...explained, clip: view.clip, smooth: view.smooth, grid: view.grid, lens: view.lens, difference: view.difference, beside: view.beside, common: view.common },
-      { ...nnvis.asked(session, selection, view), ...(view.lens === "difference" ? { method: null } : {}) },
-      {
-        ...nnvis.asked(session, selection, view),
-        ...(view.grid.length && view.lens === "attribution" ? tested(selection) : untested),
-        samples: view.grid.length ? selection.samples : "",
-        methods: view.lens === "attribution" ? view.grid : [],
-      },
+      { session: session, ...explained, clip: view.clip, smooth: view.smooth, grid: view.grid, lens: view.lens, difference: view.difference, beside: view.beside, common: view.common, comparison: { ...view.comparison, page: null } },
+      { ...nnvis.asked(session, selection, view), ...(["difference", "compare"].includes(view.lens) ? { method: null } : {}) },
       nnvis.analysed(session, selection, view),
       {
         dataset: dataset,
@@ -115,7 +109,7 @@
 
   /* The job tray. A job runs from its request until an answer to that request is there. */
   const jobs = {};
-  const nothing = { index: () => false, embedding: () => false, testing: (r) => !nnvis.tests(r) || r.method === null, grid: (r) => !r.methods.length, difference: () => false, responses: (r) => !r.names.length, attack: () => false, evidence: () => false, effect: () => false, campaign: () => false, smallest: () => false, visualisation: () => false, redrawn: () => false, simulation: () => false, battery: () => false, breaking: () => false, pairs: () => false, suggestion: () => false };
+  const nothing = { index: () => false, embedding: () => false, testing: (r) => !nnvis.tests(r) || r.method === null, difference: () => false, responses: (r) => !r.names.length, attack: () => false, evidence: () => false, effect: () => false, campaign: () => false, smallest: () => false, visualisation: () => false, redrawn: () => false, simulation: () => false, battery: () => false, breaking: () => false, pairs: () => false, suggestion: () => false, compare: () => false };
 
   function tray(name) {
     const line = document.getElementById("tray-" + name);

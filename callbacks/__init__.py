@@ -10,10 +10,10 @@ from dash import Dash
 
 from callbacks import (
     attack,
+    comparison,
     difference,
     embedding,
     evidence,
-    grid,
     index,
     network,
     page,
@@ -42,7 +42,6 @@ def register_all(app: Dash, services: Services) -> None:
         trajectory,
         strip,
         testing,
-        grid,
         difference,
         whatif,
         responses,
@@ -51,6 +50,7 @@ def register_all(app: Dash, services: Services) -> None:
         network,
         simulation,
         suggestion,
+        comparison,
         tray,
     ):
         view.register(app, services)

@@ -54,11 +54,6 @@ STORES = (
     ids.TESTING_ATTRIBUTION,
     ids.TESTING_SHOWN,
     ids.TESTING_DRAWN,
-    ids.GRID_REQUEST,
-    ids.GRID_PROGRESS,
-    ids.GRID,
-    ids.GRID_DRAWN,
-    ids.GRID_FINISHED,
     ids.WHATIF_REQUEST,
     ids.WHATIF_SHOWN,
     ids.RESPONSES_REQUEST,
@@ -84,6 +79,7 @@ STORES = (
     ids.NETWORK_SHOWN,
     ids.SIMULATION_SHOWN,
     ids.SUGGESTION_SHOWN,
+    ids.COMPARISON_SHOWN,
     *(
         ids.network(name, what)
         for name in ids.VIEW_JOBS
@@ -110,7 +106,6 @@ _JOBS = (
     ("index", "Indexing"),
     ("embedding", "Projecting"),
     ("testing", "Explaining"),
-    ("grid", "Comparing"),
     ("difference", "Analysing"),
     ("responses", "Responses"),
     ("attack", "Attacking"),
@@ -125,6 +120,7 @@ _JOBS = (
     ("breaking", "Breaking points"),
     ("pairs", "Pairing changes"),
     ("suggestion", "Comparing answers"),
+    ("compare", "Comparing methods"),
     ("intake", "Adding"),
 )
 
