@@ -165,7 +165,7 @@
     columns = new Map();
     const methods = page.methods;
     const heads = page.models.map((model, at) =>
-      h("th", { colspan: 1 + methods.length, scope: "colgroup", class: "group", "data-model": model.fingerprint }, h("span", { class: "strong" }, model.name), at === 0 && page.models.length > 1 ? h("span", { class: "label" }, " first") : null)
+      h("th", { colspan: 1 + methods.length, scope: "colgroup", class: "group", "data-model": model.fingerprint }, h("span", { class: "strong" }, model.name, at === 0 && page.models.length > 1 ? h("span", { class: "label" }, " · first") : null))
     );
     const parts = page.models.map((model) => [
       h("th", { class: "group label" }, "answers"),

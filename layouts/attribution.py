@@ -150,7 +150,7 @@ def side_by_side(methods: Mapping[str, Method], view: View, preset: Sequence[str
         )
         for name, method in sorted(methods.items(), key=lambda pair: pair[1].title.casefold())
     ]
-    usual = ", ".join(methods[name].title for name in preset)
+    usual = ", ".join(methods[name].title for name in preset if name in methods)
     body = [
         controls.act(usual, controls.change("grid", grid=list(preset)), pressed=tuple(preset) == shown),
         html.Div(picks, className="picks"),

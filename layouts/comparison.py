@@ -78,7 +78,7 @@ def form(
         step=1,
         title="How many of each classifier's likeliest classes stand beside its heatmaps",
     )
-    scales = [("its own", False), ("one a method and row", True)]
+    scales = [("own", False), ("shared", True)]
     scale = html.Div(
         [
             html.Span("colour scale", className="label"),
@@ -89,6 +89,7 @@ def form(
             ),
         ],
         className="field",
+        title="Own: each heatmap's strongest value is strongest; shared: that of all classifiers by the same method",
     )
     opacity = controls.slider(
         "testing-opacity", "Opacity", view.opacity, "opacity", "opacity", low=0, high=1, step=0.05
