@@ -9,7 +9,7 @@
   const MOST = 12;
   const STEP = 1.5;
   const MOVED = 4; // pixels from which a press is a drag and no click
-  const TWICE = 260; // milliseconds within which a second click makes a double one
+  const TWICE = 320; // milliseconds within which a second click makes a double one
   let zoom = 1;
   let left = 0;
   let top = 0;

@@ -9,7 +9,6 @@ import numpy as np
 from nnvis_dash.analysis.comparison import agreeing
 from nnvis_dash.analysis.index import index_key, load_index
 from nnvis_dash.state.codec import encode_link
-from nnvis_dash.state.selection import Selection
 from nnvis_dash.state.session import Session
 from nnvis_dash.state.state import State
 from nnvis_dash.state.view import View
@@ -56,19 +55,21 @@ def test_six_samples_by_three_classifiers_and_two_methods(demo_server: Server, p
     workspace = Workspace(demo_server.workspace)
     data = workspace.dataset("digits")
     models = tuple(workspace.model(name).fingerprint for name in NAMES)
-    tables = [
-        load_index(workspace.artifacts.load(index_key(one, data.card.fingerprint))).probabilities for one in models
-    ]
-    said = np.stack([np.asarray(table).argmax(axis=1) for table in tables]).astype(np.int32)
-    parted = np.flatnonzero((said != said[0]).any(axis=0))[:3]
-    alike = np.flatnonzero((said == said[0]).all(axis=0))[:3]
-    chosen = np.sort(np.concatenate([parted, alike]))
-    state = State(
-        Session(data.card.fingerprint, models),
-        Selection(samples=",".join(str(one) for one in chosen)),
-        View(n_samples=100, lens="compare", grid=("grad_cam", "lrp_z")),
+    session = Session(data.card.fingerprint, models)
+    view = View(n_samples=100, lens="compare", grid=("grad_cam", "lrp_z"))
+    page = pages.open(f"{demo_server.address}/?s={encode_link(State(session, view=view))}")
+    page.wait_for_function(
+        "() => document.getElementById('comparison-message').textContent.startsWith('Select samples')"
     )
-    page = pages.open(f"{demo_server.address}/?s={encode_link(state)}")
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('.classifier .share')].filter((s) => +s.textContent).length === 3"
+    )
+    keys = [index_key(model, data.card.fingerprint) for model in models]
+    tables = [np.asarray(load_index(workspace.artifacts.load(key)).probabilities) for key in keys]
+    said = np.stack([table.argmax(axis=1) for table in tables]).astype(np.int32)
+    alike = (said == said[0]).all(axis=0)
+    chosen = np.sort(np.concatenate([np.flatnonzero(~alike)[:3], np.flatnonzero(alike)[:3]]))
+    page.evaluate("(ids) => window.nnvis.select(ids, 'embedding')", chosen.tolist())
     drawn(page, 1)
 
     first = chosen[:5]
@@ -98,6 +99,7 @@ def test_six_samples_by_three_classifiers_and_two_methods(demo_server: Server, p
     group.locator('[data-value="3"]').press("ArrowRight")
     page.wait_for_selector(f'{TABLE} tbody tr:nth-child(3) .rating[data-saved="4"]')
     assert page.text_content(f'{TABLE} .mean[data-column="{models[1]} lrp_z"]') == "★ 4.0 (1)"
+    steps.settle(page)
     page.reload()
     drawn(page, 1)
     assert page.get_attribute(f"{TABLE} .rating >> nth={2 * 6 + 3}", "data-rating") == "4"
