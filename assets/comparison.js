@@ -59,13 +59,16 @@
     const none = !selection.samples && !nnvis.tests(tested);
     const problem = !session.classifiers.length ? "No classifier fits this dataset. Add one." : none ? "Select samples to compare: a lasso on the map, or a quadrant of the suggestion. Or click one." : "";
     by("comparison").classList.toggle("blank", Boolean(problem));
-    if (problem) return say(problem);
+    if (problem) return say(problem, null, none);
     ask();
     draw();
   }
   window.addEventListener("resize", () => cmp.now && cmp.page && size());
 
-  const say = (words, again) => by("comparison-message").replaceChildren(...[words, again ? h("button", { type: "button", class: "act", onclick: again }, "Try again") : null].filter(Boolean));
+  function say(words, again, plain) {
+    by("comparison-message").className = plain ? "empty" : "message";
+    by("comparison-message").replaceChildren(...[words, again ? h("button", { type: "button", class: "act", onclick: again }, "Try again") : null].filter(Boolean));
+  }
 
   function bounded(map) {
     while (map.size > KEPT) map.delete(map.keys().next().value);
@@ -165,7 +168,7 @@
     columns = new Map();
     const methods = page.methods;
     const heads = page.models.map((model, at) =>
-      h("th", { colspan: 1 + methods.length, scope: "colgroup", class: "group", "data-model": model.fingerprint }, h("span", { class: "strong" }, model.name, at === 0 && page.models.length > 1 ? h("span", { class: "label" }, " · first") : null))
+      h("th", { colspan: 1 + methods.length, scope: "colgroup", class: "group", "data-model": model.fingerprint }, h("span", { class: "strong" }, model.name, at === 0 && page.models.length > 1 ? h("span", { class: "label" }, " · first") : null, model.by_number ? h("span", { class: "label", title: "None of its class names is the dataset's: its classes are matched by their numbers" }, " · by number") : null))
     );
     const parts = page.models.map((model) => [
       h("th", { class: "group label" }, "answers"),
@@ -173,7 +176,7 @@
     ]);
     const lines = page.rows.map((row, at) => h("tr", { "data-row": at }, sample(row, wanted), page.models.map((model) => [answers(model, at, row), methods.map(([name, title]) => cell(model, name, title, row, at))])));
     table.replaceChildren(
-      h("table", {}, h("thead", {}, h("tr", {}, h("th", { rowspan: 2, class: "corner" }, session.classifiers.length > 1 ? agreement(page) : ""), heads), h("tr", {}, parts)), h("tbody", {}, lines))
+      h("table", {}, h("thead", {}, h("tr", {}, h("th", { rowspan: 2, class: "corner" }, h("span", { class: "label" }, "sample, label"), session.classifiers.length > 1 ? agreement(page) : null), heads), h("tr", {}, parts)), h("tbody", {}, lines))
     );
     size();
   }
@@ -207,7 +210,7 @@
     return h(
       "th", { scope: "row", class: "sample" },
       number ? h("button", { type: "button", class: "act cell", "data-act": "test", "aria-pressed": String(tested), title: "Test sample " + row.sample }, body) : body,
-      h("span", { title: row.label === null ? row.name : `${row.name}, label ${row.label}` }, h("b", {}, row.name), row.label === null ? null : h("span", { class: "label" }, " label ", h("b", {}, row.label))),
+      h("span", { title: row.label === null ? row.name : `${row.name}, label ${row.label}` }, h("b", {}, row.name), row.label === null ? null : " " + row.label),
       row.explained === null || row.explained === row.label ? null : h("span", { class: "label", title: "explained " + row.explained }, "explained ", h("b", {}, row.explained)),
       agreed
     );

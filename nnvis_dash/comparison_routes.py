@@ -175,6 +175,7 @@ def _described(services: Services, page: Page, top: int) -> dict[str, Any]:
                 "name": card.name,
                 "resize": card.resize,
                 "aspect": card.input_shape[1] / card.input_shape[0],
+                "by_number": bool(card.class_names) and page.classes.by_number[place],
                 "problem": page.problems[place],
                 "rows": said,
             }
