@@ -140,9 +140,11 @@
       return;
     }
     cmp.page = page;
-    const look_ = JSON.stringify([wanted, selection.primary]);
-    if (drawn !== look_) build(table, page);
-    drawn = look_;
+    const built = JSON.stringify(wanted);
+    if (drawn !== built) build(table, page);
+    drawn = built;
+    const tested = selection.derived ? null : selection.primary;
+    table.querySelectorAll('[data-act="test"]').forEach((button) => button.setAttribute("aria-pressed", String(button.dataset.sample === String(tested))));
     by("comparison").dataset.drawn = view.comparison.drawn || "overlay";
     pager(page, selection);
     fill(found ? found.cells : []);
@@ -205,11 +207,10 @@
   function sample(row, wanted) {
     const number = typeof row.sample === "number";
     const body = [h("span", { class: "shot" }, picture(address(row, wanted)))];
-    const tested = number && row.sample === cmp.now.selection.primary && !cmp.now.selection.derived;
     const agreed = cmp.now.session.classifiers.length > 1 && row.n_answers ? h("span", { class: row.n_answers === 1 ? "agreed" : "parted" }, row.n_answers === 1 ? "= all agree" : `≠ ${row.n_answers} answers`) : null;
     return h(
       "th", { scope: "row", class: "sample" },
-      number ? h("button", { type: "button", class: "act cell", "data-act": "test", "aria-pressed": String(tested), title: "Test sample " + row.sample }, body) : body,
+      number ? h("button", { type: "button", class: "act cell", "data-act": "test", "data-sample": row.sample, title: "Test sample " + row.sample }, body) : body,
       h("span", { title: row.label === null ? row.name : `${row.name}, label ${row.label}` }, h("b", {}, row.name), row.label === null ? null : " " + row.label),
       row.explained === null || row.explained === row.label ? null : h("span", { class: "label", title: "explained " + row.explained }, "explained ", h("b", {}, row.explained)),
       agreed
@@ -239,10 +240,11 @@
     const over = h("img", { alt: "", class: "over", draggable: "false", hidden: true });
     over.fitted = { resize: model.resize, aspect: model.aspect };
     const note = h("span", { class: "note" }, lacks ? (row.explained === null ? "nothing to explain" : `has no class ${row.explained}`) : "");
-    const shot = h("button", { type: "button", class: "act shot waiting", "data-act": "show", "data-model": model.fingerprint, "data-method": method, title: `${title} of ${model.name}: show it large`, disabled: lacks }, picture(address(row, cmp.now.wanted), over), note);
+    const about = `${title} of ${model.name}: show it large`;
+    const shot = h("button", { type: "button", class: "act shot waiting", "data-act": "show", "data-model": model.fingerprint, "data-method": method, title: about, disabled: lacks }, picture(address(row, cmp.now.wanted), over), note);
     const key = keyOf(model.fingerprint, method);
     if (!columns.has(key)) columns.set(key, []);
-    columns.get(key).push({ over, shot, note, lacks, alt: `${title} of ${model.name}, ${row.name}` });
+    columns.get(key).push({ over, shot, note, lacks, title: about, alt: `${title} of ${model.name}, ${row.name}` });
     return h("td", {}, shot, lacks ? null : cmp.rating(row, model, method, title));
   }
 
@@ -251,8 +253,9 @@
     const { view } = cmp.now;
     const alone = view.comparison.drawn === "map";
     const found = new Map(list.map((one) => [keyOf(one.model, one.method), one]));
-    const limits = new Map(); // by method and row: the strongest value of all classifiers
+    const limits = new Map(); // by method and row: the strongest value of all classifiers, once all of them are there
     for (const one of view.common ? list : []) (one.most || []).forEach((most, at) => limits.set(one.method + at, Math.max(most, limits.get(one.method + at) || 0)));
+    const whole = (method) => !view.common || list.filter((one) => one.method === method).length === cmp.page.models.length;
     for (const [key, cells] of columns) {
       const one = found.get(key);
       cells.forEach(function (cell, at) {
@@ -260,8 +263,8 @@
         const flat = one && place >= 0 && one.most[at] === 0;
         cell.shot.classList.toggle("waiting", !one && !cell.lacks);
         if (!cell.lacks) cell.note.textContent = one && one.problem ? one.problem : flat ? "flat" : "";
-        cell.shot.title = one && one.problem ? one.problem : cell.shot.title;
-        if (!one || place < 0) return;
+        cell.shot.title = one && one.problem ? one.problem : cell.title;
+        if (!one || place < 0 || !whole(one.method)) return;
         const limit = view.common ? limits.get(one.method + at) : 0;
         const source = `comparison/${one.key}/${place}.png?clip=${view.clip}&smooth=${view.smooth ? 1 : 0}${limit ? "&limit=" + limit : ""}${alone ? "" : "&over=1"}`;
         if (cell.over.getAttribute("src") !== source) cell.over.src = source;

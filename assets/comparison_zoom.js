@@ -73,6 +73,7 @@
   document.addEventListener("pointermove", function (event) {
     const one = pointers.get(event.pointerId);
     if (!one) return;
+    if (event.pointerType === "mouse" && !event.buttons) return pointers.delete(event.pointerId); // let go of elsewhere
     const [dx, dy] = [event.clientX - one.x, event.clientY - one.y];
     Object.assign(one, { x: event.clientX, y: event.clientY });
     moved += Math.hypot(dx, dy);

@@ -87,13 +87,13 @@ class Ratings:
         """Return the ratings by cell, in the order in which the cells were first rated."""
         try:
             entries = json.loads(self._path.read_text(encoding="utf-8"))
+            read = [Rating(**{name: value for name, value in entry.items() if name in _FIELDS}) for entry in entries]
         except FileNotFoundError:
             return {}
-        except ValueError:
+        except (ValueError, TypeError, AttributeError):
             raise DatasetError(
                 f"The ratings in {self._path.name!r} are damaged", "Move that file out of the workspace's ratings."
             ) from None
-        read = [Rating(**{name: value for name, value in entry.items() if name in _FIELDS}) for entry in entries]
         return {rating.cell: rating for rating in read}
 
     def rate(self, sample: int | str, model: str, method: str, rating: int | None, explained: str = "") -> None:

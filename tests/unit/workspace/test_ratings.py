@@ -69,9 +69,10 @@ def test_what_is_no_rating_is_refused(tmp_path: Path, monkeypatch: pytest.Monkey
     kept.rate(1, NET, "lrp_z", 4)
     with pytest.raises(ParameterError, match="has 1 ratings"):
         kept.rate(2, NET, "lrp_z", 3)
-    next(tmp_path.glob("*.json")).write_text("[{")
-    with pytest.raises(DatasetError, match="damaged"):
-        kept.all()
+    for damaged in ("[{", "[1]", '[{"sample": 1}]', "5"):
+        next(tmp_path.glob("*.json")).write_text(damaged)
+        with pytest.raises(DatasetError, match="damaged"):
+            kept.all()
 
 
 def test_means_by_classifier_and_method() -> None:
