@@ -309,7 +309,9 @@
     nnvis.send({ kind: "attribution", attribution: method });
     if (view.explained !== null) nnvis.send({ kind: "explained", layer: null });
     if ((place === 0 && selection.layer !== null) || (view.comparison.layer || "last") !== "last") nnvis.send({ kind: "layer", layer: cells[at].layer || null });
-    nnvis.send({ kind: "target", target: cmp.page.models[place].rows[at].target });
+    const said = cmp.page.models[place].rows[at];
+    const predicted = selection.target === null && said.top.length && said.top[0][0] === row.explained; // what Explain shows by itself
+    nnvis.send({ kind: "target", target: predicted ? null : said.target });
     nnvis.send({ kind: "lens", lens: "attribution" });
   }
 })();
