@@ -113,6 +113,11 @@ def test_without_a_selection_it_is_the_tested_image(scene: dict[str, Any]) -> No
     edits = [["flip_horizontal", {}]]
     found = page(scene, samples="", sample=3, derived="", edits=edits)
     assert [row["name"] for row in found["rows"]] == ["#3 edited"] and found["rows"][0]["label"] == "dog"
+    save, image = scene["services"].workspace.derived.save, np.zeros((12, 10, 3), np.uint8)
+    for dataset, label in ((scene["wanted"]["dataset"], "eel"), ("f" * 32, None)):
+        drawn = save(image, "drawn", f"drawing {label}", dataset=dataset, label=4)
+        [row] = page(scene, samples="", sample=None, derived=drawn.fingerprint, edits=[])["rows"]
+        assert (row["sample"], row["name"], row["label"]) == (f"d{drawn.fingerprint}", f"drawing {label}", label)
     none = page(scene, samples="", sample=None, derived="", edits=[])
     assert (none["rows"], none["n_pages"]) == ([], 1)
     alone = page(scene, models=scene["wanted"]["models"][:1])
