@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 from collections.abc import Mapping
@@ -186,18 +187,23 @@ def test_cells_arrive_one_after_the_other_and_one_that_cannot_says_why(scene: di
     assert cells[3]["most"] == [1, 2, 3, 4, 5] and cells[5]["most"] == [1, 2, 3, 4, 0]
     assert cells[5]["places"] == [0, 1, 2, 3, -1] and cells[3]["signed"]
 
-    def pixels(address: str) -> np.ndarray:
-        return np.asarray(Image.open(io.BytesIO(scene["client"].get(address).data)))
+    def pixels(address: str) -> list[np.ndarray]:
+        drawn = scene["client"].get(address).get_json()
+        return [np.asarray(Image.open(io.BytesIO(base64.b64decode(one.split(",")[1])))) for one in drawn]
 
     key = cells[3]["key"]
-    values = np.asarray(services.workspace.artifacts.load(key).array("heatmap")[1])
-    alone, over = (np.asarray(Image.open(io.BytesIO(png))) for png in heatmap.pictures(values, 100.0, True, 5.0))
-    np.testing.assert_array_equal(pixels(f"/comparison/{key}/1.png?limit=5"), alone)
-    np.testing.assert_array_equal(pixels(f"/comparison/{key}/1.png?limit=5&over=1"), over)
-    # By its own strongest value the second map is as the first.
-    np.testing.assert_array_equal(pixels(f"/comparison/{key}/1.png"), pixels(f"/comparison/{key}/0.png"))
-    assert scene["client"].get(f"/comparison/{key}/9.png").status_code == 404
-    assert scene["client"].get(f"/comparison/{'0' * 32}/0.png").status_code == 404
+    maps = np.asarray(services.workspace.artifacts.load(key).array("heatmap"))
+    alone, over = (np.asarray(Image.open(io.BytesIO(png))) for png in heatmap.pictures(maps[1], 100.0, True, 5.0))
+    own = pixels(f"/comparison/{key}.json")
+    assert len(own) == 5
+    np.testing.assert_array_equal(own[1], own[0])  # by its own strongest value each is as the first
+    shared = pixels(f"/comparison/{key}.json?limits=0,5,nan,-1,x")
+    np.testing.assert_array_equal(shared[1], alone)
+    for place in (0, 2, 3, 4):
+        np.testing.assert_array_equal(shared[place], own[0])
+    np.testing.assert_array_equal(pixels(f"/comparison/{key}.json?limits=0,5&over=1")[1], over)
+    assert "immutable" in scene["client"].get(f"/comparison/{key}.json").headers["Cache-Control"]
+    assert scene["client"].get(f"/comparison/{'0' * 32}.json").status_code == 404
 
     def cancelled(request: Request, **more: Any) -> Artifact:
         raise Cancelled("It was cancelled", "Start it again.")
