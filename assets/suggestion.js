@@ -68,7 +68,7 @@
 
   /* A click on the tab asks again for what went wrong. */
   document.addEventListener("click", function (event) {
-    if (!event.target.closest("#overview-tabs .view-suggestion") || !sug.now) return;
+    if (!event.target.closest("#overview-tab-suggestion") || !sug.now) return;
     const key = JSON.stringify(question());
     if (answers.get(key) && answers.get(key).problem) answers.delete(key);
     look();

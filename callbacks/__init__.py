@@ -22,6 +22,7 @@ from callbacks import (
     simulation,
     strip,
     suggestion,
+    table,
     testing,
     trajectory,
     tray,
@@ -51,6 +52,7 @@ def register_all(app: Dash, services: Services) -> None:
         network,
         simulation,
         suggestion,
+        table,
         tray,
     ):
         view.register(app, services)

@@ -38,6 +38,7 @@ from nnvis_dash.settings import Settings
 from nnvis_dash.simulation_routes import simulation_blueprint
 from nnvis_dash.sketchpad_routes import sketchpad_blueprint
 from nnvis_dash.suggestion_routes import suggestion_blueprint
+from nnvis_dash.table_routes import table_blueprint
 from nnvis_dash.tray_routes import tray_blueprint
 from nnvis_dash.whatif_routes import whatif_blueprint
 from nnvis_dash.workspace.store import Workspace
@@ -108,6 +109,7 @@ def create_app(settings: Settings | None = None) -> dash.Dash:
     server.register_blueprint(network_patterns_blueprint(services))
     server.register_blueprint(simulation_blueprint(services))
     server.register_blueprint(suggestion_blueprint(services))
+    server.register_blueprint(table_blueprint(services))
     _serve_bootstrap(server)
     Compress(server)
     register_all(app, services)

@@ -77,7 +77,7 @@ def test_three_classifiers_are_compared_and_quadrants_and_lasso_select(demo_serv
     page.locator(".classifier", has_text="digits-small").get_by_role("button").first.click()  # two are left
     page.wait_for_function(f"() => document.querySelectorAll('{PLOT} canvas').length === 1")
     page.wait_for_function("() => document.getElementById('suggestion-status').textContent.includes('2 classifiers')")
-    page.click("#overview-tabs .view-map")
+    page.click("#overview-tab-map")
     page.wait_for_selector("#suggestion", state="hidden")
     page.wait_for_function("() => document.querySelector('#embedding-graph .js-plotly-plot').dataset.points === '100'")
 
