@@ -40,7 +40,7 @@ PAGE = "page"
 INTAKE = "intake"
 NETWORK_JOBS = ("effect", "campaign", "smallest", "visualisation", "redrawn")
 SIMULATION_JOBS = ("simulation", "battery", "breaking", "pairs")
-SUGGESTION_JOBS = ("suggestion",)
+SUGGESTION_JOBS = ("suggestion", "reasons")
 VIEW_JOBS = (*NETWORK_JOBS, *SIMULATION_JOBS, *SUGGESTION_JOBS)
 TRAY = (
     *("index", "embedding", "testing", "grid", "difference", "responses", "attack", "evidence"),

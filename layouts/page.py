@@ -126,6 +126,7 @@ _JOBS = (
     ("breaking", "Breaking points"),
     ("pairs", "Pairing changes"),
     ("suggestion", "Comparing answers"),
+    ("reasons", "Comparing reasons"),
     ("intake", "Adding"),
 )
 
