@@ -174,10 +174,7 @@
     return { canvas, context, width, height };
   };
 
-  sug.select = function (ids, event) {
-    const before = event && event.shiftKey ? nnvis.selected(sug.now.selection.samples) : Promise.resolve([]);
-    before.then((kept) => nnvis.select([...kept, ...ids], "suggestion"));
-  };
+  sug.select = (ids, event) => nnvis.selectBeside(ids, event, sug.now.selection.samples, "suggestion");
 
   sug.count = (n) => n.toLocaleString("en-US");
   sug.say = (words) => (by("suggestion-status").textContent = words);

@@ -15,6 +15,7 @@ from callbacks import (
     evidence,
     grid,
     index,
+    models,
     network,
     page,
     responses,
@@ -51,6 +52,7 @@ def register_all(app: Dash, services: Services) -> None:
         network,
         simulation,
         suggestion,
+        models,
         tray,
     ):
         view.register(app, services)

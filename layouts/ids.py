@@ -118,6 +118,8 @@ NETWORK_SHOWN = "network-shown"
 SIMULATION_SHOWN = "simulation-shown"
 # The suggestion view, drawn by the browser from the state.
 SUGGESTION_SHOWN = "suggestion-shown"
+# The view of two classifiers, drawn by the browser from the state.
+MODELS_SHOWN = "models-shown"
 
 DIFFERENCE_REQUEST = "difference-request"
 DIFFERENCE_KNOWN = "difference-known"

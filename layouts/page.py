@@ -84,6 +84,7 @@ STORES = (
     ids.NETWORK_SHOWN,
     ids.SIMULATION_SHOWN,
     ids.SUGGESTION_SHOWN,
+    ids.MODELS_SHOWN,
     *(
         ids.network(name, what)
         for name in ids.VIEW_JOBS
