@@ -1,6 +1,6 @@
 /* The view of two classifiers: what is looked at, the answers, and what its parts have in common. A part draws what the server
  * counted among the samples that pass the filters; a click picks its samples from answers that are here. The parts are drawn in
- * models_changes.js, models_confusion.js, models_calibration.js. */
+ * models_changes.js, models_confusion.js, models_calibration.js and models_similarity.js. */
 (function () {
   "use strict";
 
@@ -9,7 +9,7 @@
   const space = (dash.nnvis = dash.nnvis || {});
   const md = (nnvis.models = nnvis.models || {});
   const by = (id) => document.getElementById(id);
-  const USUAL = { part: "changes", matrix: "ab" };
+  const USUAL = { part: "changes", matrix: "ab", samples: 512 };
   const LATER = 2000; // milliseconds until an engine that was busy is asked again
   const KEPT = 24; // answers
 
@@ -59,7 +59,8 @@
     by("models-swap").hidden = models.length < 2;
     document.querySelectorAll("#models-parts button").forEach((button) => button.setAttribute("aria-pressed", String(button.classList.contains("part-" + part))));
     by("models-matrix").hidden = part !== "confusion" || models.length < 2;
-    if (by("models-matrix-select") !== document.activeElement) by("models-matrix-select").value = settings.matrix;
+    by("models-samples").hidden = part !== "similarity" || models.length < 2;
+    for (const name of ["matrix", "samples"]) if (by(`models-${name}-select`) !== document.activeElement) by(`models-${name}-select`).value = String(settings[name]);
   }
 
   document.addEventListener("click", function (event) {
@@ -67,6 +68,7 @@
     if (event.target.closest("#models-swap")) nnvis.send({ kind: "models", parameters: { a: md.now.models[1], b: md.now.models[0] } });
     if (!event.target.closest("#overview-tabs .view-models, #models-parts button")) return;
     answers.forEach((found, key) => found && found.problem && answers.delete(key)); // what went wrong is asked again
+    for (const part of Object.values(md.parts)) if (part.again) part.again();
     look();
   });
 
@@ -110,7 +112,7 @@
     const answer = md.parts[part].own ? md.parts[part].own() : md.ask("models/diff", question, nnvis.post);
     const wrong = (samples && samples.problem) || (answer && answer.problem);
     if (wrong) return empty(wrong, "");
-    if (!samples || !answer) return plot.dataset.drawn && plot.dataset.part === part ? undefined : empty("", "The answers are being counted.");
+    if (!samples || !answer) return plot.dataset.drawn && plot.dataset.part === part ? undefined : empty("", md.parts[part].own ? "The layers are being compared." : "The answers are being counted.");
     await nnvis.samples.load(catalog);
     if (mine !== turn || !md.now.open) return;
     by("models-message").textContent = "";
@@ -156,27 +158,21 @@
     if (ids.length) nnvis.selectBeside(ids, event, md.now.selection.samples, "models");
   };
 
-  /* Make an element of SVG, or a cell, pick its samples, by click and by keyboard, and tell its lines under the pointer. */
-  md.picks = function (element, lines, test) {
-    const pick = (event) => md.pick(test, event);
-    element.addEventListener("click", pick);
+  /* Make an element of SVG, or a cell, act by click and by keyboard, and tell its lines under the pointer. */
+  md.acts = function (element, lines, act) {
+    element.addEventListener("click", act);
     element.addEventListener("keydown", function (event) {
       if (event.key !== "Enter" && event.key !== " ") return;
       event.preventDefault();
-      pick(event);
+      act(event);
     });
     element.setAttribute("role", "button");
     element.setAttribute("aria-label", lines.join(", "));
     if (!element.hasAttribute("tabindex")) element.setAttribute("tabindex", "0");
-    md.tells(element, () => lines);
-    return element;
-  };
-
-  md.tells = function (element, lines) {
     const card = by("hover-card");
     element.addEventListener("pointermove", function (event) {
       card.className = "hover-card sim-card";
-      card.replaceChildren(nnvis.h("div", {}, lines(event).map((text) => nnvis.h("div", {}, text))));
+      card.replaceChildren(nnvis.h("div", {}, lines.map((text) => nnvis.h("div", {}, text))));
       card.hidden = false;
       const box = card.getBoundingClientRect();
       card.style.left = Math.max(8, Math.min(event.clientX + 14, innerWidth - box.width - 8)) + "px";
@@ -186,5 +182,7 @@
       card.hidden = true;
       card.className = "hover-card";
     });
+    return element;
   };
+  md.picks = (element, lines, test) => md.acts(element, lines, (event) => md.pick(test, event));
 })();

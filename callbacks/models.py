@@ -1,4 +1,4 @@
-"""The view of two classifiers: the state that it looks at, and which of them over which samples are compared.
+"""The view of two classifiers: the state that it looks at, which samples count, and the comparison of layers as a job.
 
 What it draws comes through the routes of `nnvis_dash/models_routes.py`.
 """
@@ -12,8 +12,10 @@ import numpy as np
 from dash import Dash
 
 from callbacks.drawing import draw
+from callbacks.jobs import Wait, register_job
 from callbacks.strip import visible
 from layouts import ids
+from nnvis_dash.engine.jobs import Request
 from nnvis_dash.errors import ParameterError
 from nnvis_dash.services import Services
 from nnvis_dash.state.codec import field_check
@@ -22,8 +24,20 @@ from nnvis_dash.state.selection import Selection
 
 
 def register(app: Dash, services: Services) -> None:
-    """Register the view."""
+    """Register the view and its job."""
     draw(app, "modelsShown", ids.MODELS_SHOWN, ids.CATALOG, ids.SESSION, ids.SELECTION, ids.VIEW, ids.INDEXED)
+    register_job(app, services, "similarity", similar)
+
+
+def similar(services: Services, wanted: Mapping[str, Any], wait: Wait) -> dict[str, Any]:
+    """Compare the layers of two classifiers: rows, columns and values [row][column], n samples.
+
+    Takes `dataset`, `models` and the number of `samples`.
+    """
+    asked = compared_models(services, wanted)
+    artifact = wait(Request("similarity", {**asked, "n_samples": wanted.get("samples")}))
+    values = np.round(np.asarray(artifact.array("values"), np.float64), 4)
+    return {**{name: artifact.card[name] for name in ("rows", "columns", "n", "batches")}, "values": values.tolist()}
 
 
 def compared_models(services: Services, wanted: Mapping[str, Any]) -> dict[str, Any]:

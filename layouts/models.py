@@ -12,7 +12,9 @@ PARTS = (
     ("changes", "Changes", "What the second classifier fixes and what it breaks"),
     ("confusion", "Confusion", "Which classes are taken for which"),
     ("calibration", "Calibration", "How often each is right where it is as sure as it says"),
+    ("similarity", "Layers", "How alike the layers of both see the same samples"),
 )
+SAMPLES = (("256", "256"), ("512", "512"), ("1024", "1,024"), ("4096", "4,096"))
 MATRICES = (("ab", "A's prediction × B's"), ("a", "label × A's prediction"), ("b", "label × B's prediction"))
 
 
@@ -30,6 +32,20 @@ def frame() -> Any:
     tools = [
         html.Div(parts, id="models-parts", className="segmented", role="group", **{"aria-label": "what is compared"}),
         html.Span(_choose("matrix", "", MATRICES, "Rows × columns"), id="models-matrix", className="models-tool"),
+        html.Span(
+            controls.choose(
+                "models-samples",
+                "samples",
+                [{"label": shown, "value": value} for value, shown in SAMPLES],
+                "512",
+                "models",
+                "parameters.samples",
+                "Over how many samples layers are compared",
+                read="number",
+            ),
+            id="models-samples",
+            className="models-tool",
+        ),
         controls.act("Clear", controls.change("select", samples="", origin="models"), title="Clear the selection"),
     ]
     return html.Div(

@@ -126,6 +126,7 @@ _JOBS = (
     ("breaking", "Breaking points"),
     ("pairs", "Pairing changes"),
     ("suggestion", "Comparing answers"),
+    ("similarity", "Comparing layers"),
     ("intake", "Adding"),
 )
 
