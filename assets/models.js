@@ -1,6 +1,6 @@
 /* The view of two classifiers: what is looked at, the answers, and what its parts have in common. A part draws what the server
  * counted among the samples that pass the filters; a click picks its samples from answers that are here. The parts are drawn in
- * models_changes.js, models_confusion.js, models_calibration.js and models_similarity.js. */
+ * models_changes.js, models_confusion.js, models_calibration.js models_similarity.js and models_maps.js. */
 (function () {
   "use strict";
 
@@ -9,7 +9,7 @@
   const space = (dash.nnvis = dash.nnvis || {});
   const md = (nnvis.models = nnvis.models || {});
   const by = (id) => document.getElementById(id);
-  const USUAL = { part: "changes", matrix: "ab", samples: 512 };
+  const USUAL = { part: "changes", matrix: "ab", samples: 512, method: "pca" };
   const LATER = 2000; // milliseconds until an engine that was busy is asked again
   const KEPT = 24; // answers
 
@@ -37,7 +37,7 @@
     const b = all.includes(settings.b) && settings.b !== a ? settings.b : all.find((model) => model !== a);
     const models = [a, b].filter(Boolean);
     const problems = (indexed && indexed.problems) || {};
-    md.now = { catalog, selection, settings, open, all, models, part: md.parts[settings.part] ? settings.part : USUAL.part };
+    md.now = { catalog, selection, view, settings, open, all, models, part: md.parts[settings.part] ? settings.part : USUAL.part };
     md.now.names = models.map((model) => catalog.modelNames[model]);
     md.now.ready = models.every((model) => indexed && indexed.ready.includes(model));
     md.now.problem = models.map((model) => problems[model]).find(Boolean) || "";
@@ -60,7 +60,8 @@
     document.querySelectorAll("#models-parts button").forEach((button) => button.setAttribute("aria-pressed", String(button.classList.contains("part-" + part))));
     by("models-matrix").hidden = part !== "confusion" || models.length < 2;
     by("models-samples").hidden = part !== "similarity" || models.length < 2;
-    for (const name of ["matrix", "samples"]) if (by(`models-${name}-select`) !== document.activeElement) by(`models-${name}-select`).value = String(settings[name]);
+    by("models-method").hidden = part !== "maps" || models.length < 2;
+    for (const name of ["matrix", "samples", "method"]) if (by(`models-${name}-select`) !== document.activeElement) by(`models-${name}-select`).value = String(settings[name]);
   }
 
   document.addEventListener("click", function (event) {
@@ -68,7 +69,6 @@
     if (event.target.closest("#models-swap")) nnvis.send({ kind: "models", parameters: { a: md.now.models[1], b: md.now.models[0] } });
     if (!event.target.closest("#overview-tabs .view-models, #models-parts button")) return;
     answers.forEach((found, key) => found && found.problem && answers.delete(key)); // what went wrong is asked again
-    for (const part of Object.values(md.parts)) if (part.again) part.again();
     look();
   });
 
@@ -82,21 +82,47 @@
 
   /* The answer to a question, undefined while it is on its way: the view is looked at again once it is there. */
   md.ask = function (path, question, fetched) {
-    const key = path + JSON.stringify(question);
+    const key = keyOf(path, question);
     const found = answers.get(key);
     if (found) return found;
     if (found === undefined) {
       answers.set(key, null);
       fetched(path, question).then(function (answer) {
+        if (!answer.again) return keep(key, answer);
         answers.delete(key);
-        if (answer.again) return setTimeout(look, LATER);
-        answers.set(key, answer);
-        while (answers.size > KEPT) answers.delete(answers.keys().next().value);
-        look();
+        setTimeout(look, LATER);
       });
     }
     return undefined;
   };
+
+  /* The same for what a job finds. */
+  const asked = {}; // by job: the key of what it was last asked for
+  const keyOf = (job, question) => job + JSON.stringify(question);
+  md.job = function (job, question) {
+    const key = keyOf(job, question);
+    const found = answers.get(key);
+    if (found) return found;
+    if (found === undefined) {
+      if (answers.get(asked[job]) === null) answers.delete(asked[job]); // one that is asked for no longer doesn't answer
+      answers.set((asked[job] = key), null);
+      nnvis.network.run(job, question);
+    }
+    return undefined;
+  };
+  window.addEventListener("nnvis-network-job", function (event) {
+    const { name, record, answer } = event.detail;
+    if (!answer || !(name in asked)) return;
+    const { number, ...question } = record;
+    keep(keyOf(name, question), answer);
+  });
+
+  function keep(key, answer) {
+    answers.delete(key);
+    answers.set(key, answer);
+    for (const [old, found] of answers) if (answers.size > KEPT && found) answers.delete(old);
+    look();
+  }
 
   /* --- drawing --------------------------------------------------------------------------------------------------- */
 
@@ -112,7 +138,7 @@
     const answer = md.parts[part].own ? md.parts[part].own() : md.ask("models/diff", question, nnvis.post);
     const wrong = (samples && samples.problem) || (answer && answer.problem);
     if (wrong) return empty(wrong, "");
-    if (!samples || !answer) return plot.dataset.drawn && plot.dataset.part === part ? undefined : empty("", md.parts[part].own ? "The layers are being compared." : "The answers are being counted.");
+    if (!samples || !answer) return plot.dataset.drawn && plot.dataset.part === part ? undefined : empty("", { similarity: "The layers are being compared.", maps: "Both are being projected." }[part] || "The answers are being counted.");
     await nnvis.samples.load(catalog);
     if (mine !== turn || !md.now.open) return;
     by("models-message").textContent = "";

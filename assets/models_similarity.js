@@ -6,9 +6,6 @@
   const md = (nnvis.models = nnvis.models || {});
   const h = (...parts) => nnvis.h(...parts);
   const SCALE = [[250, 250, 252], [198, 219, 239], [107, 174, 214], [33, 113, 181], [8, 48, 107]];
-  const KEPT = 8;
-  const found = new Map(); // by request, as text: what the job found, or null while it runs
-  let last = null;
 
   md.parts.similarity = function (plot, answer) {
     if (answer.alone) return plot.replaceChildren(h("div", { class: "empty" }, `Only ${md.now.names[0]} is ticked. Tick another classifier on the left to hold its layers against these.`));
@@ -31,23 +28,6 @@
   md.parts.similarity.own = function () {
     if (md.now.models.length < 2) return { alone: true };
     const request = { dataset: md.now.catalog.dataset, models: md.now.models, samples: md.now.settings.samples };
-    const key = JSON.stringify(request);
-    if (found.get(key)) return found.get(key);
-    if (!found.has(key)) {
-      if (found.get(last) === null) found.delete(last); // a job that is asked for no longer doesn't answer
-      found.set((last = key), null);
-      nnvis.network.run("similarity", request);
-    }
-    return undefined;
+    return md.job("similarity", request);
   };
-  md.parts.similarity.again = () => found.forEach((answer, key) => answer && answer.problem && found.delete(key));
-
-  window.addEventListener("nnvis-network-job", function (event) {
-    const { name, record, answer } = event.detail;
-    if (name !== "similarity" || !answer) return;
-    const { dataset, models, samples } = record;
-    found.set(JSON.stringify({ dataset, models, samples }), answer);
-    while (found.size > KEPT) found.delete(found.keys().next().value);
-    md.look();
-  });
 })();

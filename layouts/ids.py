@@ -41,7 +41,7 @@ INTAKE = "intake"
 NETWORK_JOBS = ("effect", "campaign", "smallest", "visualisation", "redrawn")
 SIMULATION_JOBS = ("simulation", "battery", "breaking", "pairs")
 SUGGESTION_JOBS = ("suggestion",)
-MODELS_JOBS = ("similarity",)
+MODELS_JOBS = ("similarity", "aligned")
 VIEW_JOBS = (*NETWORK_JOBS, *SIMULATION_JOBS, *SUGGESTION_JOBS, *MODELS_JOBS)
 TRAY = (
     *("index", "embedding", "testing", "grid", "difference", "responses", "attack", "evidence"),

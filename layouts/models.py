@@ -13,8 +13,10 @@ PARTS = (
     ("confusion", "Confusion", "Which classes are taken for which"),
     ("calibration", "Calibration", "How often each is right where it is as sure as it says"),
     ("similarity", "Layers", "How alike the layers of both see the same samples"),
+    ("maps", "Maps", "Where each of the two sees the same samples"),
 )
 SAMPLES = (("256", "256"), ("512", "512"), ("1024", "1,024"), ("4096", "4,096"))
+METHODS = (("pca", "PCA"), ("tsne", "t-SNE"), ("umap", "UMAP"))
 MATRICES = (("ab", "A's prediction × B's"), ("a", "label × A's prediction"), ("b", "label × B's prediction"))
 
 
@@ -45,6 +47,9 @@ def frame() -> Any:
             ),
             id="models-samples",
             className="models-tool",
+        ),
+        html.Span(
+            _choose("method", "by", METHODS, "How both are projected"), id="models-method", className="models-tool"
         ),
         controls.act("Clear", controls.change("select", samples="", origin="models"), title="Clear the selection"),
     ]

@@ -127,6 +127,7 @@ _JOBS = (
     ("pairs", "Pairing changes"),
     ("suggestion", "Comparing answers"),
     ("similarity", "Comparing layers"),
+    ("aligned", "Projecting both"),
     ("intake", "Adding"),
 )
 

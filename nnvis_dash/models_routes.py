@@ -1,4 +1,4 @@
-"""Flask routes for the view of two classifiers: their answers once, and what changed among the samples that count."""
+"""Flask routes for the view of two classifiers: their answers, what changed, and their maps."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import flask
 
-from callbacks.models import compared_models, passing_rows
+from callbacks.models import compared_models, map_requests, passing_rows
 from nnvis_dash.envelope import envelope
 from nnvis_dash.posting import answers, body, own_pages_only
 from nnvis_dash.services import Services
@@ -46,5 +46,17 @@ def models_blueprint(services: Services) -> flask.Blueprint:
         asked = compared_models(services, wanted)
         rows = passing_rows(services, {**wanted, "dataset": asked["dataset"]})
         return services.engine.ask("model_diff", {**asked, "part": str(wanted.get("part") or "changes"), "rows": rows})
+
+    @routes.post("/maps")
+    @answers
+    def maps() -> flask.Response:
+        """Both maps of ``{"dataset", "models", "method", "n_samples", "seed", "parameters"}``, once they are projected.
+
+        An envelope of what the question `aligned_maps` answers: ids (n,) int32, a and b (n, 2) and moved (n,) float32;
+        the header has disparity, mirrored and extent.
+        """
+        found = dict(services.engine.ask("aligned_maps", {"keys": [one.key for one in map_requests(services, body())]}))
+        arrays = {name: found.pop(name) for name in ("ids", "a", "b", "moved")}
+        return envelope(found, **arrays)
 
     return routes

@@ -104,6 +104,27 @@ def test_groups_cells_and_bins_are_those_of_the_indexes_and_select(demo_server: 
     assert other.text_content(".models-diagram:first-child b") == LARGE
 
 
+def test_a_cell_chooses_the_layer_and_a_lasso_in_one_map_is_in_both(demo_server: Server, pages: Pages) -> None:
+    page = opened(demo_server, pages, SMALL, LARGE, part="similarity", samples=256)
+    shown(page, "similarity")
+    assert page.get_attribute(f"{PLOT} td", "data-cell") == "0-0"
+    page.click('[data-cell="1-2"]')
+    page.wait_for_function("nnvis.network.now.layer === 'conv2'")
+    page.click("#models-parts .part-maps")
+    shown(page, "maps")
+    page.wait_for_selector(f'{PLOT}[data-lit="0"]')
+    box = page.locator(".models-map:last-child canvas").bounding_box()
+    corners = [(0.02, 0.02), (0.98, 0.02), (0.98, 0.98), (0.02, 0.98)]
+    for number, (x, y) in enumerate(corners):
+        page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"], steps=3)
+        if not number:
+            page.mouse.down()
+    page.mouse.up()
+    page.wait_for_selector(f'{PLOT}[data-lit="100"]')
+    page.click(".models-moved")
+    page.wait_for_selector(f'{PLOT}[data-lit="5"]')
+
+
 def test_filters_apply_and_one_classifier_has_its_own_confusion(demo_server: Server, pages: Pages) -> None:
     labels, table = predicted(demo_server, SMALL)
     first = table.argmax(axis=1)

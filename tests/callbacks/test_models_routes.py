@@ -8,6 +8,7 @@ import flask
 import numpy as np
 import pytest
 
+from callbacks.models import map_requests
 from nnvis_dash.analysis.index import Index, index_arrays, index_key
 from nnvis_dash.analysis.model_diff.transitions import mcnemar
 from nnvis_dash.engine.client import Engine
@@ -57,6 +58,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         "client": server.test_client(),
         "wanted": {"dataset": data.fingerprint, "models": models, "primary": models[0]},
         "names": [first.name, second.name],
+        "services": services,
     }
 
 
@@ -122,6 +124,30 @@ def test_calibration_is_of_each_classifier(scene: dict[str, Any]) -> None:
     assert asked(scene, part="calibration", classes=[4], correctness="wrong")["n"] == int(
         ((LABELS == 4) & (BEFORE != LABELS)).sum()
     )
+
+
+def test_a_map_that_is_only_turned_lies_over_the_other(scene: dict[str, Any]) -> None:
+    wanted = {**scene["wanted"], "method": "pca", "n_samples": 0, "seed": 0, "parameters": {}}
+    assert "not projected yet" in scene["client"].post("/models/maps", json=wanted).get_json()["problem"]
+    places = np.random.default_rng(3).normal(size=(N, 2)).astype(np.float32)
+    turned = (2 * places[:, ::-1] + 5).astype(np.float32)[::-1]  # mirrored as well, and in another order
+    for request, coordinates, order in zip(
+        map_requests(scene["services"], wanted), (places, turned), (1, -1), strict=True
+    ):
+        kept = {"coordinates": coordinates, "sample_ids": np.arange(N)[::order]}
+        scene["services"].workspace.artifacts.save(request.key, kept, {})
+    header, found = arrays(scene["client"].post("/models/maps", json=wanted).data)
+    assert header["disparity"] == pytest.approx(0, abs=1e-6) and header["mirrored"] is True
+    np.testing.assert_array_equal(found["ids"], np.arange(N))
+    np.testing.assert_array_equal(found["a"], places)
+    np.testing.assert_allclose(found["b"], places, atol=1e-5)
+    np.testing.assert_allclose(found["moved"], 0, atol=1e-5)
+    for more, says in (
+        ({"models": wanted["models"][:1]}, "one map"),
+        ({"method": "walk"}, "walk"),
+        ({"seed": -1}, "-1"),
+    ):
+        assert says in scene["client"].post("/models/maps", json={**wanted, **more}).get_json()["problem"]
 
 
 @pytest.mark.parametrize(
