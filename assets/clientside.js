@@ -115,13 +115,14 @@
 
   /* The job tray. A job runs from its request until an answer to that request is there. */
   const jobs = {};
-  const nothing = { index: () => false, embedding: () => false, testing: (r) => !nnvis.tests(r) || r.method === null, grid: (r) => !r.methods.length, difference: () => false, responses: (r) => !r.names.length, attack: () => false, evidence: () => false, effect: () => false, campaign: () => false, smallest: () => false, visualisation: () => false, redrawn: () => false, simulation: () => false, battery: () => false, breaking: () => false, pairs: () => false, suggestion: () => false, reasons: () => false };
+  /* Requests that ask for nothing; a job of another name asks for something whenever it is asked. */
+  const nothing = { testing: (r) => !nnvis.tests(r) || r.method === null, grid: (r) => !r.methods.length, responses: (r) => !r.names.length };
 
   function tray(name) {
     const line = document.getElementById("tray-" + name);
     const { request, progress, answer } = jobs[name];
     if (!line) return;
-    const running = Boolean(request) && !nothing[name](request) && !(answer && same(answer.request, request));
+    const running = Boolean(request) && !(nothing[name] && nothing[name](request)) && !(answer && same(answer.request, request));
     line.dataset.running = running ? "1" : "";
     if (!running) {
       line.hidden = true;

@@ -157,27 +157,7 @@
 
   /* --- what both drawings need ----------------------------------------------------------------------------------- */
 
-  /* A drawing's own canvas over the whole plot, in device pixels, with its context scaled to CSS pixels. */
-  sug.canvas = function (plot, drawing) {
-    let canvas = plot.querySelector(`canvas[data-drawing="${drawing}"]`);
-    if (!canvas) plot.replaceChildren((canvas = nnvis.h("canvas", { "data-drawing": drawing })));
-    const { clientWidth: width, clientHeight: height } = plot;
-    const scale = window.devicePixelRatio || 1;
-    if (canvas.width !== Math.round(width * scale) || canvas.height !== Math.round(height * scale)) {
-      canvas.width = Math.round(width * scale);
-      canvas.height = Math.round(height * scale);
-    }
-    const context = canvas.getContext("2d");
-    context.setTransform(scale, 0, 0, scale, 0, 0);
-    context.clearRect(0, 0, width, height);
-    context.font = '10.5px "Inter", "Segoe UI", "DejaVu Sans", sans-serif';
-    return { canvas, context, width, height };
-  };
-
-  sug.select = function (ids, event) {
-    const before = event && event.shiftKey ? nnvis.selected(sug.now.selection.samples) : Promise.resolve([]);
-    before.then((kept) => nnvis.select([...kept, ...ids], "suggestion"));
-  };
+  sug.select = (ids, event) => nnvis.selectBeside(ids, event, sug.now.selection.samples, "suggestion");
 
   sug.count = (n) => n.toLocaleString("en-US");
   sug.say = (words) => (by("suggestion-status").textContent = words);

@@ -15,6 +15,7 @@ from callbacks import (
     evidence,
     grid,
     index,
+    models,
     network,
     page,
     responses,
@@ -53,6 +54,7 @@ def register_all(app: Dash, services: Services) -> None:
         simulation,
         suggestion,
         table,
+        models,
         tray,
     ):
         view.register(app, services)

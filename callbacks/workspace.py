@@ -87,6 +87,7 @@ def _catalog(services: Services, session: Session) -> dict[str, Any] | None:
         "labelled": services.labels(card, primary) is not None,
         "model": primary.fingerprint if primary else None,
         "modelName": primary.name if primary else None,
+        "modelNames": {model.fingerprint: model.name for model in models},
         "ready": primary is not None and services.index(card.fingerprint, primary.fingerprint) is not None,
     }
 

@@ -41,7 +41,8 @@ INTAKE = "intake"
 NETWORK_JOBS = ("effect", "campaign", "smallest", "visualisation", "redrawn")
 SIMULATION_JOBS = ("simulation", "battery", "breaking", "pairs")
 SUGGESTION_JOBS = ("suggestion", "reasons")
-VIEW_JOBS = (*NETWORK_JOBS, *SIMULATION_JOBS, *SUGGESTION_JOBS)
+MODELS_JOBS = ("similarity", "aligned")
+VIEW_JOBS = (*NETWORK_JOBS, *SIMULATION_JOBS, *SUGGESTION_JOBS, *MODELS_JOBS)
 TRAY = (
     *("index", "embedding", "testing", "grid", "difference", "responses", "attack", "evidence"),
     *VIEW_JOBS,
@@ -120,6 +121,8 @@ SIMULATION_SHOWN = "simulation-shown"
 SUGGESTION_SHOWN = "suggestion-shown"
 # The table of samples, drawn by the browser from the state.
 TABLE_SHOWN = "table-shown"
+# The view of two classifiers, drawn by the browser from the state.
+MODELS_SHOWN = "models-shown"
 
 DIFFERENCE_REQUEST = "difference-request"
 DIFFERENCE_KNOWN = "difference-known"

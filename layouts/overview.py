@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from layouts import controls, ids, suggestion, table
+from layouts import controls, ids, models, suggestion, table
 
 # By name: the label, what it is for, and the frame that lies over the map.
 VIEWS: tuple[tuple[str, str, str, Any], ...] = (
@@ -15,6 +15,7 @@ VIEWS: tuple[tuple[str, str, str, Any], ...] = (
         "Samples worth a look: where classifiers disagree or doubt",
         suggestion.frame,
     ),
+    ("models", "Models", "What changed from one classifier to the next", models.frame),
     ("table", "Table", "Every sample with all that is known of it: sort, filter, group, export", table.frame),
 )
 

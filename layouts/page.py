@@ -85,6 +85,7 @@ STORES = (
     ids.SIMULATION_SHOWN,
     ids.SUGGESTION_SHOWN,
     ids.TABLE_SHOWN,
+    ids.MODELS_SHOWN,
     *(
         ids.network(name, what)
         for name in ids.VIEW_JOBS
@@ -127,6 +128,8 @@ _JOBS = (
     ("pairs", "Pairing changes"),
     ("suggestion", "Comparing answers"),
     ("reasons", "Comparing reasons"),
+    ("similarity", "Comparing layers"),
+    ("aligned", "Projecting both"),
     ("intake", "Adding"),
 )
 

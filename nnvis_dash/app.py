@@ -26,6 +26,7 @@ from layouts.page import frame, page
 from nnvis_dash.difference_routes import difference_blueprint
 from nnvis_dash.engine.client import Engine
 from nnvis_dash.intake_routes import intake_blueprint
+from nnvis_dash.models_routes import models_blueprint
 from nnvis_dash.network_freeze_routes import network_freeze_blueprint
 from nnvis_dash.network_layers_routes import network_layers_blueprint
 from nnvis_dash.network_maps_routes import network_maps_blueprint
@@ -110,6 +111,7 @@ def create_app(settings: Settings | None = None) -> dash.Dash:
     server.register_blueprint(simulation_blueprint(services))
     server.register_blueprint(suggestion_blueprint(services))
     server.register_blueprint(table_blueprint(services))
+    server.register_blueprint(models_blueprint(services))
     _serve_bootstrap(server)
     Compress(server)
     register_all(app, services)
