@@ -115,6 +115,14 @@
 
   /* The job tray. A job runs from its request until an answer to that request is there. */
   const jobs = {};
+  /* Jobs that a view starts and that the view's own scripts hear of (`nnvis.network.run`): `VIEW_JOBS` of layouts/ids.py. */
+  nnvis.viewJobs = [
+    ...["effect", "campaign", "smallest", "visualisation", "redrawn"],
+    ...["simulation", "battery", "breaking", "pairs"],
+    ...["suggestion", "reasons"],
+    ...["similarity", "aligned"],
+  ];
+  const ALL = ["index", "embedding", "testing", "grid", "difference", "responses", "attack", "evidence", ...nnvis.viewJobs];
   /* Requests that ask for nothing; a job of another name asks for something whenever it is asked. */
   const nothing = { testing: (r) => !nnvis.tests(r) || r.method === null, grid: (r) => !r.methods.length, responses: (r) => !r.names.length };
 
@@ -145,7 +153,7 @@
     if (job && job.progress && job.progress.key) nnvis.store("job-cancel", { key: job.progress.key, number: (cancelled += 1) });
   });
 
-  for (const name of Object.keys(nothing)) {
+  for (const name of ALL) {
     jobs[name] = { request: null, progress: null, answer: null };
     space[name + "Asked"] = function (request, progress, answer) {
       const reported = progress && same(progress.request, request) ? progress : null;

@@ -8,6 +8,7 @@ import numpy as np
 
 from nnvis_dash.analysis.index import index_key, load_index
 from nnvis_dash.analysis.suggestion.several import suggest
+from nnvis_dash.engine.jobs import Request
 from nnvis_dash.state.codec import encode_link
 from nnvis_dash.state.session import Session
 from nnvis_dash.state.state import State
@@ -66,6 +67,17 @@ def test_three_classifiers_are_compared_and_quadrants_and_lasso_select(demo_serv
     page.select_option("#suggestion-colour-select", "right")
     page.wait_for_function(
         "() => document.getElementById('suggestion-legend').textContent.includes('only digits-medium and digits-large')"
+    )
+    page.select_option("#suggestion-colour-select", "reason")
+    page.wait_for_function(f"() => document.querySelector('{PLOT}').dataset.reasons === '1797'")
+    page.click("#suggestion-legend button")  # the same answer, for the most different reasons
+    wanted = {"dataset": data.card.fingerprint, "models": [card.fingerprint for card in cards]}
+    apart = np.asarray(workspace.artifacts.load(Request("reasons", wanted).key).array("disagreement"))
+    alike = np.flatnonzero((direct.distinct_classes == 1) & ~np.isnan(apart))
+    most = sorted(alike[np.argsort(-apart[alike], kind="stable")][:20].tolist())
+    page.wait_for_function(
+        "(ids) => nnvis.selected(nnvis.network.now.samples).then((now) => now.join() === ids)",
+        arg=",".join(map(str, most)),
     )
     drag(page, (0.02, 0.34), (0.99, 0.34), (0.99, 0.01), (0.02, 0.01), (0.02, 0.33))  # the row of three answers
     page.wait_for_function(f"nnvis.network.now.samples !== '' && {counts[3]} !== 0")
