@@ -76,14 +76,8 @@
       },
       filter,
       { ...filter, samples: selection.samples },
-      { session: session, ...explained, clip: view.clip, smooth: view.smooth, grid: view.grid, lens: view.lens, difference: view.difference, beside: view.beside, common: view.common },
-      { ...nnvis.asked(session, selection, view), ...(view.lens === "difference" ? { method: null } : {}) },
-      {
-        ...nnvis.asked(session, selection, view),
-        ...(view.grid.length && view.lens === "attribution" ? tested(selection) : untested),
-        samples: view.grid.length ? selection.samples : "",
-        methods: view.lens === "attribution" ? view.grid : [],
-      },
+      { session: session, ...explained, clip: view.clip, smooth: view.smooth, grid: view.grid, lens: view.lens, difference: view.difference, beside: view.beside, common: view.common, comparison: { ...view.comparison, page: null } },
+      { ...nnvis.asked(session, selection, view), ...(["difference", "compare"].includes(view.lens) ? { method: null } : {}) },
       nnvis.analysed(session, selection, view),
       {
         dataset: dataset,
@@ -120,11 +114,11 @@
     ...["effect", "campaign", "smallest", "visualisation", "redrawn"],
     ...["simulation", "battery", "breaking", "pairs"],
     ...["suggestion", "reasons"],
-    ...["similarity", "aligned"],
+    ...["similarity", "aligned", "compare"],
   ];
-  const ALL = ["index", "embedding", "testing", "grid", "difference", "responses", "attack", "evidence", ...nnvis.viewJobs];
+  const ALL = ["index", "embedding", "testing", "difference", "responses", "attack", "evidence", ...nnvis.viewJobs];
   /* Requests that ask for nothing; a job of another name asks for something whenever it is asked. */
-  const nothing = { testing: (r) => !nnvis.tests(r) || r.method === null, grid: (r) => !r.methods.length, responses: (r) => !r.names.length };
+  const nothing = { testing: (r) => !nnvis.tests(r) || r.method === null, responses: (r) => !r.names.length };
 
   function tray(name) {
     const line = document.getElementById("tray-" + name);

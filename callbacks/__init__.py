@@ -10,10 +10,10 @@ from dash import Dash
 
 from callbacks import (
     attack,
+    comparison,
     difference,
     embedding,
     evidence,
-    grid,
     index,
     models,
     network,
@@ -44,7 +44,6 @@ def register_all(app: Dash, services: Services) -> None:
         trajectory,
         strip,
         testing,
-        grid,
         difference,
         whatif,
         responses,
@@ -55,6 +54,7 @@ def register_all(app: Dash, services: Services) -> None:
         suggestion,
         table,
         models,
+        comparison,
         tray,
     ):
         view.register(app, services)

@@ -23,6 +23,7 @@ from plotly.utils import PlotlyJSONEncoder
 from callbacks import register_all
 from callbacks.waiting import WaitingJobs
 from layouts.page import frame, page
+from nnvis_dash.comparison_routes import comparison_blueprint
 from nnvis_dash.difference_routes import difference_blueprint
 from nnvis_dash.engine.client import Engine
 from nnvis_dash.intake_routes import intake_blueprint
@@ -112,6 +113,7 @@ def create_app(settings: Settings | None = None) -> dash.Dash:
     server.register_blueprint(suggestion_blueprint(services))
     server.register_blueprint(table_blueprint(services))
     server.register_blueprint(models_blueprint(services))
+    server.register_blueprint(comparison_blueprint(services))
     _serve_bootstrap(server)
     Compress(server)
     register_all(app, services)
