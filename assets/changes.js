@@ -168,6 +168,12 @@
     nnvis.send({ kind: "select", samples: text, origin: origin });
   };
 
+  /* Select samples; with Shift beside those that the selection before has. */
+  nnvis.selectBeside = async function (ids, event, before, origin) {
+    const kept = event && event.shiftKey ? await nnvis.selected(before) : [];
+    return nnvis.select([...kept, ...ids], origin);
+  };
+
   const kept = new Map();
   nnvis.selected = async function (text) {
     if (!text) return [];

@@ -109,13 +109,22 @@
 
   /* The job tray. A job runs from its request until an answer to that request is there. */
   const jobs = {};
-  const nothing = { index: () => false, embedding: () => false, testing: (r) => !nnvis.tests(r) || r.method === null, difference: () => false, responses: (r) => !r.names.length, attack: () => false, evidence: () => false, effect: () => false, campaign: () => false, smallest: () => false, visualisation: () => false, redrawn: () => false, simulation: () => false, battery: () => false, breaking: () => false, pairs: () => false, suggestion: () => false, compare: () => false };
+  /* Jobs that a view starts and that the view's own scripts hear of (`nnvis.network.run`): `VIEW_JOBS` of layouts/ids.py. */
+  nnvis.viewJobs = [
+    ...["effect", "campaign", "smallest", "visualisation", "redrawn"],
+    ...["simulation", "battery", "breaking", "pairs"],
+    ...["suggestion", "reasons"],
+    ...["similarity", "aligned", "compare"],
+  ];
+  const ALL = ["index", "embedding", "testing", "difference", "responses", "attack", "evidence", ...nnvis.viewJobs];
+  /* Requests that ask for nothing; a job of another name asks for something whenever it is asked. */
+  const nothing = { testing: (r) => !nnvis.tests(r) || r.method === null, responses: (r) => !r.names.length };
 
   function tray(name) {
     const line = document.getElementById("tray-" + name);
     const { request, progress, answer } = jobs[name];
     if (!line) return;
-    const running = Boolean(request) && !nothing[name](request) && !(answer && same(answer.request, request));
+    const running = Boolean(request) && !(nothing[name] && nothing[name](request)) && !(answer && same(answer.request, request));
     line.dataset.running = running ? "1" : "";
     if (!running) {
       line.hidden = true;
@@ -138,7 +147,7 @@
     if (job && job.progress && job.progress.key) nnvis.store("job-cancel", { key: job.progress.key, number: (cancelled += 1) });
   });
 
-  for (const name of Object.keys(nothing)) {
+  for (const name of ALL) {
     jobs[name] = { request: null, progress: null, answer: null };
     space[name + "Asked"] = function (request, progress, answer) {
       const reported = progress && same(progress.request, request) ? progress : null;

@@ -40,7 +40,7 @@
     ask();
     draw();
   }
-  window.addEventListener("resize", () => sug.now && sug.now.open && draw());
+  window.addEventListener("resize", () => sug.redraw());
 
   async function tools() {
     const { several, settings, catalog } = sug.now;
@@ -68,9 +68,10 @@
 
   /* A click on the tab asks again for what went wrong. */
   document.addEventListener("click", function (event) {
-    if (!event.target.closest("#overview-tabs .view-suggestion") || !sug.now) return;
+    if (!event.target.closest("#overview-tab-suggestion") || !sug.now) return;
     const key = JSON.stringify(question());
     if (answers.get(key) && answers.get(key).problem) answers.delete(key);
+    sug.reasonsAgain();
     look();
   });
 
@@ -129,6 +130,8 @@
 
   /* --- drawing --------------------------------------------------------------------------------------------------- */
 
+  sug.redraw = () => sug.now && sug.now.open && draw();
+
   let turn = 0;
   async function draw() {
     const mine = (turn += 1);
@@ -157,27 +160,7 @@
 
   /* --- what both drawings need ----------------------------------------------------------------------------------- */
 
-  /* A drawing's own canvas over the whole plot, in device pixels, with its context scaled to CSS pixels. */
-  sug.canvas = function (plot, drawing) {
-    let canvas = plot.querySelector(`canvas[data-drawing="${drawing}"]`);
-    if (!canvas) plot.replaceChildren((canvas = nnvis.h("canvas", { "data-drawing": drawing })));
-    const { clientWidth: width, clientHeight: height } = plot;
-    const scale = window.devicePixelRatio || 1;
-    if (canvas.width !== Math.round(width * scale) || canvas.height !== Math.round(height * scale)) {
-      canvas.width = Math.round(width * scale);
-      canvas.height = Math.round(height * scale);
-    }
-    const context = canvas.getContext("2d");
-    context.setTransform(scale, 0, 0, scale, 0, 0);
-    context.clearRect(0, 0, width, height);
-    context.font = '10.5px "Inter", "Segoe UI", "DejaVu Sans", sans-serif';
-    return { canvas, context, width, height };
-  };
-
-  sug.select = function (ids, event) {
-    const before = event && event.shiftKey ? nnvis.selected(sug.now.selection.samples) : Promise.resolve([]);
-    before.then((kept) => nnvis.select([...kept, ...ids], "suggestion"));
-  };
+  sug.select = (ids, event) => nnvis.selectBeside(ids, event, sug.now.selection.samples, "suggestion");
 
   sug.count = (n) => n.toLocaleString("en-US");
   sug.say = (words) => (by("suggestion-status").textContent = words);

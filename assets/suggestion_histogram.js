@@ -13,7 +13,7 @@
 
   sug.drawings.one = function (answer, plot, passes, lit) {
     by("suggestion-legend").replaceChildren();
-    const { canvas, context, width, height } = sug.canvas(plot, "histogram");
+    const { canvas, context, width, height } = nnvis.canvas(plot, "histogram");
     const { values } = answer;
     let [low, high, shown, silent] = [Infinity, -Infinity, 0, 0];
     for (let id = 0; id < values.length; id += 1) {

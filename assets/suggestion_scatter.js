@@ -9,7 +9,7 @@
   const MARGIN = { left: 30, right: 12, top: 8, bottom: 30 };
   const SPREAD = 0.36; // by how much of a row's height a point may stand above or below its middle
   const GREY = "#b4bac4", ACCENT = "#1f6feb";
-  const NEAR = 8; // pixels within which the pointer is on a point
+  const UNLIKE = 1.5; // disagreement of heatmaps (0 to 2) from which on points stand at the top of their row
   const SETS = ["#b2182b", "#4477aa", "#ccbb44", "#228833", "#aa3377", "#66ccee", "#ee7733", "#8fb8de"]; // who is right, of three
   const RAMP = ["#2166ac", "#92c5de", "#f2d0a9", "#ef8a62", "#b2182b"];
   let drawn = null; // {answer, xs, ys, passes, canvas}: what the gestures are about
@@ -22,9 +22,13 @@
     return (((x ^ (x >>> 16)) >>> 0) / 4294967295) * 2 - 1;
   }
 
-  function coloured(answer) {
+  function coloured(answer, reasons) {
     const { catalog, settings, models } = sug.now;
     const { label } = sug.known;
+    if (settings.colour === "reason") {
+      const of = (id) => (reasons && !Number.isNaN(reasons[id]) ? RAMP[Math.min(4, Math.floor((reasons[id] / UNLIKE) * 4.999))] : GREY);
+      return { of, legend: reasons ? [["alike", RAMP[0]], ["", RAMP[1]], ["", RAMP[2]], ["", RAMP[3]], ["heatmaps unlike", RAMP[4]], ["flat", GREY]] : null };
+    }
     if (settings.colour === "label") return { of: (id) => catalog.colours[label[id]] || GREY, legend: null };
     const name = (m) => answer.header.models[m];
     if (settings.colour === "entropy") {
@@ -45,9 +49,13 @@
 
   sug.drawings.several = function (answer, plot, passes, lit) {
     const { models, settings } = sug.now;
-    const { of, legend } = coloured(answer);
-    by("suggestion-legend").replaceChildren(...(legend || []).map(([words, colour]) => h("span", {}, h("span", { class: "swatch", style: { background: colour } }), words)));
-    const { canvas, context, width, height } = sug.canvas(plot, "scatter");
+    const reasons = sug.reasons();
+    const { of, legend } = coloured(answer, reasons);
+    const different = reasons && h("button", { type: "button", class: "act quiet", title: "Select the samples that all classifiers answer alike, with heatmaps that part most" }, "same answer, different reasons");
+    if (different) different.addEventListener("click", (event) => sug.select(sug.differentReasons(answer, passes), event));
+    by("suggestion-message").textContent = sug.reasonsProblem();
+    by("suggestion-legend").replaceChildren(...(different ? [different] : []), ...(legend || []).map(([words, colour]) => h("span", {}, h("span", { class: "swatch", style: { background: colour } }), words)));
+    const { canvas, context, width, height } = nnvis.canvas(plot, "scatter");
     const n = answer.mean.length;
     const inner = [width - MARGIN.left - MARGIN.right, height - MARGIN.top - MARGIN.bottom];
     if (inner[0] < 40 || inner[1] < 40) return;
@@ -63,7 +71,7 @@
     let shown = 0;
     for (let id = 0; id < n; id += 1) {
       xs[id] = x(answer.mean[id]);
-      ys[id] = y(answer.distinct[id] + SPREAD * apart(id));
+      ys[id] = y(answer.distinct[id] + SPREAD * (reasons && !Number.isNaN(reasons[id]) ? 2 * Math.min(1, reasons[id] / UNLIKE) - 1 : apart(id)));
       if (!passes[id]) continue;
       shown += 1;
       counts[quadrant(id)] += 1;
@@ -89,9 +97,12 @@
     quadrants(plot, answer, counts, quadrant, x(settings.confident), y(1.5), passes);
     plot.dataset.points = String(shown);
     plot.setAttribute("aria-label", `${shown} samples by mean confidence and number of answers: ${answer.header.quadrants.map(([name], i) => `${counts[i]} ${name}`).join(", ")}`);
-    sug.say(`${sug.count(shown)} samples, ${models.length} classifiers${unmatched(answer)}`);
+    sug.say(`${sug.count(shown)} samples, ${models.length} classifiers${within(reasons)}${unmatched(answer)}`);
+    plot.dataset.reasons = reasons ? String(reasons.length) : "";
     wire(canvas);
   };
+
+  const within = (reasons) => (sug.now.settings.colour !== "reason" || sug.reasonsProblem() ? "" : reasons ? " · within a row: heatmaps alike below, unlike above" : " · their heatmaps are being compared");
 
   function unmatched(answer) {
     const parts = answer.header.alone.map((names, m) => (names.length ? `${answer.header.models[m]} alone has ${names.slice(0, 3).join(", ")}${names.length > 3 ? ` and ${names.length - 3} more` : ""}` : "")).filter(Boolean);
@@ -150,74 +161,13 @@
 
   /* --- gestures -------------------------------------------------------------------------------------------------- */
 
-  function nearest(px, py) {
-    let [best, found] = [NEAR * NEAR, -1];
-    for (let id = 0; id < drawn.n; id += 1) {
-      if (!drawn.passes[id]) continue;
-      const [dx, dy] = [drawn.xs[id] - px, drawn.ys[id] - py];
-      const far = dx * dx + dy * dy;
-      if (far < best) [best, found] = [far, id];
-    }
-    return found;
-  }
-
-  function inside(path, px, py) {
-    let odd = false;
-    for (let i = 0, j = path.length - 1; i < path.length; j = i, i += 1) {
-      const [[xi, yi], [xj, yj]] = [path[i], path[j]];
-      if (yi > py !== yj > py && px < ((xj - xi) * (py - yi)) / (yj - yi) + xi) odd = !odd;
-    }
-    return odd;
-  }
-
-  function wire(canvas) {
-    if (canvas.dataset.wired) return;
-    canvas.dataset.wired = "1";
-    const card = by("hover-card");
-    let path = null;
-    let layer = null;
-    const at = (event) => {
-      const box = canvas.getBoundingClientRect();
-      return [event.clientX - box.left, event.clientY - box.top];
-    };
-    canvas.addEventListener("pointerdown", function (event) {
-      if (event.button) return;
-      canvas.setPointerCapture(event.pointerId);
-      path = [at(event)];
+  const wire = (canvas) =>
+    nnvis.lasso(canvas, {
+      points: () => drawn,
+      hover: (id, event) => hover(by("hover-card"), id, event),
+      click: (id, event) => nnvis.send(nnvis.meant({ kind: "primary", sample: id, origin: "suggestion" }, event)),
+      select: sug.select,
     });
-    canvas.addEventListener("pointermove", function (event) {
-      const [px, py] = at(event);
-      if (!path) {
-        const id = drawn ? nearest(px, py) : -1;
-        if (id < 0) card.hidden = true;
-        else hover(card, id, event);
-        return;
-      }
-      card.hidden = true;
-      path.push([px, py]);
-      if (!layer) canvas.after((layer = nnvis.svg("svg", { class: "suggestion-lasso", style: "position:absolute;inset:0;width:100%;height:100%;pointer-events:none" })));
-      layer.replaceChildren(nnvis.svg("polygon", { points: path.map((place) => place.join()).join(" "), fill: ACCENT, "fill-opacity": 0.1, stroke: ACCENT, "stroke-width": 1.5 }));
-    });
-    const end = function (event) {
-      const drag = path;
-      path = null;
-      if (layer) layer.remove();
-      layer = null;
-      if (!drag || event.type === "pointercancel") return;
-      const [px, py] = at(event);
-      if (drag.length < 4 && Math.hypot(px - drag[0][0], py - drag[0][1]) < 5) {
-        const id = nearest(px, py);
-        if (id >= 0) nnvis.send(nnvis.meant({ kind: "primary", sample: id, origin: "suggestion" }, event));
-        return;
-      }
-      const ids = [];
-      for (let id = 0; id < drawn.n; id += 1) if (drawn.passes[id] && inside(drag, drawn.xs[id], drawn.ys[id])) ids.push(id);
-      if (ids.length) sug.select(ids, event);
-    };
-    canvas.addEventListener("pointerup", end);
-    canvas.addEventListener("pointercancel", end);
-    canvas.addEventListener("pointerleave", () => (card.hidden = true));
-  }
 
   /* The sample's card, with what each classifier says of it. */
   function hover(card, id, event) {

@@ -40,9 +40,10 @@ PAGE = "page"
 INTAKE = "intake"
 NETWORK_JOBS = ("effect", "campaign", "smallest", "visualisation", "redrawn")
 SIMULATION_JOBS = ("simulation", "battery", "breaking", "pairs")
-SUGGESTION_JOBS = ("suggestion",)
+SUGGESTION_JOBS = ("suggestion", "reasons")
+MODELS_JOBS = ("similarity", "aligned")
 COMPARISON_JOBS = ("compare",)
-VIEW_JOBS = (*NETWORK_JOBS, *SIMULATION_JOBS, *SUGGESTION_JOBS, *COMPARISON_JOBS)
+VIEW_JOBS = (*NETWORK_JOBS, *SIMULATION_JOBS, *SUGGESTION_JOBS, *MODELS_JOBS, *COMPARISON_JOBS)
 TRAY = (
     *("index", "embedding", "testing", "difference", "responses", "attack", "evidence"),
     *VIEW_JOBS,
@@ -114,6 +115,10 @@ NETWORK_SHOWN = "network-shown"
 SIMULATION_SHOWN = "simulation-shown"
 # The suggestion view, drawn by the browser from the state.
 SUGGESTION_SHOWN = "suggestion-shown"
+# The table of samples, drawn by the browser from the state.
+TABLE_SHOWN = "table-shown"
+# The view of two classifiers, drawn by the browser from the state.
+MODELS_SHOWN = "models-shown"
 # Samples by classifiers and methods, drawn by the browser from the state.
 COMPARISON_SHOWN = "comparison-shown"
 

@@ -79,6 +79,8 @@ STORES = (
     ids.NETWORK_SHOWN,
     ids.SIMULATION_SHOWN,
     ids.SUGGESTION_SHOWN,
+    ids.TABLE_SHOWN,
+    ids.MODELS_SHOWN,
     ids.COMPARISON_SHOWN,
     *(
         ids.network(name, what)
@@ -120,6 +122,9 @@ _JOBS = (
     ("breaking", "Breaking points"),
     ("pairs", "Pairing changes"),
     ("suggestion", "Comparing answers"),
+    ("reasons", "Comparing reasons"),
+    ("similarity", "Comparing layers"),
+    ("aligned", "Projecting both"),
     ("compare", "Comparing methods"),
     ("intake", "Adding"),
 )

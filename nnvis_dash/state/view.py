@@ -66,7 +66,7 @@ SIMULATION = (
 # What can be set in the suggestion view.
 SUGGESTION = ("channel", "colour", "confident", "layer", "score")
 # What can be set where two classifiers are held against each other.
-MODELS = ("a", "b", "class", "matrix", "part")
+MODELS = ("a", "b", "matrix", "method", "part", "samples")
 # What can be set in the review of labels, twins, outliers and slices.
 REVIEW = ("by", "other", "part")
 # What can be set in the table of samples.

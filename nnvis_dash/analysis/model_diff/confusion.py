@@ -113,6 +113,25 @@ class Confusion:
             for row, column, count in zip(rows[first], columns[first], counts[first], strict=True)
         )
 
+    def most_confused(self, limit: int) -> npt.NDArray[np.int64]:
+        """Return the classes with the most samples off the diagonal, in their row or column.
+
+        Parameters
+        ----------
+        limit : int
+            At most so many; of equal ones those with more samples, then the first.
+
+        Returns
+        -------
+        (c,) int64, ascending; classes that no sample has in either are left out.
+        """
+        diagonal = np.diagonal(self.counts)
+        samples = self.counts.sum(axis=0) + self.counts.sum(axis=1)
+        confused = samples - 2 * diagonal
+        there = np.flatnonzero(samples)
+        first = np.lexsort((there, -samples[there], -confused[there]))[: max(0, limit)]
+        return np.sort(there[first])
+
 
 def confusion(rows: npt.ArrayLike, columns: npt.ArrayLike, n: int) -> Confusion:
     """Count how often each two class numbers go together.

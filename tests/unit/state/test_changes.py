@@ -264,7 +264,7 @@ def test_an_unknown_kind_names_the_kinds() -> None:
         ({"kind": "simulation", "parameters": {"zoom": 1}}, "by, change"),
         ({"kind": "suggestion", "parameters": {"zoom": 1}}, "channel, colour"),
         ({"kind": "overview", "overview": "list"}, "map, suggestion"),
-        ({"kind": "models", "parameters": {"zoom": 1}}, "a, b, class"),
+        ({"kind": "models", "parameters": {"zoom": 1}}, "a, b, matrix"),
         ({"kind": "review", "parameters": {"zoom": 1}}, "by, other"),
         ({"kind": "table", "parameters": {"zoom": 1}}, "by"),
         ({"kind": "comparison", "parameters": {"zoom": 1}}, "layer, page, top"),
