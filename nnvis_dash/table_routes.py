@@ -24,10 +24,10 @@ from nnvis_dash.errors import NotFound, ParameterError
 from nnvis_dash.posting import answers, body, own_pages_only
 from nnvis_dash.services import Services, predictions
 from nnvis_dash.types import DatasetCard, ModelCard
+from nnvis_dash.workspace.spreadsheet import harmless
 
 SCRIPTS = ("async-community.js", "dash_ag_grid.min.js")
 TYPES = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet"}
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True)
@@ -150,20 +150,16 @@ def _csv(columns: Sequence[Column], samples: npt.NDArray[np.int64]) -> bytes:
     """Return a table that a spreadsheet opens without taking a cell for a formula."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(["sample", *(_plain(column.title) for column in columns)])
+    writer.writerow(["sample", *(harmless(column.title) for column in columns)])
     cells: list[list[str]] = []
     for column in columns:
         found = column.cells(samples)
         if isinstance(found, list):
-            cells.append([_plain(cell) for cell in found])
+            cells.append([harmless(cell) for cell in found])
         else:
             cells.append(["" if np.isnan(value) else f"{value:.7g}" for value in found])
     writer.writerows(zip(samples.tolist(), *cells, strict=True))
     return text.getvalue().encode("utf-8-sig")
-
-
-def _plain(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
 
 
 def _parquet(columns: Sequence[Column], samples: npt.NDArray[np.int64]) -> bytes:

@@ -18,11 +18,11 @@ from typing import Any, TypeAlias
 from nnvis_dash.errors import DatasetError, ParameterError
 from nnvis_dash.workspace.disk import disk_errors, write_whole
 from nnvis_dash.workspace.lock import locked
+from nnvis_dash.workspace.spreadsheet import harmless
 
 LOWEST, HIGHEST = 1, 5
 MOST = 100_000  # ratings of a dataset
 _FINGERPRINT = re.compile(r"[0-9a-f]{8,64}", re.ASCII)
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet begins a formula with
 Cell: TypeAlias = tuple[str, str, str]
 
 
@@ -132,13 +132,10 @@ def means(ratings: Iterable[Rating]) -> dict[tuple[str, str], tuple[float, int]]
 
 
 def as_csv(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
-    """Return a table as CSV whose texts no spreadsheet takes for formulas.
-
-    A text that begins as one (``= + - @``, tab or carriage return) gets an apostrophe before it; numbers stay numbers.
-    """
+    """Return a table as CSV; texts are `harmless`, numbers stay numbers."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\r\n")
     writer.writerow(list(columns))
     for row in rows:
-        writer.writerow([f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell for cell in row])
+        writer.writerow([harmless(cell) if isinstance(cell, str) else cell for cell in row])
     return stream.getvalue()

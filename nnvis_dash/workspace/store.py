@@ -3,6 +3,7 @@
     <workspace>/datasets/<fingerprint>/   card.json, images.npy | images.bin + offsets.npy + shapes.npy, labels.npy, ...
                 models/<fingerprint>/     card.json, model.keras | model.pb (a graph without layers)
                 artifacts/<key>/          card.json, *.npy
+                trays/, ratings/          what people keep: their samples, and how well evidence fits, a file a dataset
                 cache/                    texts/ (large selections), incoming/ (what is being written), jobs
 
 Everything new is written into ``cache/incoming`` and renamed while the lock is held, so of two processes that add the
