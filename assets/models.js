@@ -54,6 +54,7 @@
       const list = by(`models-${side}-select`);
       list.replaceChildren(...all.map((model) => new Option(catalog.modelNames[model], model)));
       list.value = models[i] || "";
+      list.title = catalog.modelNames[models[i]] || "";
       list.closest(".field").hidden = !models[i];
     });
     by("models-swap").hidden = models.length < 2;
@@ -143,11 +144,12 @@
     await nnvis.samples.load(catalog);
     if (mine !== turn || !md.now.open) return;
     const { settings, selection } = md.now;
-    const seen = { maps: selection.samples, similarity: selection.layer }[part];
+    const seen = { maps: `${selection.samples} ${selection.derived || selection.primary}`, similarity: selection.layer }[part];
     const of = [samples, answer, settings.matrix, seen, by("models").clientWidth, by("models").clientHeight, JSON.stringify(question)];
     if (plot.dataset.drawn && of.every((one, i) => one === held[i])) return;
     held = of;
     by("models-message").textContent = "";
+    filtered = answer.n > 0 && answer.n < catalog.n && !md.parts[part].own ? `${md.count(answer.n)} of ${md.count(catalog.n)} samples pass the filters.` : "";
     say("");
     if (plot.dataset.part !== part) plot.replaceChildren();
     plot.dataset.part = part;
@@ -165,10 +167,13 @@
     delete plot.dataset.drawn;
     delete plot.dataset.part;
     by("models-message").textContent = problem;
+    filtered = "";
     say(status);
   }
 
-  const say = (words) => (by("models-status").textContent = words);
+  /* What the view says above the drawing; first of all that it isn't about all samples. */
+  let filtered = "";
+  const say = (words) => (by("models-status").textContent = [filtered, words].filter(Boolean).join(" "));
   md.say = say;
 
   /* --- what the parts need ---------------------------------------------------------------------------------------- */

@@ -36,6 +36,8 @@
     const unlabelled = answer.n - answer.labelled;
     const filtered = `No test: the filter chose samples by whether ${md.now.catalog.modelName} is right.`;
     const lines = correctness === "all" ? [accuracies, tested] : [filtered];
+    const alone = nnvis.suggestion.unmatched(md.samples.header);
+    if (alone) lines.push(`${alone}.`);
     if (unlabelled) lines.push(`${md.count(unlabelled)} samples without a label are left out.`);
     return h("div", { class: "label models-words" }, lines.map((line) => h("div", {}, line)));
   }
