@@ -76,14 +76,8 @@
       },
       filter,
       { ...filter, samples: selection.samples },
-      { session: session, ...explained, clip: view.clip, smooth: view.smooth, grid: view.grid, lens: view.lens, difference: view.difference, beside: view.beside, common: view.common },
-      { ...nnvis.asked(session, selection, view), ...(view.lens === "difference" ? { method: null } : {}) },
-      {
-        ...nnvis.asked(session, selection, view),
-        ...(view.grid.length && view.lens === "attribution" ? tested(selection) : untested),
-        samples: view.grid.length ? selection.samples : "",
-        methods: view.lens === "attribution" ? view.grid : [],
-      },
+      { session: session, ...explained, clip: view.clip, smooth: view.smooth, grid: view.grid, lens: view.lens, difference: view.difference, beside: view.beside, common: view.common, comparison: { ...view.comparison, page: null } },
+      { ...nnvis.asked(session, selection, view), ...(["difference", "compare"].includes(view.lens) ? { method: null } : {}) },
       nnvis.analysed(session, selection, view),
       {
         dataset: dataset,
@@ -115,13 +109,22 @@
 
   /* The job tray. A job runs from its request until an answer to that request is there. */
   const jobs = {};
-  const nothing = { index: () => false, embedding: () => false, testing: (r) => !nnvis.tests(r) || r.method === null, grid: (r) => !r.methods.length, difference: () => false, responses: (r) => !r.names.length, attack: () => false, evidence: () => false, effect: () => false, campaign: () => false, smallest: () => false, visualisation: () => false, redrawn: () => false, simulation: () => false, battery: () => false, breaking: () => false, pairs: () => false, suggestion: () => false, similarity: () => false, aligned: () => false };
+  /* Jobs that a view starts and that the view's own scripts hear of (`nnvis.network.run`): `VIEW_JOBS` of layouts/ids.py. */
+  nnvis.viewJobs = [
+    ...["effect", "campaign", "smallest", "visualisation", "redrawn"],
+    ...["simulation", "battery", "breaking", "pairs"],
+    ...["suggestion", "reasons"],
+    ...["similarity", "aligned", "compare"],
+  ];
+  const ALL = ["index", "embedding", "testing", "difference", "responses", "attack", "evidence", ...nnvis.viewJobs];
+  /* Requests that ask for nothing; a job of another name asks for something whenever it is asked. */
+  const nothing = { testing: (r) => !nnvis.tests(r) || r.method === null, responses: (r) => !r.names.length };
 
   function tray(name) {
     const line = document.getElementById("tray-" + name);
     const { request, progress, answer } = jobs[name];
     if (!line) return;
-    const running = Boolean(request) && !nothing[name](request) && !(answer && same(answer.request, request));
+    const running = Boolean(request) && !(nothing[name] && nothing[name](request)) && !(answer && same(answer.request, request));
     line.dataset.running = running ? "1" : "";
     if (!running) {
       line.hidden = true;
@@ -144,7 +147,7 @@
     if (job && job.progress && job.progress.key) nnvis.store("job-cancel", { key: job.progress.key, number: (cancelled += 1) });
   });
 
-  for (const name of Object.keys(nothing)) {
+  for (const name of ALL) {
     jobs[name] = { request: null, progress: null, answer: null };
     space[name + "Asked"] = function (request, progress, answer) {
       const reported = progress && same(progress.request, request) ? progress : null;

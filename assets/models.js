@@ -68,7 +68,7 @@
   document.addEventListener("click", function (event) {
     if (!md.now) return;
     if (event.target.closest("#models-swap")) nnvis.send({ kind: "models", parameters: { a: md.now.models[1], b: md.now.models[0] } });
-    if (!event.target.closest("#overview-tabs .view-models, #models-parts button")) return;
+    if (!event.target.closest("#overview-tab-models, #models-parts button")) return;
     answers.forEach((found, key) => found && found.problem && answers.delete(key)); // what went wrong is asked again
     look();
   });

@@ -10,7 +10,7 @@
     const name = view.overview || "map";
     document.querySelectorAll(".overview").forEach((frame) => (frame.hidden = frame.id !== name));
     document.getElementById("embedding-panel").classList.toggle("covered", name !== "map");
-    document.querySelectorAll("#overview-tabs button").forEach((tab) => tab.setAttribute("aria-pressed", String(tab.classList.contains("view-" + name))));
+    document.querySelectorAll("#embedding-panel .view-tab").forEach((tab) => tab.setAttribute("aria-selected", String(tab.id === "overview-tab-" + name)));
     return name;
   };
 })();

@@ -40,7 +40,7 @@
     ask();
     draw();
   }
-  window.addEventListener("resize", () => sug.now && sug.now.open && draw());
+  window.addEventListener("resize", () => sug.redraw());
 
   async function tools() {
     const { several, settings, catalog } = sug.now;
@@ -68,9 +68,10 @@
 
   /* A click on the tab asks again for what went wrong. */
   document.addEventListener("click", function (event) {
-    if (!event.target.closest("#overview-tabs .view-suggestion") || !sug.now) return;
+    if (!event.target.closest("#overview-tab-suggestion") || !sug.now) return;
     const key = JSON.stringify(question());
     if (answers.get(key) && answers.get(key).problem) answers.delete(key);
+    sug.reasonsAgain();
     look();
   });
 
@@ -128,6 +129,8 @@
   }
 
   /* --- drawing --------------------------------------------------------------------------------------------------- */
+
+  sug.redraw = () => sug.now && sug.now.open && draw();
 
   let turn = 0;
   async function draw() {

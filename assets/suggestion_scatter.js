@@ -9,6 +9,7 @@
   const MARGIN = { left: 30, right: 12, top: 8, bottom: 30 };
   const SPREAD = 0.36; // by how much of a row's height a point may stand above or below its middle
   const GREY = "#b4bac4", ACCENT = "#1f6feb";
+  const UNLIKE = 1.5; // disagreement of heatmaps (0 to 2) from which on points stand at the top of their row
   const SETS = ["#b2182b", "#4477aa", "#ccbb44", "#228833", "#aa3377", "#66ccee", "#ee7733", "#8fb8de"]; // who is right, of three
   const RAMP = ["#2166ac", "#92c5de", "#f2d0a9", "#ef8a62", "#b2182b"];
   let drawn = null; // {answer, xs, ys, passes, canvas}: what the gestures are about
@@ -21,9 +22,13 @@
     return (((x ^ (x >>> 16)) >>> 0) / 4294967295) * 2 - 1;
   }
 
-  function coloured(answer) {
+  function coloured(answer, reasons) {
     const { catalog, settings, models } = sug.now;
     const { label } = sug.known;
+    if (settings.colour === "reason") {
+      const of = (id) => (reasons && !Number.isNaN(reasons[id]) ? RAMP[Math.min(4, Math.floor((reasons[id] / UNLIKE) * 4.999))] : GREY);
+      return { of, legend: reasons ? [["alike", RAMP[0]], ["", RAMP[1]], ["", RAMP[2]], ["", RAMP[3]], ["heatmaps unlike", RAMP[4]], ["flat", GREY]] : null };
+    }
     if (settings.colour === "label") return { of: (id) => catalog.colours[label[id]] || GREY, legend: null };
     const name = (m) => answer.header.models[m];
     if (settings.colour === "entropy") {
@@ -44,8 +49,12 @@
 
   sug.drawings.several = function (answer, plot, passes, lit) {
     const { models, settings } = sug.now;
-    const { of, legend } = coloured(answer);
-    by("suggestion-legend").replaceChildren(...(legend || []).map(([words, colour]) => h("span", {}, h("span", { class: "swatch", style: { background: colour } }), words)));
+    const reasons = sug.reasons();
+    const { of, legend } = coloured(answer, reasons);
+    const different = reasons && h("button", { type: "button", class: "act quiet", title: "Select the samples that all classifiers answer alike, with heatmaps that part most" }, "same answer, different reasons");
+    if (different) different.addEventListener("click", (event) => sug.select(sug.differentReasons(answer, passes), event));
+    by("suggestion-message").textContent = sug.reasonsProblem();
+    by("suggestion-legend").replaceChildren(...(different ? [different] : []), ...(legend || []).map(([words, colour]) => h("span", {}, h("span", { class: "swatch", style: { background: colour } }), words)));
     const { canvas, context, width, height } = nnvis.canvas(plot, "scatter");
     const n = answer.mean.length;
     const inner = [width - MARGIN.left - MARGIN.right, height - MARGIN.top - MARGIN.bottom];
@@ -62,7 +71,7 @@
     let shown = 0;
     for (let id = 0; id < n; id += 1) {
       xs[id] = x(answer.mean[id]);
-      ys[id] = y(answer.distinct[id] + SPREAD * apart(id));
+      ys[id] = y(answer.distinct[id] + SPREAD * (reasons && !Number.isNaN(reasons[id]) ? 2 * Math.min(1, reasons[id] / UNLIKE) - 1 : apart(id)));
       if (!passes[id]) continue;
       shown += 1;
       counts[quadrant(id)] += 1;
@@ -89,9 +98,12 @@
     plot.dataset.points = String(shown);
     plot.setAttribute("aria-label", `${shown} samples by mean confidence and number of answers: ${answer.header.quadrants.map(([name], i) => `${counts[i]} ${name}`).join(", ")}`);
     const alone = sug.unmatched(answer.header);
-    sug.say(`${sug.count(shown)} samples, ${models.length} classifiers${alone && " · " + alone}`);
+    sug.say(`${sug.count(shown)} samples, ${models.length} classifiers${within(reasons)}${alone && " · " + alone}`);
+    plot.dataset.reasons = reasons ? String(reasons.length) : "";
     wire(canvas);
   };
+
+  const within = (reasons) => (sug.now.settings.colour !== "reason" || sug.reasonsProblem() ? "" : reasons ? " · within a row: heatmaps alike below, unlike above" : " · their heatmaps are being compared");
 
   /* Which classes one classifier alone has; empty where all are shared. */
   sug.unmatched = function ({ alone, models }) {

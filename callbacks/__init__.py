@@ -10,10 +10,10 @@ from dash import Dash
 
 from callbacks import (
     attack,
+    comparison,
     difference,
     embedding,
     evidence,
-    grid,
     index,
     models,
     network,
@@ -23,6 +23,7 @@ from callbacks import (
     simulation,
     strip,
     suggestion,
+    table,
     testing,
     trajectory,
     tray,
@@ -43,7 +44,6 @@ def register_all(app: Dash, services: Services) -> None:
         trajectory,
         strip,
         testing,
-        grid,
         difference,
         whatif,
         responses,
@@ -52,7 +52,9 @@ def register_all(app: Dash, services: Services) -> None:
         network,
         simulation,
         suggestion,
+        table,
         models,
+        comparison,
         tray,
     ):
         view.register(app, services)

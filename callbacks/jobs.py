@@ -16,8 +16,9 @@ from nnvis_dash.errors import NNVisError
 from nnvis_dash.services import Services
 from nnvis_dash.workspace.artifacts import Artifact
 
-Wait: TypeAlias = Callable[[Request], Artifact]
-# Takes the services, what the browser wants, and a function that waits for a request's artifact; gives plain values.
+# Waits for a request's artifact; what is given by name goes to the browser with the progress.
+Wait: TypeAlias = Callable[..., Artifact]
+# Takes the services, what the browser wants, and a function that waits; gives plain values.
 Job: TypeAlias = Callable[[Services, Mapping[str, Any], Wait], dict[str, Any]]
 
 
@@ -38,8 +39,8 @@ def register_job(app: Dash, services: Services, name: str, job: Job) -> None:
         if not wanted:
             return None
 
-        def wait(request: Request) -> Artifact:
-            return wait_for(services, manager, request, report, request=wanted)
+        def wait(request: Request, **more: Any) -> Artifact:
+            return wait_for(services, manager, request, report, **{"request": wanted, **more})
 
         try:
             return {"request": wanted, **job(services, wanted, wait)}

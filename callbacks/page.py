@@ -20,7 +20,6 @@ def register(app: Dash, services: Services) -> None:
         ids.STRIP_REQUEST,
         ids.TESTING_FORM,
         ids.TESTING_REQUEST,
-        ids.GRID_REQUEST,
         ids.DIFFERENCE_REQUEST,
         ids.WHATIF_REQUEST,
     )
@@ -64,7 +63,6 @@ def register(app: Dash, services: Services) -> None:
         ("index", ids.INDEX_REQUEST, ids.INDEX_PROGRESS, ids.INDEX_ANSWER),
         ("embedding", ids.EMBEDDING_REQUEST, ids.EMBEDDING_PROGRESS, ids.EMBEDDING_MAP),
         ("testing", ids.TESTING_REQUEST, ids.TESTING_PROGRESS, ids.TESTING_ATTRIBUTION),
-        ("grid", ids.GRID_REQUEST, ids.GRID_PROGRESS, ids.GRID),
         ("difference", ids.DIFFERENCE_RUN, ids.DIFFERENCE_PROGRESS, ids.DIFFERENCE_RESULT),
         ("responses", ids.RESPONSES_REQUEST, ids.RESPONSES_PROGRESS, ids.RESPONSES),
         ("attack", ids.ATTACK_RUN, ids.ATTACK_PROGRESS, ids.ATTACK_RESULT),

@@ -63,8 +63,7 @@ def _completed(services: Services, state: Whole, change: Any) -> Any:
     """Give a change of dataset the classifiers that fit it; every other change is as the browser sent it."""
     if isinstance(change, dict) and change.get("kind") == "dataset" and "classifiers" not in change:
         card = services.workspace.dataset(str(change.get("dataset"))).card
-        fitting = [model.fingerprint for model in services.fitting(card)]
-        return {**change, "dataset": card.fingerprint, "classifiers": fitting}
+        return {**change, "dataset": card.fingerprint, "classifiers": list(services.offered(card))}
     return change
 
 

@@ -22,6 +22,7 @@ def register(app: Dash, services: Services) -> None:
     """Register the view and its job."""
     draw(app, "suggestionShown", ids.SUGGESTION_SHOWN, ids.CATALOG, ids.SESSION, ids.SELECTION, ids.VIEW, ids.INDEXED)
     register_job(app, services, "suggestion", compared)
+    register_job(app, services, "reasons", explained)
 
 
 def compared(services: Services, wanted: Mapping[str, Any], wait: Wait) -> dict[str, Any]:
@@ -33,8 +34,15 @@ def compared(services: Services, wanted: Mapping[str, Any], wait: Wait) -> dict[
     return {"key": request.key}
 
 
-def suggestion_request(services: Services, wanted: Mapping[str, Any]) -> Request:
-    """Return the request for the comparison that a page wants.
+def explained(services: Services, wanted: Mapping[str, Any], wait: Wait) -> dict[str, Any]:
+    """Compare the heatmaps of classifiers on every sample."""
+    request = suggestion_request(services, wanted, "reasons")
+    wait(request)
+    return {"key": request.key}
+
+
+def suggestion_request(services: Services, wanted: Mapping[str, Any], kind: str = "suggestion") -> Request:
+    """Return the request for the comparison that a page wants: of answers, or of "reasons".
 
     Raises
     ------
@@ -46,4 +54,4 @@ def suggestion_request(services: Services, wanted: Mapping[str, Any]) -> Request
         raise ParameterError("Fewer than two classifiers are chosen", "Tick another one.")
     dataset = services.workspace.dataset(str(wanted.get("dataset"))).card.fingerprint
     known = [services.workspace.model(str(model)).fingerprint for model in models]
-    return Request("suggestion", {"dataset": dataset, "models": known})
+    return Request(kind, {"dataset": dataset, "models": known})

@@ -12,7 +12,7 @@ from dash.exceptions import PreventUpdate
 from callbacks.drawing import draw
 from callbacks.reading import reference_of, session_of, view_of
 from callbacks.waiting import PageLeft, wait_for
-from layouts import attribution, controls, difference, ids, testing
+from layouts import attribution, comparison, controls, difference, ids, testing
 from nnvis_dash.analysis.attribution import METHODS
 from nnvis_dash.engine.jobs import Request
 from nnvis_dash.errors import NNVisError
@@ -62,6 +62,8 @@ def register(app: Dash, services: Services) -> None:
             return []
         names = services.class_names(card, models[0])
         shown = view_of(view)
+        if shown.lens == "compare":
+            return comparison.form(models[0], METHODS, names, shown, wanted["target"])
         if shown.lens == "difference":
             return difference.form(models[0], names, shown, wanted["target"])
         return attribution.form(models[0], METHODS, names, shown, wanted["layer"], wanted["target"])
@@ -125,7 +127,8 @@ def register(app: Dash, services: Services) -> None:
 def attribution_request(wanted: Any, samples: list[int | str], card: ModelCard) -> Request:
     """Return the request for what the page wants explained of some images; of several, for the first one's class.
 
-    A chosen layer without a map is for other views to look at: the method then has its own.
+    With `targets` in what is wanted each image is explained for a class of its own. A chosen layer without a map is for
+    other views to look at: the method then has its own.
     """
     through = wanted["layer"] if looks_through(wanted["method"]) else None
     layer = card.layer(through) if through else None
@@ -144,6 +147,7 @@ def attribution_request(wanted: Any, samples: list[int | str], card: ModelCard) 
             "target": wanted["target"],
             "output": wanted["output"],
             "parameters": wanted["parameters"],
+            **({"targets": wanted["targets"]} if wanted.get("targets") else {}),
             **({"alike": True} if wanted.get("pair") and len(samples) > 1 else {}),
         },
     )

@@ -9,6 +9,7 @@ from dash import Dash, Input, Output, html
 
 from callbacks.reading import session_of
 from layouts import ids, rail
+from nnvis_dash.analysis.classes import lacking
 from nnvis_dash.figures import theme
 from nnvis_dash.services import Services
 from nnvis_dash.state.session import Session
@@ -26,20 +27,7 @@ def register(app: Dash, services: Services) -> None:
         prevent_initial_call=True,
     )
     def workspace(session: Any, indexed: Any, version: Any) -> tuple[Any, ...]:
-        state = session_of(session)
-        card = services.dataset_card(state)
-        fitting = services.fitting(card) if card else []
-        known = {} if card is None else {model.fingerprint: services.accuracy(card, model) for model in fitting}
-        accuracies = {fingerprint: value for fingerprint, value in known.items() if value is not None}
-        title: Any = []
-        if card is not None:
-            words = [f"{card.n_samples:,} {'image' if card.n_samples == 1 else 'images'}"]
-            if card.image_shape:
-                words.append("×".join(str(side) for side in card.image_shape))
-            if card.class_names:
-                words.append(f"{len(card.class_names)} classes")
-            title = [html.B(card.name), html.Span(" · ".join(words))]
-        return rail.workspace(services.workspace.datasets(), card, fitting, state.classifiers, accuracies), title
+        return rail_regions(services, session_of(session))
 
     @app.callback(
         Output(ids.CATALOG, "data"),
@@ -60,6 +48,27 @@ def register(app: Dash, services: Services) -> None:
         if not wanted:
             return []
         return _filters(services, session_of(wanted["session"]), wanted["classes"], wanted["correctness"])
+
+
+def rail_regions(services: Services, session: Session) -> tuple[Any, Any]:
+    """Build the rail's datasets and classifiers, and the page's title."""
+    card = services.dataset_card(session)
+    fitting = services.fitting(card) if card else []
+    known = {} if card is None else {model.fingerprint: services.accuracy(card, model) for model in fitting}
+    accuracies = {fingerprint: value for fingerprint, value in known.items() if value is not None}
+    title: Any = []
+    if card is not None:
+        words = [f"{card.n_samples:,} {'image' if card.n_samples == 1 else 'images'}"]
+        if card.image_shape:
+            words.append("×".join(str(side) for side in card.image_shape))
+        if card.class_names:
+            words.append(f"{len(card.class_names)} classes")
+        title = [html.B(card.name), html.Span(" · ".join(words))]
+    unknown = (
+        {} if card is None else {model.fingerprint: lacking(model.class_names, card.class_names) for model in fitting}
+    )
+    regions = rail.workspace(services.workspace.datasets(), card, fitting, session.classifiers, accuracies, unknown)
+    return regions, title
 
 
 def _catalog(services: Services, session: Session) -> dict[str, Any] | None:
@@ -91,27 +100,26 @@ def _filters(services: Services, session: Session, shown: list[int], correctness
     models = services.models(session)
     primary = models[0] if models else None
     names = services.class_names(card, primary)
-    labels = services.labels(card, primary)
     right = services.correct(card, primary) if primary else None
     counts: dict[str, int | None] = {"all": card.n_samples, "wrong": None, "right": None}
     if right is not None:
         counts |= {"wrong": int((right == 0).sum()), "right": int((right == 1).sum())}
     size = len(names)
-    per_class = np.zeros(size, dtype=int)
-    hits = np.zeros(size, dtype=int)
-    if labels is not None:
-        known = (labels >= 0) & (labels < size)
-        per_class = np.bincount(labels[known], minlength=size)
-        if right is not None:
-            hits = np.bincount(labels[known & (right == 1)], minlength=size)
+    label, prediction, *_ = services.attributes(card, primary)
+    number = np.where(label >= 0, label, prediction)  # what the filter goes by
+    known = (number >= 0) & (number < size)
+    samples = np.bincount(number[known], minlength=size)
+    labelled = np.bincount(number[known & (label >= 0)], minlength=size)
+    hits = np.zeros(size, int) if right is None else np.bincount(number[known & (right == 1)], minlength=size)
     classes = [
         (
             index,
             name,
             colour,
-            float(hits[index] / per_class[index]) if right is not None and per_class[index] else None,
-            int(per_class[index]),
+            float(hits[index] / labelled[index]) if right is not None and labelled[index] else None,
+            int(samples[index]),
         )
         for index, (name, colour) in enumerate(zip(names, theme.class_colours(size), strict=True))
+        if samples[index]
     ]
     return rail.filters(classes, shown, correctness, counts)

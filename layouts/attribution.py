@@ -43,9 +43,13 @@ def form(
         ),
         *([_through(model, layer)] if through else []),
         _explained(model, explained),
-        _classes(class_names, target) if explained is None else _units(explained, view.unit, through),
-        _more(method, view),
-        _side_by_side(names, view),
+        classes(class_names, target) if explained is None else _units(explained, view.unit, through),
+        more(method, view),
+        controls.act(
+            "compare",
+            controls.change("lens", lens="compare"),
+            title="Methods and classifiers side by side, for several images",
+        ),
         controls.slider("testing-opacity", "Opacity", view.opacity, "opacity", "opacity", low=0, high=1, step=0.05),
         html.Span(id="testing-export", className="exports"),
     ]
@@ -94,16 +98,17 @@ def _units(layer: Layer, unit: int | None, one: bool) -> Any:
     )
 
 
-def _classes(class_names: Sequence[str], target: int | None) -> Any:
-    classes = [{"label": "the prediction", "value": controls.DEFAULT}]
-    classes += [{"label": name, "value": str(index)} for index, name in enumerate(class_names)]
+def classes(class_names: Sequence[str], target: int | None, otherwise: str = "the prediction") -> Any:
+    """The list of classes of which one is explained; `otherwise` says which where none is chosen."""
+    options = [{"label": otherwise, "value": controls.DEFAULT}]
+    options += [{"label": name, "value": str(index)} for index, name in enumerate(class_names)]
     value = controls.DEFAULT if target is None else str(target)
     title = "The class that is explained"
-    return controls.choose("testing-target", "Label", classes, value, "target", "target", title, read="number")
+    return controls.choose("testing-target", "Label", options, value, "target", "target", title, read="number")
 
 
-def _more(method: Method | None, view: View) -> Any:
-    """The method's own parameters, what of the class is explained, and how the map is drawn."""
+def more(method: Method | None, view: View, first: Sequence[Any] = ()) -> Any:
+    """The method's own parameters, what of the class is explained, and how the map is drawn; `first` what else is."""
     given = dict(view.attribution_parameters)
     own = [
         controls.parameter("testing", entry, given.get(entry.name, entry.default), "attribution_parameters")
@@ -112,6 +117,7 @@ def _more(method: Method | None, view: View) -> Any:
     outputs = [{"label": "logit", "value": "logits"}, {"label": "probability", "value": "probabilities"}]
     drawing = [{"label": "smooth", "value": "true"}, {"label": "in its own pixels", "value": "false"}]
     body = [
+        *first,
         *(control for control in own if control is not None),
         controls.choose(
             "testing-output",
@@ -131,24 +137,25 @@ def _more(method: Method | None, view: View) -> Any:
     return _popover("parameters", body)
 
 
-def _side_by_side(names: Sequence[tuple[str, Method]], view: View) -> Any:
-    """Which methods stand in the grid beside one another."""
+def side_by_side(methods: Mapping[str, Method], view: View, preset: Sequence[str]) -> Any:
+    """Which methods stand beside one another; `preset`: those that a first comparison is usually made of."""
+    shown = view.grid or (view.attribution,)
 
     def toggled(name: str) -> list[str]:
-        return [other for other in view.grid if other != name] if name in view.grid else [*view.grid, name]
+        return [other for other in shown if other != name] if name in shown else [*shown, name]
 
     picks = [
         controls.act(
-            method.title, controls.change("grid", grid=toggled(name)), pressed=name in view.grid, title=method.summary
+            method.title, controls.change("grid", grid=toggled(name)), pressed=name in shown, title=method.summary
         )
-        for name, method in names
+        for name, method in sorted(methods.items(), key=lambda pair: pair[1].title.casefold())
     ]
+    usual = ", ".join(methods[name].title for name in preset if name in methods)
     body = [
-        html.P("Methods × images: the image that is tested and those that are selected.", className="label"),
+        controls.act(usual, controls.change("grid", grid=list(preset)), pressed=tuple(preset) == shown),
         html.Div(picks, className="picks"),
-        controls.act("Close the grid", controls.change("grid", grid=[])) if view.grid else None,
     ]
-    return _popover(f"compare · {len(view.grid)}" if view.grid else "compare", body, "wide")
+    return _popover(f"methods · {len(shown)}", body, "wide")
 
 
 def _popover(label: str, body: Sequence[Any], width: str = "") -> Any:

@@ -190,8 +190,17 @@ def panel(name: str, title: str, beside: Component, *body: Component) -> Compone
     return html.Section([head, *body], className="panel card", id=f"{name}-panel", **{"aria-label": title})
 
 
-def tabs(view: str, options: Iterable[tuple[str, str, str]], meaning: Callable[[str], str]) -> Component:
-    """The tabs of a view's head; an option is (name, label, title), `meaning` the change that a name's tab sends."""
+def tabs(
+    view: str,
+    options: Iterable[tuple[str, str, str]],
+    meaning: Callable[[str], str],
+    pane: Callable[[str], str] | None = None,
+) -> Component:
+    """The tabs of a view's head; an option is (name, label, title), `meaning` the change that a name's tab sends.
+
+    `pane` is the id of what a name's tab shows; `<view>-<name>` where it is left out.
+    """
+    shown = pane or (lambda name: f"{view}-{name}")
     return html.Div(
         [
             html.Button(
@@ -201,7 +210,7 @@ def tabs(view: str, options: Iterable[tuple[str, str, str]], meaning: Callable[[
                 className="view-tab",
                 title=title,
                 id=f"{view}-tab-{name}",
-                **{"data-change": meaning(name), "aria-controls": f"{view}-{name}"},
+                **{"data-change": meaning(name), "aria-controls": shown(name)},
             )
             for name, label, title in options
         ],

@@ -59,12 +59,12 @@ def panel() -> Any:
             **{"data-tool": "fit"},
         ),
         *overview.frames(),
-        overview.tabs(),
     ]
     return controls.panel(
         "embedding",
         "Embedding",
-        html.Div(id=ids.EMBEDDING_CONTROLS, className="controls"),
+        overview.tabs(),
+        html.Div(id=ids.EMBEDDING_CONTROLS, className="controls map-controls"),
         html.Div(box, className="map-box"),
         html.Div(id=ids.EMBEDDING_STRIP, className="strip"),
     )

@@ -40,11 +40,12 @@ PAGE = "page"
 INTAKE = "intake"
 NETWORK_JOBS = ("effect", "campaign", "smallest", "visualisation", "redrawn")
 SIMULATION_JOBS = ("simulation", "battery", "breaking", "pairs")
-SUGGESTION_JOBS = ("suggestion",)
+SUGGESTION_JOBS = ("suggestion", "reasons")
 MODELS_JOBS = ("similarity", "aligned")
-VIEW_JOBS = (*NETWORK_JOBS, *SIMULATION_JOBS, *SUGGESTION_JOBS, *MODELS_JOBS)
+COMPARISON_JOBS = ("compare",)
+VIEW_JOBS = (*NETWORK_JOBS, *SIMULATION_JOBS, *SUGGESTION_JOBS, *MODELS_JOBS, *COMPARISON_JOBS)
 TRAY = (
-    *("index", "embedding", "testing", "grid", "difference", "responses", "attack", "evidence"),
+    *("index", "embedding", "testing", "difference", "responses", "attack", "evidence"),
     *VIEW_JOBS,
 )
 PAGE_TITLE = "page-title"
@@ -82,11 +83,6 @@ TESTING_PROGRESS = "testing-progress"
 TESTING_ATTRIBUTION = "testing-attribution"
 TESTING_SHOWN = "testing-shown"
 TESTING_DRAWN = "testing-drawn"
-GRID_REQUEST = "testing-grid-request"
-GRID_PROGRESS = "testing-grid-progress"
-GRID = "testing-grid-rows"
-GRID_DRAWN = "testing-grid-drawn"
-GRID_FINISHED = "testing-grid-finished"
 
 # What is tested and how it is changed, while the what-if lens is looked through; derived in the browser.
 WHATIF_REQUEST = "whatif-request"
@@ -119,8 +115,12 @@ NETWORK_SHOWN = "network-shown"
 SIMULATION_SHOWN = "simulation-shown"
 # The suggestion view, drawn by the browser from the state.
 SUGGESTION_SHOWN = "suggestion-shown"
+# The table of samples, drawn by the browser from the state.
+TABLE_SHOWN = "table-shown"
 # The view of two classifiers, drawn by the browser from the state.
 MODELS_SHOWN = "models-shown"
+# Samples by classifiers and methods, drawn by the browser from the state.
+COMPARISON_SHOWN = "comparison-shown"
 
 DIFFERENCE_REQUEST = "difference-request"
 DIFFERENCE_KNOWN = "difference-known"
@@ -145,7 +145,7 @@ def tray(name: str, what: str) -> str:
 
 
 def network(name: str, what: str) -> str:
-    """Return a store or button of one of the jobs of the network, the simulation or the suggestion view.
+    """Return a store or button of one of `VIEW_JOBS`.
 
     `what`: "run" (written by the browser alone), "progress", "found", "cancel", or "reported" and "finished", which
     follow them.

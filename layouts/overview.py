@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dash import html
-
-from layouts import controls, models, suggestion
+from layouts import controls, ids, models, suggestion, table
 
 # By name: the label, what it is for, and the frame that lies over the map.
 VIEWS: tuple[tuple[str, str, str, Any], ...] = (
@@ -18,20 +16,17 @@ VIEWS: tuple[tuple[str, str, str, Any], ...] = (
         suggestion.frame,
     ),
     ("models", "Models", "What changed from one classifier to the next", models.frame),
+    ("table", "Table", "Every sample with all that is known of it: sort, filter, group, export", table.frame),
 )
 
 
 def tabs() -> Any:
-    """The buttons that choose."""
-    return html.Div(
-        [
-            controls.act(label, controls.change("overview", overview=name), title=title, className=f"view-{name}")
-            for name, label, title, _ in VIEWS
-        ],
-        id="overview-tabs",
-        className="segmented overview-tabs",
-        role="group",
-        **{"aria-label": "what is shown of the samples"},
+    """The tabs that choose, in the panel's head."""
+    return controls.tabs(
+        "overview",
+        [(name, label, title) for name, label, title, _ in VIEWS],
+        lambda name: controls.change("overview", overview=name),
+        lambda name: ids.EMBEDDING_GRAPH if name == "map" else name,
     )
 
 

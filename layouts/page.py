@@ -54,11 +54,6 @@ STORES = (
     ids.TESTING_ATTRIBUTION,
     ids.TESTING_SHOWN,
     ids.TESTING_DRAWN,
-    ids.GRID_REQUEST,
-    ids.GRID_PROGRESS,
-    ids.GRID,
-    ids.GRID_DRAWN,
-    ids.GRID_FINISHED,
     ids.WHATIF_REQUEST,
     ids.WHATIF_SHOWN,
     ids.RESPONSES_REQUEST,
@@ -84,7 +79,9 @@ STORES = (
     ids.NETWORK_SHOWN,
     ids.SIMULATION_SHOWN,
     ids.SUGGESTION_SHOWN,
+    ids.TABLE_SHOWN,
     ids.MODELS_SHOWN,
+    ids.COMPARISON_SHOWN,
     *(
         ids.network(name, what)
         for name in ids.VIEW_JOBS
@@ -111,7 +108,6 @@ _JOBS = (
     ("index", "Indexing"),
     ("embedding", "Projecting"),
     ("testing", "Explaining"),
-    ("grid", "Comparing"),
     ("difference", "Analysing"),
     ("responses", "Responses"),
     ("attack", "Attacking"),
@@ -126,8 +122,10 @@ _JOBS = (
     ("breaking", "Breaking points"),
     ("pairs", "Pairing changes"),
     ("suggestion", "Comparing answers"),
+    ("reasons", "Comparing reasons"),
     ("similarity", "Comparing layers"),
     ("aligned", "Projecting both"),
+    ("compare", "Comparing methods"),
     ("intake", "Adding"),
 )
 

@@ -18,8 +18,12 @@ def workspace(
     models: Sequence[ModelCard],
     chosen: Sequence[str],
     accuracies: Mapping[str, float],
+    lacking: Mapping[str, Sequence[str]] | None = None,
 ) -> list[Any]:
-    """List the datasets and the classifiers that fit the chosen one; the first chosen classifier is the primary one."""
+    """List the datasets and the classifiers that fit the chosen one; the first chosen classifier is the primary one.
+
+    `lacking` are the classes of the dataset that a classifier doesn't know, by its fingerprint.
+    """
     if not datasets:
         return [
             controls.empty(
@@ -41,7 +45,10 @@ def workspace(
         ),
         html.Div([html.H2("Classifiers"), _add("add", "Add a classifier")], className="row"),
         html.Div(
-            [_classifier(card, chosen, accuracies.get(card.fingerprint)) for card in models]
+            [
+                _classifier(card, chosen, accuracies.get(card.fingerprint), (lacking or {}).get(card.fingerprint, ()))
+                for card in models
+            ]
             or controls.empty("No classifier fits this dataset's classes. Add one."),
             className="classifiers",
         ),
@@ -66,7 +73,7 @@ def _add(label: str, title: str = "") -> Any:
     return html.Button(label, type="button", className=f"act{quiet}", title=title, **{"data-open": "intake"})
 
 
-def _classifier(card: ModelCard, chosen: Sequence[str], accuracy: float | None) -> Any:
+def _classifier(card: ModelCard, chosen: Sequence[str], accuracy: float | None, lacking: Sequence[str]) -> Any:
     used = card.fingerprint in chosen
     primary = bool(chosen) and chosen[0] == card.fingerprint
     if used:
@@ -91,6 +98,13 @@ def _classifier(card: ModelCard, chosen: Sequence[str], accuracy: float | None) 
                 className="name",
                 title=f"Explain this one · {card.parameters:,} parameters · {card.preprocessing.name} · {card.source}",
             ),
+            html.Span(
+                f"without {len(lacking)}",
+                className="share",
+                title=f"It doesn't know {', '.join(lacking)}: images of these count as unlabelled for it.",
+            )
+            if lacking
+            else None,
             html.Span(share, className="share", title="accuracy on this dataset, %" if share else ""),
         ],
         className="classifier" + (" primary" if primary else ""),

@@ -9,7 +9,12 @@ from dash import html
 from layouts import controls
 from nnvis_dash.analysis.suggestion.several import CONFIDENT
 
-COLOURS = (("label", "label"), ("right", "who is right"), ("entropy", "entropy of the vote"))
+COLOURS = (
+    ("label", "label"),
+    ("right", "who is right"),
+    ("entropy", "entropy of the vote"),
+    ("reason", "different reasons"),
+)
 SCORES = (
     ("confidence", "confidence"),
     ("margin", "margin"),

@@ -8,8 +8,10 @@ from typing import Any
 
 from dash import html
 
-from layouts import controls, difference, ids, whatif
+from layouts import comparison, controls, difference, ids, whatif
 from nnvis_dash.workspace.derived import DerivedSample
+
+LENSES = (("attribution", "Explain"), ("difference", "Difference"), ("whatif", "What if"), ("compare", "Compare"))
 
 
 def panel() -> Any:
@@ -23,20 +25,17 @@ def panel() -> Any:
         html.Div(pictures, className="pictures testing-pictures"),
         difference.frame(),
         whatif.frame(),
+        comparison.frame(),
         html.Div(id="testing-scale", className="evidence-scale", title="red speaks for it, blue against", hidden=True),
         html.Div(id="testing-message", className="message"),
         html.Div(id=ids.TESTING_CONTROLS, className="controls wide"),
-        html.Div(id="testing-grid", className="grid", hidden=True),
         html.Div(id=ids.TESTING_BARS, className="bars"),
     ]
     head = [
         html.Div(id=ids.TESTING_SAMPLE, className="sample-title"),
         controls.segmented(
             "lens",
-            [
-                (label, controls.change("lens", lens=name), name)
-                for name, label in (("attribution", "Explain"), ("difference", "Difference"), ("whatif", "What if"))
-            ],
+            [(label, controls.change("lens", lens=name), name) for name, label in LENSES],
             "attribution",
         ),
     ]

@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from nnvis_dash.analysis.simulation.sweep import Sweep, sweep
     from nnvis_dash.analysis.suggestion.common_classes import CommonClasses, common_classes
     from nnvis_dash.analysis.suggestion.one import Histogram, histogram, sample_scores
+    from nnvis_dash.analysis.suggestion.reasons import heatmap_disagreement
     from nnvis_dash.analysis.suggestion.several import Suggestion, suggest
     from nnvis_dash.analysis.transformations import transform, transformations
     from nnvis_dash.analysis.units import (
@@ -162,6 +163,7 @@ _PLACES = {
     "fit_temperature": "nnvis_dash.analysis.model_diff.temperature",
     "frozen_classifier": "nnvis_dash.analysis.mutation.frozen_graph",
     "frozen_json": "nnvis_dash.analysis.mutation.frozen",
+    "heatmap_disagreement": "nnvis_dash.analysis.suggestion.reasons",
     "histogram": "nnvis_dash.analysis.suggestion.one",
     "index": "nnvis_dash.analysis.index",
     "kernels": "nnvis_dash.analysis.layer_outputs",
@@ -279,6 +281,7 @@ __all__ = [
     "fit_temperature",
     "frozen_classifier",
     "frozen_json",
+    "heatmap_disagreement",
     "histogram",
     "index",
     "kernels",

@@ -23,6 +23,7 @@ from plotly.utils import PlotlyJSONEncoder
 from callbacks import register_all
 from callbacks.waiting import WaitingJobs
 from layouts.page import frame, page
+from nnvis_dash.comparison_routes import comparison_blueprint
 from nnvis_dash.difference_routes import difference_blueprint
 from nnvis_dash.engine.client import Engine
 from nnvis_dash.intake_routes import intake_blueprint
@@ -39,6 +40,7 @@ from nnvis_dash.settings import Settings
 from nnvis_dash.simulation_routes import simulation_blueprint
 from nnvis_dash.sketchpad_routes import sketchpad_blueprint
 from nnvis_dash.suggestion_routes import suggestion_blueprint
+from nnvis_dash.table_routes import table_blueprint
 from nnvis_dash.tray_routes import tray_blueprint
 from nnvis_dash.whatif_routes import whatif_blueprint
 from nnvis_dash.workspace.store import Workspace
@@ -109,7 +111,9 @@ def create_app(settings: Settings | None = None) -> dash.Dash:
     server.register_blueprint(network_patterns_blueprint(services))
     server.register_blueprint(simulation_blueprint(services))
     server.register_blueprint(suggestion_blueprint(services))
+    server.register_blueprint(table_blueprint(services))
     server.register_blueprint(models_blueprint(services))
+    server.register_blueprint(comparison_blueprint(services))
     _serve_bootstrap(server)
     Compress(server)
     register_all(app, services)

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from nnvis_dash.analysis.classes import as_outputs
+from nnvis_dash.analysis.classes import as_outputs, lacking, share_names
 from nnvis_dash.analysis.index import Index, load_index
 from nnvis_dash.analysis.prediction_difference.stored import Stored
 from nnvis_dash.analysis.references import image_of
@@ -112,16 +112,26 @@ class Services:
         return [known[fingerprint] for fingerprint in session.classifiers if fingerprint in known]
 
     def fitting(self, dataset: DatasetCard) -> list[ModelCard]:
-        """Return the classifiers whose classes are this dataset's, by name where both have names, else by number."""
-        return [card for card in self.workspace.models() if fits(card, dataset)]
+        """Return the classifiers that share classes with a dataset, those that know all of its classes first."""
+        fitting = [card for card in self.workspace.models() if fits(card, dataset)]
+        return sorted(fitting, key=lambda card: bool(lacking(card.class_names, dataset.class_names)))
+
+    def offered(self, dataset: DatasetCard) -> tuple[str, ...]:
+        """Return the classifiers that a dataset is opened with: those that know all of its classes, else any."""
+        fitting = self.fitting(dataset)
+        return tuple(
+            card.fingerprint
+            for card in fitting
+            if not lacking(card.class_names, dataset.class_names) or card is fitting[0]
+        )
 
     def start(self) -> Session:
         """Return the session that a page without a link opens: the first dataset with classifiers that fit it."""
         cards = self.workspace.datasets()
         for card in cards:
-            models = self.fitting(card)
+            models = self.offered(card)
             if models:
-                return Session(card.fingerprint, tuple(model.fingerprint for model in models))
+                return Session(card.fingerprint, models)
         return Session(cards[0].fingerprint if cards else "")
 
     def class_names(self, dataset: DatasetCard, model: ModelCard | None) -> tuple[str, ...]:
@@ -230,9 +240,7 @@ def predictions(index: Index) -> npt.NDArray[np.int32]:
 
 
 def fits(model: ModelCard, dataset: DatasetCard) -> bool:
-    """Whether a classifier's classes are the dataset's: by name where both have names, else by their number."""
-    if not dataset.class_names:
-        return True
-    if model.class_names:
-        return set(model.class_names) == set(dataset.class_names)
-    return model.n_classes == len(dataset.class_names)
+    """Whether a classifier shares classes with a dataset: by name where both have names, else by their number."""
+    if model.class_names and dataset.class_names:
+        return share_names(model.class_names, dataset.class_names)
+    return not dataset.class_names or model.n_classes == len(dataset.class_names)

@@ -50,6 +50,15 @@ def suggestion_blueprint(services: Services) -> flask.Blueprint:
             confidence=found.confidence,
         )
 
+    @routes.post("/reasons")
+    @answers
+    def reasons() -> flask.Response:
+        """How far the heatmaps of ``{"dataset", "models"}`` part, once they are compared: (N,) float32, NaN unknown."""
+        request = suggestion_request(services, body(), "reasons")
+        if not services.workspace.artifacts.has(request.key):
+            raise NotFound("The heatmaps are not compared yet", "Wait until the job in the tray has ended.")
+        return envelope({}, disagreement=services.workspace.artifacts.load(request.key).array("disagreement"))
+
     @routes.post("/scores")
     @answers
     def scores() -> flask.Response:

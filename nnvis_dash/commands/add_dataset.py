@@ -46,6 +46,11 @@ def add_parser(subparsers: Any) -> None:
         help="names with commas, or a .txt (one a line), .csv (column 'name') or .json file, by label",
     )
     parser.add_argument(
+        "--metadata",
+        metavar="FILE",
+        help=".csv, .tsv or .json with more columns of each image, by a column 'file' or 'sample', or in their order",
+    )
+    parser.add_argument(
         "--split", choices=("train", "test", "all"), help="which, where the source has several (default: test)"
     )
     parser.add_argument(
@@ -67,6 +72,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         "name": args.name,
         "labels": None if args.labels is None else Path(args.labels),
         "class_names": args.class_names,
+        "metadata": None if args.metadata is None else Path(args.metadata),
         "split": args.split,
         "skip_unreadable": args.skip_unreadable,
     }

@@ -59,15 +59,20 @@ def shares(heatmap: Heatmap, clip: float = 100.0) -> Heatmap:
     """
     if is_flat(heatmap):
         return np.zeros_like(heatmap)
-    return np.clip(heatmap / _strongest(heatmap, clip), -1, 1)
+    return np.clip(heatmap / strongest(heatmap, clip), -1, 1)
 
 
-def _strongest(heatmap: Heatmap, clip: float) -> float:
+def strongest(heatmap: Heatmap, clip: float = 100.0) -> float:
+    """Return the absolute value that gets the strongest colour, as `shares` takes it; 0 for a flat map."""
+    if is_flat(heatmap):
+        return 0.0
     strength = np.abs(heatmap)
     return (float(np.percentile(strength, clip)) if clip < 100 else 0.0) or float(strength.max())
 
 
-def pictures(heatmap: Heatmap, clip: float = 100.0, signed: bool | None = None) -> tuple[bytes, bytes]:
+def pictures(
+    heatmap: Heatmap, clip: float = 100.0, signed: bool | None = None, most: float | None = None
+) -> tuple[bytes, bytes]:
     """Draw a heatmap alone and as an overlay.
 
     Parameters
@@ -78,19 +83,22 @@ def pictures(heatmap: Heatmap, clip: float = 100.0, signed: bool | None = None) 
         As `shares` takes it.
     signed : bool, optional
         Whether the scale is diverging; None: where there are negative values.
+    most : float, optional
+        The absolute value that gets the strongest colour, in place of the map's own.
 
     Returns
     -------
     (bytes, bytes)
         PNG files of H x W pixels: RGB, and RGBA with the strength as opacity.
     """
-    return _drawn(shares(heatmap, clip), is_signed(heatmap) if signed is None else signed)
+    share = np.clip(heatmap / most, -1, 1) if most and not is_flat(heatmap) else shares(heatmap, clip)
+    return _drawn(share, is_signed(heatmap) if signed is None else signed)
 
 
 def alike(heatmaps: Sequence[Heatmap], clip: float, signed: bool) -> list[tuple[bytes, bytes]]:
     """Draw heatmaps as `pictures` does, all in the scale of the strongest of them, so that they can be compared."""
-    most = max((_strongest(one, clip) for one in heatmaps if not is_flat(one)), default=1.0)
-    return [_drawn(np.clip(one / most, -1, 1) if not is_flat(one) else np.zeros_like(one), signed) for one in heatmaps]
+    most = max((strongest(one, clip) for one in heatmaps), default=0.0)
+    return [pictures(one, clip, signed, most) for one in heatmaps]
 
 
 def _drawn(share: Heatmap, signed: bool) -> tuple[bytes, bytes]:

@@ -145,7 +145,7 @@ def _viewed(state: State, **fields: Any) -> State:
 @_kind("dataset", dataset=checks.any_name, classifiers=_Field(checks.classifiers, ()))
 def _dataset(state: State, dataset: str, classifiers: tuple[str, ...]) -> State:
     """Another dataset: nothing that was selected is in it."""
-    return replace(_session(state, Session(dataset, classifiers)), selection=Selection())
+    return _first_page(replace(_session(state, Session(dataset, classifiers)), selection=Selection()))
 
 
 @_kind("classifiers", classifiers=checks.classifiers)
@@ -156,7 +156,14 @@ def _classifiers(state: State, classifiers: tuple[str, ...]) -> State:
 @_kind("select", samples=checks.samples)
 def _select(state: State, samples: str) -> State:
     """The lasso's samples; the empty text clears them. Whoever doesn't say its name is no view."""
+    if samples != state.selection.samples:
+        state = _first_page(state)
     return _selected(state, samples=samples, origin="")
+
+
+def _first_page(state: State) -> State:
+    """Other samples are compared from the first one on."""
+    return _viewed(state, comparison=tuple(entry for entry in state.view.comparison if entry[0] != "page"))
 
 
 @_kind("primary", sample=checks.optional(checks.sample))

@@ -72,7 +72,7 @@ REVIEW = ("by", "other", "part")
 # What can be set in the table of samples.
 TABLE = ("by",)
 # What can be set in the grid of samples by classifiers and methods.
-COMPARISON = ("page", "side", "top")
+COMPARISON = ("drawn", "layer", "page", "top")
 # The response curves that are shown where no others were chosen.
 RESPONSES = ("blur", "brightness", "hue", "rotation", "adversarial")
 Scalar: TypeAlias = str | int | float | bool

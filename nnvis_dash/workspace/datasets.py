@@ -23,6 +23,7 @@ from nnvis_dash.errors import DatasetError, NotFound
 from nnvis_dash.types import DatasetCard, Images, Ints, Resize
 from nnvis_dash.workspace.artifacts import open_array
 from nnvis_dash.workspace.labels import LabelsGiven, NamesGiven, plain_text, read_class_names, read_labels, resolve
+from nnvis_dash.workspace.metadata import Columns, stored_metadata
 from nnvis_dash.workspace.npy import in_blocks
 from nnvis_dash.workspace.pixels import MAX_PIXELS, Pixels, decode, fit, fit_batch
 from nnvis_dash.workspace.readers import Given, ReadOptions, Split, located, read
@@ -89,12 +90,14 @@ class Dataset:
         extras: Callable[[str], Array | None] = lambda name: None,
         file_names: Callable[[], tuple[str, ...]] = lambda: (),
         keep_alive: object = None,
+        metadata: Callable[[], Columns] = dict,
     ) -> None:
         self.card = card
         self.images = images
         self.labels = labels
         self._extras = extras
         self._file_names = file_names
+        self._metadata = metadata
         self._keep_alive = keep_alive  # a temporary folder goes when the last dataset over it does
 
     def __repr__(self) -> str:
@@ -117,6 +120,11 @@ class Dataset:
     def file_names(self) -> tuple[str, ...]:
         """What the images were called, by sample; empty where they had no names."""
         return self._file_names()
+
+    @property
+    def metadata(self) -> Columns:
+        """What else is known of each sample, by title: (N,) float64 (NaN: unknown) or text (empty: unknown)."""
+        return self._metadata()
 
     def image(self, sample: int) -> Pixels:
         """Return one image as it is stored, (H, W, C) uint8.
@@ -176,7 +184,11 @@ class Dataset:
             return tuple(names[position] for position in positions) if names else ()
 
         card = replace(self.card, n_samples=len(positions), fingerprint=mark)
-        return Dataset(card, taken, labels, extras, file_names, self._keep_alive)
+
+        def metadata() -> Columns:
+            return {title: values[positions] for title, values in self.metadata.items()}
+
+        return Dataset(card, taken, labels, extras, file_names, self._keep_alive, metadata)
 
     def extra(self, name: str) -> Array | None:
         """Return what else is known of each sample under this name, (N, ...); None where there is no such thing."""
@@ -246,7 +258,11 @@ def open_dataset(folder: Path, keep_alive: object = None) -> Dataset:
         path = folder / "file_names.json"
         return tuple(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else ()
 
-    return Dataset(card, images, labels, extras, file_names, keep_alive)
+    def metadata() -> Columns:
+        shown = {path.stem: open_array(path) for path in sorted((folder / "extras").glob("*.npy"))}
+        return {name: values for name, values in shown.items() if values.ndim == 1} | stored_metadata(folder)
+
+    return Dataset(card, images, labels, extras, file_names, keep_alive, metadata)
 
 
 def load_dataset(

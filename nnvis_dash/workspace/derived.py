@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -20,7 +19,7 @@ import numpy.typing as npt
 from nnvis_dash.errors import DatasetError, NotFound, ParameterError
 from nnvis_dash.state.ids import content_key
 from nnvis_dash.workspace.artifacts import Artifacts
-from nnvis_dash.workspace.disk import disk_errors
+from nnvis_dash.workspace.disk import disk_errors, write_whole
 from nnvis_dash.workspace.lock import locked
 
 KINDS = ("uploaded", "drawn", "edited", "adversarial")
@@ -165,6 +164,4 @@ class Tray:
 
     def _change(self, change: Any) -> None:
         with disk_errors(DatasetError), locked(self._path.with_suffix(".lock")):
-            temporary = self._path.with_name(f".{self._path.stem}.{secrets.token_hex(4)}")
-            temporary.write_text(json.dumps(change(self.names())), encoding="utf-8")
-            temporary.replace(self._path)
+            write_whole(self._path, json.dumps(change(self.names())))

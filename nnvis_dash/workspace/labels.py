@@ -113,13 +113,13 @@ def _is_file(path: Path) -> bool:
 
 
 def _names_in_file(path: Path) -> list[str]:
-    text = _read_text(path)
+    text = text_of(path)
     suffix = path.suffix.lower()
     if suffix == ".json":
         return _names_in_json(text, path.name)
     if suffix != ".csv":
         return [line.strip() for line in text.splitlines() if line.strip()]
-    rows = _rows(text, path.name)
+    rows = table_rows(text, path.name)
     if not rows:
         raise DatasetError(f"The file {path.name!r} has no class names", "Give one name a line.")
     header = [cell.strip().lower() for cell in rows[0]]
@@ -200,7 +200,7 @@ def read_labels(given: LabelsGiven, file_names: Sequence[str] | None = None) -> 
     if suffix == ".npy":
         return read_npy(path)
     if suffix in (".csv", ".txt", ".tsv"):
-        return _labels_in_text(_read_text(path), path.name, suffix, file_names)
+        return _labels_in_text(text_of(path), path.name, suffix, file_names)
     if suffix == ".gz" or "idx1" in path.name:
         from nnvis_dash.workspace.readers.idx import read_idx_labels
 
@@ -209,7 +209,7 @@ def read_labels(given: LabelsGiven, file_names: Sequence[str] | None = None) -> 
 
 
 def _labels_in_text(text: str, file: str, suffix: str, file_names: Sequence[str] | None) -> npt.NDArray[Any]:
-    rows = _rows(text, file, "\t" if suffix == ".tsv" else ",")
+    rows = table_rows(text, file, "\t" if suffix == ".tsv" else ",")
     if not rows:
         raise DatasetError(f"The file {file!r} has no labels", "Give one label a line, or filename,label.")
     if all(len(row) == 1 for row in rows):
@@ -223,7 +223,7 @@ def _labels_in_text(text: str, file: str, suffix: str, file_names: Sequence[str]
             f"The labels in {file!r} go by file name, but these images have no names", "Give one label a line."
         )
     by_name = {name: position for position, name in enumerate(file_names)}
-    by_base_name = _by_base_name(file_names)
+    by_base_name = base_names(file_names)
     found: list[str | None] = [None] * len(file_names)
     for number, row in enumerate(rows):
         name = row[0].strip()
@@ -251,7 +251,7 @@ def _labels_in_text(text: str, file: str, suffix: str, file_names: Sequence[str]
     return _numbers_or_text([label or "" for label in found])
 
 
-def _by_base_name(file_names: Sequence[str]) -> dict[str, int]:
+def base_names(file_names: Sequence[str]) -> dict[str, int]:
     """Return positions by the last part of the name, leaving out what is not unique."""
     positions: dict[str, int] = {}
     repeated: set[str] = set()
@@ -375,14 +375,16 @@ def _known(labels: Ints) -> Ints | None:
     return labels if bool((labels >= 0).any()) else None
 
 
-def _rows(text: str, file: str, delimiter: str = ",") -> list[list[str]]:
+def table_rows(text: str, file: str, delimiter: str = ",") -> list[list[str]]:
+    """Return the rows of a table in text, without empty ones; DatasetError where it isn't one."""
     try:
         return [row for row in csv.reader(io.StringIO(text), delimiter=delimiter) if row]
     except csv.Error:
         raise DatasetError(f"The file {file!r} is not a table of text", "Give one entry a line.") from None
 
 
-def _read_text(path: Path) -> str:
+def text_of(path: Path) -> str:
+    """Return a file's text; DatasetError where it is too large or not UTF-8."""
     size = path.stat().st_size
     if size > MAX_TEXT_BYTES:
         raise DatasetError(f"The file {path.name!r} has {size:,} bytes", f"At most {MAX_TEXT_BYTES:,} are read.")

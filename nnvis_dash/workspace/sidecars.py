@@ -1,7 +1,7 @@
-"""Labels and class names that lie beside the images of a folder, in files of a known name.
+"""Labels, class names and metadata that lie beside the images of a folder, in files of a known name.
 
 A flat folder of images has no classes in its paths; ``labels.csv`` in it says which is which, and ``classes.csv`` what
-the classes are called. What a person gives expressly goes before both.
+the classes are called; ``metadata.csv`` what else is known of each image. What a person gives expressly goes before.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from nnvis_dash.workspace.readers import Given
 
 LABELS = ("labels.csv", "labels.txt", "labels.tsv", "labels.npy")
 CLASS_NAMES = ("classes.csv", "classes.txt", "classes.json", "class_names.csv", "class_names.txt", "class_names.json")
-SIDECARS = frozenset(LABELS + CLASS_NAMES)
+METADATA = ("metadata.csv", "metadata.tsv", "metadata.json")
+SIDECARS = frozenset(LABELS + CLASS_NAMES + METADATA)
 
 
 def with_sidecars(
@@ -41,6 +42,12 @@ def with_sidecars(
             if class_names is not None:
                 notes["class names"] = f"from {class_names.name}"
     return labels, class_names, notes
+
+
+def metadata_beside(source: Given) -> Path | None:
+    """Return the file of metadata that lies beside the images of a folder; None where there is none."""
+    source = Path(source) if isinstance(source, str) else source
+    return _first(source, METADATA) if isinstance(source, Path) and source.is_dir() else None
 
 
 def _first(folder: Path, names: tuple[str, ...]) -> Path | None:

@@ -36,10 +36,11 @@ from nnvis_dash.workspace.derived import DerivedSamples
 from nnvis_dash.workspace.disk import disk_errors
 from nnvis_dash.workspace.labels import LabelsGiven, NamesGiven, plain_text
 from nnvis_dash.workspace.lock import locked
+from nnvis_dash.workspace.metadata import read_metadata, write_metadata
 from nnvis_dash.workspace.pixels import MAX_PIXELS
 from nnvis_dash.workspace.readers import Given, ReadOptions, Split, located, read
 from nnvis_dash.workspace.shelf import KEY, Card, Shelf
-from nnvis_dash.workspace.sidecars import with_sidecars
+from nnvis_dash.workspace.sidecars import metadata_beside, with_sidecars
 from nnvis_dash.workspace.writing import Progress, write_dataset
 
 log = logging.getLogger(__name__)
@@ -100,6 +101,7 @@ class Workspace:
         split: Split | None = None,
         notes: Mapping[str, str] | None = None,
         extras: Mapping[str, npt.NDArray[Any]] | None = None,
+        metadata: Path | None = None,
         on_progress: Progress | None = None,
     ) -> tuple[DatasetCard, bool]:
         """Read a dataset in a stream and keep it.
@@ -122,6 +124,8 @@ class Workspace:
             For the card.
         extras : mapping of name to (N, ...) array, optional
             What else is known of each sample; see `Dataset.extra`.
+        metadata : Path, optional
+            Columns of a CSV or JSON file, instead of those beside the images; see `metadata.read_metadata`.
         on_progress : callable, optional
             Gets the number of images done and of all.
 
@@ -153,7 +157,29 @@ class Workspace:
                 max_pixels=self._max_pixels,
                 on_progress=on_progress,
             )
-            return self._keep(self._datasets, folder, card)
+            beside = metadata_beside(source) if metadata is None else metadata
+            columns = {}
+            if beside is not None:
+                names = open_dataset(folder).file_names
+                columns = read_metadata(beside, card.n_samples, names, skip_unknown=skip_unreadable)
+            kept, new = self._keep(self._datasets, folder, card)
+            if columns:
+                write_metadata(self._datasets.folder / kept.fingerprint, columns)
+            return kept, new
+
+    def add_metadata(self, ref: str, path: Path) -> tuple[str, ...]:
+        """Keep what a CSV or JSON file says of a dataset's samples, instead of what was kept; return its titles.
+
+        Raises
+        ------
+        DatasetError, NotFound
+            See `metadata.read_metadata`; the workspace is as it was.
+        """
+        data = self.dataset(ref)
+        with disk_errors(DatasetError):
+            columns = read_metadata(path, len(data), data.file_names)
+            write_metadata(self._datasets.folder / data.fingerprint, columns)
+        return tuple(columns)
 
     def datasets(self) -> list[DatasetCard]:
         """Return the datasets' cards in the order of their names."""

@@ -90,29 +90,6 @@ def test_the_answer_can_be_taken_along(pages: Pages, demo_server: Server) -> Non
     np.testing.assert_allclose(values.sum(axis=-1), heatmap, rtol=1e-4, atol=1e-6)
 
 
-def test_methods_beside_one_another(pages: Pages, demo_server: Server) -> None:
-    page = opened(pages, demo_server)
-    steps.lasso_everything(page)
-    steps.wait_for_selection(page)
-    page.click("#testing-compare summary")
-    for method in ("grad_cam", "gradient", "lrp_z"):
-        page.locator(".picks .act", has_text=METHODS[method].title).first.click()
-        page.wait_for_selector(f'.picks .act[aria-pressed="true"]:text-is("{METHODS[method].title}")')
-    page.keyboard.press("Escape")
-    page.wait_for_function("() => document.querySelectorAll('#testing-grid td img').length === 18", timeout=240_000)
-    page.wait_for_function("() => !document.getElementById('testing-grid').classList.contains('pending')")
-    names = page.locator("#testing-grid tbody th").all_text_contents()
-    assert names == [METHODS[method].title for method in ("grad_cam", "gradient", "lrp_z")]
-    page.locator("#testing-grid tbody th button").nth(2).click()
-    page.wait_for_function("() => document.getElementById('testing-raw-caption').textContent === 'LRP-z'")
-    other = page.locator("#testing-grid thead button").nth(1)
-    number = str(other.get_attribute("title")).split()[-1]
-    other.click()
-    page.wait_for_function(
-        "(number) => document.getElementById('testing-sample').textContent.includes('#' + number)", arg=number
-    )
-
-
 def test_what_takes_long_shows_how_far_it_is_and_can_be_stopped(pages: Pages, demo_server: Server) -> None:
     page = opened(pages, demo_server)
     page.select_option("#testing-attribution-select", "rise")

@@ -8,6 +8,7 @@ import numpy as np
 
 from nnvis_dash.analysis.index import index_key, load_index
 from nnvis_dash.analysis.suggestion.several import suggest
+from nnvis_dash.engine.jobs import Request
 from nnvis_dash.state.codec import encode_link
 from nnvis_dash.state.session import Session
 from nnvis_dash.state.state import State
@@ -67,6 +68,17 @@ def test_three_classifiers_are_compared_and_quadrants_and_lasso_select(demo_serv
     page.wait_for_function(
         "() => document.getElementById('suggestion-legend').textContent.includes('only digits-medium and digits-large')"
     )
+    page.select_option("#suggestion-colour-select", "reason")
+    page.wait_for_function(f"() => document.querySelector('{PLOT}').dataset.reasons === '1797'")
+    page.click("#suggestion-legend button")  # the same answer, for the most different reasons
+    wanted = {"dataset": data.card.fingerprint, "models": [card.fingerprint for card in cards]}
+    apart = np.asarray(workspace.artifacts.load(Request("reasons", wanted).key).array("disagreement"))
+    alike = np.flatnonzero((direct.distinct_classes == 1) & ~np.isnan(apart))
+    most = sorted(alike[np.argsort(-apart[alike], kind="stable")][:20].tolist())
+    page.wait_for_function(
+        "(ids) => nnvis.selected(nnvis.network.now.samples).then((now) => now.join() === ids)",
+        arg=",".join(map(str, most)),
+    )
     drag(page, (0.02, 0.34), (0.99, 0.34), (0.99, 0.01), (0.02, 0.01), (0.02, 0.33))  # the row of three answers
     page.wait_for_function(f"nnvis.network.now.samples !== '' && {counts[3]} !== 0")
     row = np.flatnonzero(direct.distinct_classes == 3).tolist()
@@ -77,7 +89,7 @@ def test_three_classifiers_are_compared_and_quadrants_and_lasso_select(demo_serv
     page.locator(".classifier", has_text="digits-small").get_by_role("button").first.click()  # two are left
     page.wait_for_function(f"() => document.querySelectorAll('{PLOT} canvas').length === 1")
     page.wait_for_function("() => document.getElementById('suggestion-status').textContent.includes('2 classifiers')")
-    page.click("#overview-tabs .view-map")
+    page.click("#overview-tab-map")
     page.wait_for_selector("#suggestion", state="hidden")
     page.wait_for_function("() => document.querySelector('#embedding-graph .js-plotly-plot').dataset.points === '100'")
 

@@ -122,3 +122,14 @@ def test_what_is_not_there_is_said(scene: dict[str, Any], change: dict[str, Any]
 def test_other_pages_are_refused(scene: dict[str, Any]) -> None:
     answer = scene["client"].post("/suggestion/points", json={}, headers={"Origin": "https://elsewhere.example"})
     assert answer.status_code == 403
+
+
+def test_reasons_are_answered_once_they_are_compared(scene: dict[str, Any]) -> None:
+    def post() -> Any:
+        return scene["client"].post("/suggestion/reasons", json=scene["wanted"])
+
+    assert "not compared yet" in post().get_json()["problem"]
+    key = suggestion_request(scene["services"], scene["wanted"], "reasons").key
+    values = np.linspace(0, 2, N, dtype=np.float32)
+    scene["services"].workspace.artifacts.save(key, {"disagreement": values}, {})
+    np.testing.assert_array_equal(arrays(post().data)[1]["disagreement"], values)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from nnvis_dash.analysis.attribution import attribute
+from nnvis_dash.analysis.classifier import open_classifier
 from nnvis_dash.analysis.index import load_index
 from nnvis_dash.analysis.suggestion.one import sample_scores
+from nnvis_dash.analysis.suggestion.reasons import heatmap_disagreement, on_grid
 from nnvis_dash.analysis.suggestion.several import load_suggestion, suggest
 from nnvis_dash.engine.client import Engine
 from nnvis_dash.engine.jobs import Request
@@ -86,3 +89,13 @@ def test_scores_that_are_not_there_are_refused(
 def test_one_classifier_is_not_compared(engine: Engine, dataset: DatasetCard, models: list[str]) -> None:
     with pytest.raises(ParameterError, match="1 classifiers"):
         engine.result(Request("suggestion", {"dataset": dataset.fingerprint, "models": models[:1]}))
+
+
+def test_reasons_are_those_of_direct_calls(engine: Engine, dataset: DatasetCard, models: list[str]) -> None:
+    found = engine.result(Request("reasons", {"dataset": dataset.fingerprint, "models": models}))
+    images = engine.workspace.dataset("doubtful").images
+    classifiers = [open_classifier(engine.workspace, model) for model in models]
+    direct = heatmap_disagreement([on_grid(attribute(clf, images, "grad_cam")) for clf in classifiers])
+    np.testing.assert_allclose(found.array("disagreement"), direct, atol=1e-3)
+    with pytest.raises(ParameterError, match="of 1 classifiers"):
+        engine.result(Request("reasons", {"dataset": dataset.fingerprint, "models": models[:1]}))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from nnvis_dash.analysis.classes import as_outputs, fit_together
+from nnvis_dash.analysis.classes import as_outputs, fit_together, share_names
 from nnvis_dash.analysis.doctor.candidates import Candidate, candidates
 from nnvis_dash.analysis.doctor.statistics import stratified_order
 from nnvis_dash.errors import ParameterError
@@ -74,7 +74,8 @@ def right_outputs(card: ModelCard, data: DatasetCard, labels: Ints | None) -> tu
     if labels is None or not (labels >= 0).any():
         return None, ()
     n_names = len(data.class_names)
-    if not fit_together(card.n_classes, card.class_names, data.class_names):
+    by_name = share_names(card.class_names, data.class_names)
+    if not by_name and not fit_together(card.n_classes, card.class_names, data.class_names):
         return None, (
             f"The classifier {card.name!r} has {card.n_classes} outputs, the dataset {data.name!r} has {n_names} "
             f"classes: their labels can't be compared. Give the classifier the names of its outputs (--class-names), "
@@ -86,4 +87,6 @@ def right_outputs(card: ModelCard, data: DatasetCard, labels: Ints | None) -> tu
             f"The dataset {data.name!r} has the label {int(outputs.max())}; the classifier {card.name!r} has only "
             f"{card.n_classes} outputs.",
         )
+    if not (outputs >= 0).any():
+        return None, (f"No labelled sample of {data.name!r} is of a class that the classifier {card.name!r} knows.",)
     return outputs, ()

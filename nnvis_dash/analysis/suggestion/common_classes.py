@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from nnvis_dash.analysis.classes import Key, class_keys
 from nnvis_dash.errors import ParameterError
 from nnvis_dash.types import Ints
-
-_BETWEEN_WORDS = re.compile(r"[\s_\-]+")
-_Key = tuple[str, int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,33 +82,22 @@ def common_classes(
             f"There are class names of {len(given)} classifiers and {len(n_outputs)} classifiers",
             "Give names for each, empty for one that has none.",
         )
-    numbers: dict[_Key, int] = {key: number for number, key in enumerate(_keys(label_names))}
+    numbers: dict[Key, int] = {key: number for number, key in enumerate(class_keys(label_names))}
     names = list(label_names)
     outputs, by_number = [], []
     for size, own in zip(n_outputs, given, strict=True):
         if own and len(own) != size:
             raise ParameterError(f"There are {len(own)} class names for {size} outputs", "Give one name an output.")
-        keys = _keys(own)
+        keys = class_keys(own)
         alike = size == len(label_names) and not any(key in numbers and numbers[key] < len(label_names) for key in keys)
         by_number.append(alike or not own)
         if alike:
             outputs.append(np.arange(size, dtype=np.int32))
             continue
         shown = own or tuple(f"class {number}" for number in range(size))
-        for key, name in zip(_keys(shown), shown, strict=True):
+        for key, name in zip(class_keys(shown), shown, strict=True):
             if key not in numbers:
                 numbers[key] = len(names)
                 names.append(name)
-        outputs.append(np.array([numbers[key] for key in _keys(shown)], np.int32))
+        outputs.append(np.array([numbers[key] for key in class_keys(shown)], np.int32))
     return CommonClasses(tuple(names), tuple(outputs), len(label_names), tuple(by_number))
-
-
-def _keys(names: Sequence[str]) -> list[_Key]:
-    """Return what each name is matched by: its words, and how often the same came before it."""
-    seen: Counter[str] = Counter()
-    found = []
-    for name in names:
-        words = _BETWEEN_WORDS.sub(" ", name.casefold()).strip()
-        found.append((words, seen[words]))
-        seen[words] += 1
-    return found

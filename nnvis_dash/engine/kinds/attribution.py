@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 class AttributionParameters(KindParameters):
     """Which images, classifier and method. `layer` and `target` of None stand for the method's own choice.
 
+    `targets`, one class an image, stand in place of the one `target` of all.
+
     Explained is a class; or, where `explained` names a layer, one of its units, or the mean of them all. An image is
     written as `state.references.Reference.plain`: a sample's number, or text.
     """
@@ -34,6 +36,7 @@ class AttributionParameters(KindParameters):
     explained: str | None = None
     unit: int | None = None  # channel of `explained`
     target: int | None = None
+    targets: list = field(default_factory=list)  # type: ignore[type-arg]  # one a sample; empty: `target`
     output: str = "logits"
     parameters: dict = field(default_factory=dict)  # type: ignore[type-arg]  # the method's own
     frozen: dict = field(default_factory=dict)  # type: ignore[type-arg]  # a layer's name to its frozen units
@@ -60,7 +63,7 @@ def attribution(job: Job, parameters: AttributionParameters) -> None:
     classifier = job.frozen(parameters.model, parameters.frozen)
     card = classifier.card
     images = batch_of(parameters.samples, dataset, job.workspace.derived, card.input_shape, card.resize)
-    target = parameters.target
+    target: Any = np.asarray(parameters.targets) if parameters.targets else parameters.target
     if target is None and parameters.alike and parameters.explained is None:
         target = int(classifier.predict(images[:1])[0].argmax())
     layer, unit = _explained(parameters)

@@ -53,6 +53,14 @@ def test_a_flat_heatmap_is_drawn_flat(values: np.ndarray) -> None:
     assert (layer[..., 3] == 0).all()
 
 
+def test_a_map_in_the_scale_of_a_stronger_one() -> None:
+    values = np.array([[0.0, 1.0], [0.5, 2.0]], dtype=np.float32)
+    assert heatmap.strongest(values) == 2.0 and heatmap.strongest(np.ones((2, 2), np.float32)) == 0.0
+    alone = pixels(heatmap.pictures(values, most=4.0)[0])
+    table = theme.lookup(theme.HEAT)
+    assert alone.tolist() == [[table[0].tolist(), table[64].tolist()], [table[32].tolist(), table[128].tolist()]]
+
+
 def test_a_picture_as_text_holds_the_picture() -> None:
     text = heatmap.data_uri(b"abc")
     assert text.startswith("data:image/png;base64,")

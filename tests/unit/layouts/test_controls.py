@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from layouts import attribution, controls, embedding, rail, testing
+from layouts import attribution, comparison, controls, embedding, rail, testing
 from layouts.page import STORES, frame, page
 from nnvis_dash.analysis.attribution import METHODS
 from nnvis_dash.registry import Entry
@@ -101,6 +101,7 @@ def panels() -> dict[str, Any]:
         "map": embedding.map_controls(View(), MODEL, [("tsne", "t-SNE")], form),
         "strip": embedding.strip([(3, "/image/x/3.png", NASTY, True)], 1, "by number", True),
         "attribution": attribution.form(MODEL, METHODS, ("a", NASTY), View(grid=("grad_cam",)), None, 1),
+        "comparison": comparison.form(MODEL, METHODS, ("a", NASTY), View(lens="compare", grid=("lrp_z",)), 1),
         "explained layer": attribution.form(
             MODEL, FAKE, ("a", NASTY), View(attribution="fake", explained="conv"), None, 1
         ),
@@ -115,6 +116,15 @@ def test_a_method_brings_a_control_for_each_of_its_parameters():
     assert given == ["absolute", "samples", "sigma", "baseline"]  # a pair of numbers has no control
     assert "unit" in fields and "target" not in fields  # a unit is explained, not a class
     assert "layer" in fields and len([name for name in fields if name == "layer"]) == 1  # none to look through
+
+
+def test_methods_that_are_compared_are_taken_away_and_added() -> None:
+    sent = changes(comparison.form(MODEL, METHODS, ("a", "b"), View(grid=("lrp_z", "gradient")), None))
+    grids = [change["grid"] for change in sent if change["kind"] == "grid"]
+    assert grids[0] == list(comparison.PRESET)
+    assert ["lrp_z"] in grids and ["gradient"] in grids and ["lrp_z", "gradient", "grad_cam"] in grids
+    alone = changes(comparison.form(MODEL, METHODS, ("a", "b"), View(attribution="lrp_z"), None))
+    assert {"kind": "grid", "grid": ["lrp_z", "gradient"]} in alone  # the page's own method, where none was chosen
 
 
 @pytest.mark.parametrize("name", panels())

@@ -112,6 +112,13 @@ def test_how_an_attribution_is_drawn() -> None:
     assert after(state, "grid", grid=[]).view.grid == ()
 
 
+def test_other_samples_are_compared_from_the_first_page_on() -> None:
+    state = after(FULL, "comparison", parameters={"page": 3, "top": 2})
+    assert dict(after(state, "select", samples=state.selection.samples).view.comparison) == {"page": 3, "top": 2}
+    assert dict(after(state, "select", samples="7-9").view.comparison) == {"top": 2}
+    assert dict(after(state, "dataset", dataset="another").view.comparison) == {"top": 2}
+
+
 def test_which_responses_are_shown() -> None:
     assert State().view.responses == ("blur", "brightness", "hue", "rotation", "adversarial")
     assert after(FULL, "responses", responses=["noise", "blur", "noise"]).view.responses == ("noise", "blur")
@@ -260,7 +267,7 @@ def test_an_unknown_kind_names_the_kinds() -> None:
         ({"kind": "models", "parameters": {"zoom": 1}}, "a, b, matrix"),
         ({"kind": "review", "parameters": {"zoom": 1}}, "by, other"),
         ({"kind": "table", "parameters": {"zoom": 1}}, "by"),
-        ({"kind": "comparison", "parameters": {"zoom": 1}}, "page, side"),
+        ({"kind": "comparison", "parameters": {"zoom": 1}}, "layer, page, top"),
         ({"kind": "parameters", "parameters": [1]}, "values by name"),
         ({"kind": "clip", "clip": 49.9}, "from 50 to 100"),
         ({"kind": "smooth", "smooth": 1}, "true or false"),
