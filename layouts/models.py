@@ -56,8 +56,7 @@ def frame() -> Any:
     ]
     return html.Div(
         [
-            html.Div(which, className="overview-tools", role="toolbar"),
-            html.Div(tools, className="models-tools", role="toolbar"),
+            html.Div([*which, *tools], className="overview-tools", role="toolbar"),
             html.Div("", id="models-status", className="label overview-status", role="status"),
             html.Div(id="models-plot", className="models-plot"),
             html.Div("", id="models-message", className="map-message"),
