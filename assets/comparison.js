@@ -265,16 +265,30 @@
         if (!cell.lacks) cell.note.textContent = one && one.problem ? one.problem : flat ? "flat" : "";
         cell.shot.title = one && one.problem ? one.problem : cell.title;
         if (!one || place < 0 || !whole(one.method)) return;
-        const limit = view.common ? limits.get(one.method + at) : 0;
-        const source = `comparison/${one.key}/${place}.png?clip=${view.clip}&smooth=${view.smooth ? 1 : 0}${limit ? "&limit=" + limit : ""}${alone ? "" : "&over=1"}`;
-        if (cell.over.getAttribute("src") !== source) cell.over.src = source;
-        cell.over.alt = cell.alt;
-        cell.over.hidden = false;
         cell.layer = one.layer;
+        cell.over.alt = cell.alt;
       });
+      if (one && one.key && whole(one.method)) paint(cells, one, `comparison/${one.key}.json?clip=${view.clip}&smooth=${view.smooth ? 1 : 0}${alone ? "" : "&over=1"}${view.common ? "&limits=" + scales(one, limits) : ""}`);
     }
     by("comparison-table").classList.toggle("own-pixels", !view.smooth);
     by("comparison-table").dataset.cells = list.length;
+  }
+
+  const scales = (one, limits) => one.places.flatMap((place, at) => (place < 0 ? [] : [limits.get(one.method + at)])).join(",");
+
+  /* Draw the heatmaps of one column, unless others are wanted when they come; what is shown stays until then. */
+  async function paint(cells, one, address) {
+    if (cells.wanted === address) return;
+    cells.wanted = address;
+    const answer = await fetch(address).catch(() => null);
+    const pictures = answer && answer.ok ? await answer.json() : null;
+    if (cells.wanted !== address) return;
+    if (!pictures) cells.wanted = null; // the next look at the column asks again
+    cells.forEach(function (cell, at) {
+      if (!pictures || one.places[at] < 0) return;
+      cell.over.src = pictures[one.places[at]];
+      cell.over.hidden = false;
+    });
   }
 
   /* Pictures are as large as lets all columns be seen, where that is large enough to be read. */
@@ -309,7 +323,9 @@
     nnvis.send({ kind: "attribution", attribution: method });
     if (view.explained !== null) nnvis.send({ kind: "explained", layer: null });
     if ((place === 0 && selection.layer !== null) || (view.comparison.layer || "last") !== "last") nnvis.send({ kind: "layer", layer: cells[at].layer || null });
-    nnvis.send({ kind: "target", target: cmp.page.models[place].rows[at].target });
+    const said = cmp.page.models[place].rows[at];
+    const predicted = selection.target === null && said.top.length && said.top[0][0] === row.explained; // what Explain shows by itself
+    nnvis.send({ kind: "target", target: predicted ? null : said.target });
     nnvis.send({ kind: "lens", lens: "attribution" });
   }
 })();

@@ -94,12 +94,13 @@ def page_wanted(services: Services, wanted: Mapping[str, Any]) -> Page:
         raise ParameterError("No classifier is chosen", "Tick one in the list on the left.")
     dataset = services.dataset(str(wanted.get("dataset"))).card
     models = [services.workspace.model(str(one)) for one in given]
-    rows, page, n_pages = page_of(everything := _rows(services, dataset, wanted), _whole(wanted, "page", 1))
+    everything = _rows(services, dataset, wanted)
+    rows, page, n_pages = page_of(everything, _whole(wanted, "page", 1))
     names = dataset.class_names or services.class_names(dataset, models[0])
     classes = common_classes([one.n_classes for one in models], [one.class_names for one in models], names)
     references = [Reference.read(row) for row in rows]
-    labels = [services.label_of(dataset.fingerprint, one) for one in references]
-    known = np.array([-1 if one is None or one >= len(names) else one for one in labels], np.int32)
+    labels = [_label(services, dataset, one) for one in references]
+    known = np.array([one if one < len(names) else -1 for one in labels], np.int32)
     said = _said(services, dataset, models, references)
     tables = tuple(table for table, _ in said)
     first = tables[0]
@@ -135,6 +136,14 @@ def _rows(services: Services, dataset: DatasetCard, wanted: Mapping[str, Any]) -
             f"There is no sample {beyond[0]} in {dataset.name}", f"It has samples 0 to {dataset.n_samples - 1}."
         )
     return rows
+
+
+def _label(services: Services, dataset: DatasetCard, reference: Reference) -> int:
+    """Return the dataset's class of an image, -1 where it isn't known; one of another dataset's tray has none here."""
+    if reference.derived and services.workspace.derived.get(reference.derived).dataset != dataset.fingerprint:
+        return -1
+    label = services.label_of(dataset.fingerprint, reference)
+    return -1 if label is None else label
 
 
 def _target(classes: CommonClasses, wanted: Mapping[str, Any]) -> int | None:

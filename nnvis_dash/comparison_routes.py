@@ -26,6 +26,7 @@ from nnvis_dash.workspace.ratings import Ratings, as_csv, means
 
 TOP = 3  # classes beside each cell where no other number was set
 MOST_TOP = 10
+MOST_CELLS = 64  # heatmaps of one answer
 COLUMNS = ("dataset", "sample", "classifier", "fingerprint", "method", "class", "rating", "rated")
 
 
@@ -57,21 +58,26 @@ def comparison_blueprint(services: Services) -> flask.Blueprint:
             "means": _means(known.values()),
         }
 
-    @routes.get("/<key>/<int:place>.png")
+    @routes.get("/<key>.json")
     @answers_or_404
-    def cell(key: str, place: int) -> flask.Response:
-        """One heatmap of an attribution; `?over=1` as a layer, `?limit=` the value of the strongest colour."""
+    def cells(key: str) -> flask.Response:
+        """The heatmaps of an attribution as a list of data URIs, so that a page of samples is one request a column.
+
+        `?over=1` as layers; `?limits=` the value of each one's strongest colour, 0 for its own, with commas between.
+        """
         artifact = services.workspace.artifacts.load(key)
         asked = flask.request.args
         clip = min(max(asked.get("clip", 100.0, type=float), 50.0), 100.0)
-        limit = asked.get("limit", 0.0, type=float)
-        maps = np.asarray(artifact.array("heatmap"))
-        values = drawn_values(artifact, place, asked.get("smooth") != "0")
+        maps = np.asarray(artifact.array("heatmap")[:MOST_CELLS])
         signed = heatmap.is_signed(maps, METHODS[artifact.card["method"]].traits)
-        most = limit if 0 < limit < math.inf else None
-        response = flask.Response(
-            heatmap.pictures(values, clip, signed, most)[asked.get("over") == "1"], mimetype="image/png"
-        )
+        limits = [_number(text) for text in asked.get("limits", "").split(",")] + [0.0] * len(maps)
+        over = asked.get("over") == "1"
+        drawn = []
+        for place in range(len(maps)):
+            values = drawn_values(artifact, place, asked.get("smooth") != "0")
+            most = limits[place] if 0 < limits[place] < math.inf else None
+            drawn.append(heatmap.data_uri(heatmap.pictures(values, clip, signed, most)[over]))
+        response = flask.jsonify(drawn)
         response.headers["Cache-Control"] = FOREVER
         return response
 
@@ -126,6 +132,13 @@ def comparison_blueprint(services: Services) -> flask.Blueprint:
         return datetime.datetime.fromtimestamp(one.rated, datetime.UTC).isoformat(timespec="seconds")
 
     return routes
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0
 
 
 def _means(ratings: Any) -> list[list[Any]]:

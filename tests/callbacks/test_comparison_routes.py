@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 from collections.abc import Mapping
@@ -113,6 +114,11 @@ def test_without_a_selection_it_is_the_tested_image(scene: dict[str, Any]) -> No
     edits = [["flip_horizontal", {}]]
     found = page(scene, samples="", sample=3, derived="", edits=edits)
     assert [row["name"] for row in found["rows"]] == ["#3 edited"] and found["rows"][0]["label"] == "dog"
+    save, image = scene["services"].workspace.derived.save, np.zeros((12, 10, 3), np.uint8)
+    for dataset, label in ((scene["wanted"]["dataset"], "eel"), ("f" * 32, None)):
+        drawn = save(image, "drawn", f"drawing {label}", dataset=dataset, label=4)
+        [row] = page(scene, samples="", sample=None, derived=drawn.fingerprint, edits=[])["rows"]
+        assert (row["sample"], row["name"], row["label"]) == (f"d{drawn.fingerprint}", f"drawing {label}", label)
     none = page(scene, samples="", sample=None, derived="", edits=[])
     assert (none["rows"], none["n_pages"]) == ([], 1)
     alone = page(scene, models=scene["wanted"]["models"][:1])
@@ -181,18 +187,23 @@ def test_cells_arrive_one_after_the_other_and_one_that_cannot_says_why(scene: di
     assert cells[3]["most"] == [1, 2, 3, 4, 5] and cells[5]["most"] == [1, 2, 3, 4, 0]
     assert cells[5]["places"] == [0, 1, 2, 3, -1] and cells[3]["signed"]
 
-    def pixels(address: str) -> np.ndarray:
-        return np.asarray(Image.open(io.BytesIO(scene["client"].get(address).data)))
+    def pixels(address: str) -> list[np.ndarray]:
+        drawn = scene["client"].get(address).get_json()
+        return [np.asarray(Image.open(io.BytesIO(base64.b64decode(one.split(",")[1])))) for one in drawn]
 
     key = cells[3]["key"]
-    values = np.asarray(services.workspace.artifacts.load(key).array("heatmap")[1])
-    alone, over = (np.asarray(Image.open(io.BytesIO(png))) for png in heatmap.pictures(values, 100.0, True, 5.0))
-    np.testing.assert_array_equal(pixels(f"/comparison/{key}/1.png?limit=5"), alone)
-    np.testing.assert_array_equal(pixels(f"/comparison/{key}/1.png?limit=5&over=1"), over)
-    # By its own strongest value the second map is as the first.
-    np.testing.assert_array_equal(pixels(f"/comparison/{key}/1.png"), pixels(f"/comparison/{key}/0.png"))
-    assert scene["client"].get(f"/comparison/{key}/9.png").status_code == 404
-    assert scene["client"].get(f"/comparison/{'0' * 32}/0.png").status_code == 404
+    maps = np.asarray(services.workspace.artifacts.load(key).array("heatmap"))
+    alone, over = (np.asarray(Image.open(io.BytesIO(png))) for png in heatmap.pictures(maps[1], 100.0, True, 5.0))
+    own = pixels(f"/comparison/{key}.json")
+    assert len(own) == 5
+    np.testing.assert_array_equal(own[1], own[0])  # by its own strongest value each is as the first
+    shared = pixels(f"/comparison/{key}.json?limits=0,5,nan,-1,x")
+    np.testing.assert_array_equal(shared[1], alone)
+    for place in (0, 2, 3, 4):
+        np.testing.assert_array_equal(shared[place], own[0])
+    np.testing.assert_array_equal(pixels(f"/comparison/{key}.json?limits=0,5&over=1")[1], over)
+    assert "immutable" in scene["client"].get(f"/comparison/{key}.json").headers["Cache-Control"]
+    assert scene["client"].get(f"/comparison/{'0' * 32}.json").status_code == 404
 
     def cancelled(request: Request, **more: Any) -> Artifact:
         raise Cancelled("It was cancelled", "Start it again.")
