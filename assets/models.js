@@ -54,6 +54,7 @@
       const list = by(`models-${side}-select`);
       list.replaceChildren(...all.map((model) => new Option(catalog.modelNames[model], model)));
       list.value = models[i] || "";
+      list.title = catalog.modelNames[models[i]] || "";
       list.closest(".field").hidden = !models[i];
     });
     by("models-swap").hidden = models.length < 2;
@@ -127,6 +128,7 @@
   /* --- drawing --------------------------------------------------------------------------------------------------- */
 
   let turn = 0;
+  let held = []; // what the drawing that is shown is of: while it is the same nothing is drawn again, and the focus stays
   async function draw() {
     const mine = (turn += 1);
     const { models, ready, problem, part, catalog } = md.now;
@@ -141,14 +143,22 @@
     if (!samples || !answer) return plot.dataset.drawn && plot.dataset.part === part ? undefined : empty("", { similarity: "The layers are being compared.", maps: "Both are being projected." }[part] || "The answers are being counted.");
     await nnvis.samples.load(catalog);
     if (mine !== turn || !md.now.open) return;
+    const { settings, selection } = md.now;
+    const seen = { maps: `${selection.samples} ${selection.derived || selection.primary}`, similarity: selection.layer }[part];
+    const of = [samples, answer, settings.matrix, seen, by("models").clientWidth, by("models").clientHeight, JSON.stringify(question)];
+    if (plot.dataset.drawn && of.every((one, i) => one === held[i])) return;
+    held = of;
     by("models-message").textContent = "";
+    filtered = answer.n > 0 && answer.n < catalog.n && !md.parts[part].own ? `${md.count(answer.n)} of ${md.count(catalog.n)} samples pass the filters.` : "";
     say("");
     if (plot.dataset.part !== part) plot.replaceChildren();
     plot.dataset.part = part;
     md.samples = samples;
+    const cell = plot.contains(document.activeElement) ? document.activeElement.dataset.cell : "";
     if (answer.n === 0) plot.replaceChildren(nnvis.h("div", { class: "empty" }, "No sample passes the filters."));
     else md.parts[part](plot, answer, samples);
-    plot.dataset.drawn = JSON.stringify({ ...question, matrix: md.now.settings.matrix });
+    if (cell && plot.querySelector(`[data-cell="${cell}"]`)) plot.querySelector(`[data-cell="${cell}"]`).focus();
+    plot.dataset.drawn = JSON.stringify({ ...question, matrix: settings.matrix });
   }
 
   function empty(problem, status) {
@@ -157,10 +167,13 @@
     delete plot.dataset.drawn;
     delete plot.dataset.part;
     by("models-message").textContent = problem;
+    filtered = "";
     say(status);
   }
 
-  const say = (words) => (by("models-status").textContent = words);
+  /* What the view says above the drawing; first of all that it isn't about all samples. */
+  let filtered = "";
+  const say = (words) => (by("models-status").textContent = [filtered, words].filter(Boolean).join(" "));
   md.say = say;
 
   /* --- what the parts need ---------------------------------------------------------------------------------------- */

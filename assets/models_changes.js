@@ -23,9 +23,11 @@
     if (!answer.changed) return agreement(plot, answer);
     const { changed } = answer;
     const counts = Object.fromEntries(Object.entries(GROUPS).map(([name, group]) => [name, group.of.reduce((sum, kind) => sum + changed.counts[kind], 0)]));
-    const width = Math.max(240, Math.min(560, Math.round(plot.clientWidth * 0.6)));
-    const height = Math.max(84, Math.min(300, plot.clientHeight - 68));
-    plot.replaceChildren(words(answer), groups(counts, changed), h("div", { class: "models-columns" }, flow(counts, changed, width, height), classes(changed)));
+    const columns = h("div", { class: "models-columns" });
+    plot.replaceChildren(words(answer), groups(counts, changed), columns);
+    const width = Math.max(240, Math.min(560, Math.round(plot.clientWidth * 0.54)));
+    const height = Math.max(84, Math.min(300, plot.clientHeight - columns.offsetTop - 4));
+    columns.append(flow(counts, changed, width, height), classes(changed));
   };
 
   function words(answer) {
@@ -34,6 +36,8 @@
     const unlabelled = answer.n - answer.labelled;
     const filtered = `No test: the filter chose samples by whether ${md.now.catalog.modelName} is right.`;
     const lines = correctness === "all" ? [accuracies, tested] : [filtered];
+    const alone = nnvis.suggestion.unmatched(md.samples.header);
+    if (alone) lines.push(`${alone}.`);
     if (unlabelled) lines.push(`${md.count(unlabelled)} samples without a label are left out.`);
     return h("div", { class: "label models-words" }, lines.map((line) => h("div", {}, line)));
   }
@@ -125,7 +129,7 @@
     const { agree, differ, pairs } = answer;
     const button = (name, value, said, test) => picks(h("button", { type: "button", class: "act models-group", "data-group": name, disabled: !value }, h("b", {}, md.count(value)), " " + said), "Select them; Shift adds them", test);
     const top = h("div", { class: "models-groups" }, button("agree", agree, "same answer", (s) => s.a === s.b), button("differ", differ, "different answers", (s) => s.a !== s.b));
-    const bar = svg("svg", { class: "models-agree", viewBox: "0 0 100 10", preserveAspectRatio: "none", "aria-hidden": "true" }, svg("rect", { width: (100 * agree) / answer.n, height: 10, class: "models-right" }), svg("rect", { x: (100 * agree) / answer.n, width: (100 * differ) / answer.n, height: 10, class: "models-wrong" }));
+    const bar = svg("svg", { class: "models-agree", viewBox: "0 0 100 10", preserveAspectRatio: "none", "aria-hidden": "true" }, svg("rect", { width: (100 * agree) / answer.n, height: 10, class: "models-right" }), svg("rect", { x: (100 * agree) / answer.n, width: (100 * differ) / answer.n, height: 10, class: "models-differ" }));
     const list = pairs.map(([a, b, n]) => picks(h("button", { type: "button", class: "act models-pair", "data-pair": `${a}-${b}` }, h("b", {}, md.count(n)), ` ${md.name(a)} → ${md.name(b)}`), `${md.now.names[0]} says ${md.name(a)}, ${md.now.names[1]} ${md.name(b)}; Shift adds them`, (s) => s.a === a && s.b === b));
     plot.replaceChildren(h("div", { class: "label" }, "No sample has a label: nobody knows who is right, only where the two differ."), bar, top, h("div", { class: "models-pairs" }, list));
   }

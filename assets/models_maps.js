@@ -89,6 +89,15 @@
     }
     context.globalAlpha = 1;
     for (const i of later) dot(i, 0.5);
+    const { derived, primary } = md.now.selection;
+    const tested = derived || primary === null ? -1 : maps.ids.indexOf(primary);
+    if (tested >= 0) {
+      context.strokeStyle = ACCENT;
+      context.lineWidth = 2.5;
+      context.beginPath();
+      context.arc(xs[tested], ys[tested], 8, 0, 2 * Math.PI);
+      context.stroke();
+    }
     nnvis.lasso(canvas, {
       points: () => drawn[side],
       hover: (i, event) => hover(i, event, side),

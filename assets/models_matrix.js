@@ -8,7 +8,8 @@
   const NUMBERED = [20, 12]; // pixels of the smallest cell with its number
   const CELL = { width: [9, 52], height: [9, 30] };
   const ROW = 92; // pixels that names take at the left
-  const STANDING = 76; // and at the top, where they stand upright
+  const STANDING = [44, 76]; // and at the top, where they stand upright: where rows would be lower than this, and else
+  const LOW = 16;
   const LETTER = 6.5; // pixels
 
   /* `cell(i, j)`: {id, text, colour: [r, g, b] or null, bold, lines, act(event) or null}; `share` of the plot's width is free; the
@@ -17,11 +18,13 @@
     const within = ([low, high], size) => Math.max(low, Math.min(high, Math.floor(size)));
     const width = within(CELL.width, (share * plot.clientWidth - ROW) / columns.length - 1);
     const tall = columns.some((name) => name.length * LETTER > width);
-    const height = within(CELL.height, (plot.clientHeight - 24 - (tall ? STANDING : 16)) / rows.length - 1);
+    const standing = STANDING[plot.clientHeight - 24 - STANDING[1] < rows.length * LOW ? 0 : 1];
+    const height = within(CELL.height, (plot.clientHeight - 24 - (tall ? standing : 16)) / rows.length - 1);
+    const small = { lineHeight: height + "px", fontSize: Math.min(11, height) + "px" };
     const numbered = width >= NUMBERED[0] && height >= NUMBERED[1];
     const named = (name, side, style) => h("th", { scope: side, title: name, class: chosen && chosen[side] === name ? "strong" : "", style }, name);
-    const head = h("tr", { class: tall ? "tall" : "" }, h("th", {}), columns.map((name) => named(name, "col", { width: width + "px", ...(tall ? { lineHeight: width + "px" } : {}) })));
-    const body = rows.map((name, i) => h("tr", {}, named(name, "row", {}), columns.map((_, j) => one(cell(i, j), i + j, width, height, numbered))));
+    const head = h("tr", { class: tall ? "tall" : "" }, h("th", {}), columns.map((name) => named(name, "col", { width: width + "px", ...(tall ? { lineHeight: width + "px", fontSize: Math.min(11, width) + "px", maxHeight: standing + "px", height: standing + "px" } : {}) })));
+    const body = rows.map((name, i) => h("tr", {}, named(name, "row", small), columns.map((_, j) => one(cell(i, j), i + j, width, height, numbered))));
     const made = h("table", { class: "models-matrix", "aria-label": label }, h("thead", {}, head), h("tbody", {}, body));
     made.addEventListener("keydown", walk);
     return made;

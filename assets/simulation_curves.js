@@ -38,6 +38,9 @@
   const agreement = () => tab.answer.models.some((one) => one.against === "predictions");
   const word = () => ({ probability: "probability", accuracy: agreement() ? "agreement" : "accuracy", rank: "rank" })[sim.setting("by")];
 
+  /* The classifiers that are simulated, of those that are shown. */
+  const seen = () => tab.answer.models.filter((model, number) => model.whole && (!number || sim.setting("split") !== "primary"));
+
   /* All lines that there are; `off` are those that the legend switched off. */
   function lines() {
     const found = [];
@@ -92,7 +95,7 @@
     const answer = tab.answer;
     by("curves-status").textContent = status();
     by("curves-message").textContent = sim.problem();
-    const known = Boolean(answer && !answer.problem && answer.models.some((model) => model.whole));
+    const known = Boolean(answer && !answer.problem && seen().length);
     place.classList.toggle("pending", known && !sim.current());
     by("simulation-legend").hidden = !known;
     if (!known) {
@@ -135,7 +138,7 @@
   function status() {
     if (!tab.answer || tab.answer.problem) return "";
     const models = tab.answer.models.filter((model) => model.whole);
-    if (!models.length) return "";
+    if (!seen().length) return "";
     const least = models.reduce((a, b) => (b.n < a.n ? b : a));
     const coarse = least.n < least.total;
     const parts = [coarse ? `a fair sample of ${sim.count(least.n)} of ${sim.count(least.total)} images${sim.running() ? ", refined as you look" : ""}` : `all ${sim.count(least.total)} images`];

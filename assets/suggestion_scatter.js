@@ -97,17 +97,19 @@
     quadrants(plot, answer, counts, quadrant, x(settings.confident), y(1.5), passes);
     plot.dataset.points = String(shown);
     plot.setAttribute("aria-label", `${shown} samples by mean confidence and number of answers: ${answer.header.quadrants.map(([name], i) => `${counts[i]} ${name}`).join(", ")}`);
-    sug.say(`${sug.count(shown)} samples, ${models.length} classifiers${within(reasons)}${unmatched(answer)}`);
+    const alone = sug.unmatched(answer.header);
+    sug.say(`${sug.count(shown)} samples, ${models.length} classifiers${within(reasons)}${alone && " · " + alone}`);
     plot.dataset.reasons = reasons ? String(reasons.length) : "";
     wire(canvas);
   };
 
   const within = (reasons) => (sug.now.settings.colour !== "reason" || sug.reasonsProblem() ? "" : reasons ? " · within a row: heatmaps alike below, unlike above" : " · their heatmaps are being compared");
 
-  function unmatched(answer) {
-    const parts = answer.header.alone.map((names, m) => (names.length ? `${answer.header.models[m]} alone has ${names.slice(0, 3).join(", ")}${names.length > 3 ? ` and ${names.length - 3} more` : ""}` : "")).filter(Boolean);
-    return parts.length ? " · " + parts.join("; ") : "";
-  }
+  /* Which classes one classifier alone has; empty where all are shared. */
+  sug.unmatched = function ({ alone, models }) {
+    const parts = alone.map((names, m) => (names.length ? `${models[m]} alone has ${names.slice(0, 3).join(", ")}${names.length > 3 ? ` and ${names.length - 3} more` : ""}` : "")).filter(Boolean);
+    return parts.join("; ");
+  };
 
   function axes(context, x, y, rows, width, height, row) {
     const bottom = height - MARGIN.bottom;

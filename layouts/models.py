@@ -7,6 +7,7 @@ from typing import Any
 from dash import html
 
 from layouts import controls
+from nnvis_dash.analysis.projections import PROJECTIONS
 
 PARTS = (
     ("changes", "Changes", "What the second classifier fixes and what it breaks"),
@@ -16,7 +17,6 @@ PARTS = (
     ("maps", "Maps", "Where each of the two sees the same samples"),
 )
 SAMPLES = (("256", "256"), ("512", "512"), ("1024", "1,024"), ("4096", "4,096"))
-METHODS = (("pca", "PCA"), ("tsne", "t-SNE"), ("umap", "UMAP"))
 MATRICES = (("ab", "A's prediction × B's"), ("a", "label × A's prediction"), ("b", "label × B's prediction"))
 
 
@@ -31,6 +31,7 @@ def frame() -> Any:
         controls.act(label, controls.change("models", parameters={"part": name}), title=title, className=f"part-{name}")
         for name, label, title in PARTS
     ]
+    methods = [(entry.name, entry.title) for entry in PROJECTIONS.values()]
     tools = [
         html.Div(parts, id="models-parts", className="segmented", role="group", **{"aria-label": "what is compared"}),
         html.Span(_choose("matrix", "", MATRICES, "Rows × columns"), id="models-matrix", className="models-tool"),
@@ -49,14 +50,13 @@ def frame() -> Any:
             className="models-tool",
         ),
         html.Span(
-            _choose("method", "by", METHODS, "How both are projected"), id="models-method", className="models-tool"
+            _choose("method", "by", methods, "How both are projected"), id="models-method", className="models-tool"
         ),
         controls.act("Clear", controls.change("select", samples="", origin="models"), title="Clear the selection"),
     ]
     return html.Div(
         [
-            html.Div(which, className="overview-tools", role="toolbar"),
-            html.Div(tools, className="models-tools", role="toolbar"),
+            html.Div([*which, *tools], className="overview-tools", role="toolbar"),
             html.Div("", id="models-status", className="label overview-status", role="status"),
             html.Div(id="models-plot", className="models-plot"),
             html.Div("", id="models-message", className="map-message"),

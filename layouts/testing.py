@@ -61,10 +61,12 @@ def sample_title(base: str, label: str | None, prediction: str | None, mistake: 
     """Say which image it is, what it should be and what the primary classifier takes it for."""
     words = [html.Span(base, className="strong", title=base)]
     if label is not None:
-        words.append(html.Span(["label ", html.B(label)], title=f"label {label}"))
+        what = html.Span("label ", className="what")
+        words.append(html.Span([what, html.B(label)], title=f"label {label}"))
     if prediction is not None:
         judged = "" if mistake is None else "bad" if mistake else "good"
-        words.append(html.Span(["prediction ", html.B(prediction)], className=judged, title=f"prediction {prediction}"))
+        what = html.Span("prediction ", className="what arrow")
+        words.append(html.Span([what, html.B(prediction)], className=judged, title=f"prediction {prediction}"))
     return words
 
 

@@ -10,11 +10,15 @@ import sys
 import threading
 import time
 import urllib.request
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+
+from nnvis_dash.workspace.store import Workspace
 
 ROOT = Path(__file__).resolve().parents[2]
 BROWSER = os.environ.get("NNVIS_BROWSER") or shutil.which("chromium") or shutil.which("chromium-browser")
@@ -119,6 +123,42 @@ def mnist_server(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) ->
         command("add-model", str(path), "--name", name, "--preprocessing", "unit", *where)
     command("index", "lenet1", "mnist", *where)
     server = Server(workspace)
+    yield server
+    server.stop()
+
+
+MOBILENETS = ("mobilenet-025", "mobilenet-05", "mobilenet-v2")
+DIGIT_MODELS = ("lenet1", "lenet1-again", "lenet4", "tensorspace")
+
+
+@pytest.fixture(scope="package")
+def real_server(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> Iterator[Server]:
+    """Serve 100 photographs with three MobileNets, and MNIST with four models of which two need repair."""
+    from nnvis_dash.analysis.intake import add_model
+    from nnvis_dash.workspace.labels import read_class_names
+
+    folder = tmp_path_factory.mktemp("real")
+    workspace = Workspace(folder / "ws")
+    photographs = sorted((shared_data / "imagenet").glob("*.JPEG"))[:100]
+    (folder / "photographs").mkdir()
+    for path in photographs:
+        (folder / "photographs" / path.name).symlink_to(path)
+    names = read_class_names(shared_data / "imagenet" / "classes.csv")
+    labels = 5 * np.arange(len(photographs))
+    workspace.add_dataset(folder / "photographs", name="photographs", labels=labels, class_names=names)
+    files = ("mobilenet_v1_025_224_keras280.h5", "mobilenet_v1_05_160.keras", "mobilenet_v2_10_224.keras")
+    for name, file in zip(MOBILENETS, files, strict=True):
+        path = shared_data / "models" / "imagenet" / file
+        add_model(workspace, path, name=name, preprocessing="symmetric", class_names=names)
+    workspace.add_dataset(shared_data / "mnist" / "t10k-images-idx3-ubyte.gz", name="mnist")
+    models = shared_data / "models" / "mnist"
+    with zipfile.ZipFile(models / "lenet1.keras") as archive:
+        (folder / "lenet1.json").write_bytes(archive.read("config.json"))
+    files = ("lenet1.keras", "lenet1_weights_only.h5", "lenet4.keras", "tensorspace_keras216.h5")
+    for name, file in zip(DIGIT_MODELS, files, strict=True):
+        architecture = folder / "lenet1.json" if "weights" in file else None
+        add_model(workspace, models / file, name=name, preprocessing="unit", architecture=architecture)
+    server = Server(folder / "ws")
     yield server
     server.stop()
 

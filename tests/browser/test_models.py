@@ -49,7 +49,8 @@ def predicted(server: Server, name: str) -> tuple[np.ndarray, np.ndarray]:
 def selects(page: Any, expected: np.ndarray) -> None:
     """Wait until these samples are selected."""
     page.wait_for_function(
-        "async (ids) => JSON.stringify(await nnvis.selected(nnvis.network.now.samples)) === JSON.stringify(ids)",
+        """async (ids) => JSON.stringify(await nnvis.selected(nnvis.models.now.selection.samples))
+            === JSON.stringify(ids)""",
         arg=np.flatnonzero(expected).tolist(),
     )
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.browser import steps
-from tests.browser.conftest import Pages, Server, command
+from tests.browser.conftest import Pages, Server
 
 
 def opened(pages: Pages, server: Server, dataset: str, place: int = 0) -> Any:
@@ -183,26 +181,9 @@ def test_an_edited_image_is_explained_through_the_other_lenses_too(pages: Pages,
     )
 
 
-@pytest.fixture(scope="module")
-def photos_server(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> Iterator[Server]:
-    """Add a few photographs and a MobileNet by command line, and serve."""
-    workspace = tmp_path_factory.mktemp("photos")
-    folder = tmp_path_factory.mktemp("images")
-    for path in sorted((shared_data / "imagenet").glob("*.JPEG"))[:12]:
-        (folder / path.name).write_bytes(path.read_bytes())
-    where = ("--workspace", str(workspace))
-    command("add-dataset", str(folder), "--name", "photographs", *where)
-    model = next((shared_data / "models").rglob("mobilenet_v1_025_224*"))
-    command("add-model", str(model), "--name", "mobilenet", "--preprocessing", "symmetric", *where)
-    command("index", "mobilenet", "photographs", *where)
-    server = Server(workspace)
-    yield server
-    server.stop()
-
-
 @pytest.mark.shared_data
-def test_a_photograph_is_changed_for_a_mobilenet(pages: Pages, photos_server: Server) -> None:
-    page = opened(pages, photos_server, "photographs")
+def test_a_photograph_is_changed_for_a_mobilenet(pages: Pages, real_server: Server) -> None:
+    page = opened(pages, real_server, "photographs")
     clean = bars(page)
     assert clean[0]
     drag(page, "blur", 0.5)
