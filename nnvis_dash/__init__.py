@@ -56,6 +56,8 @@ if TYPE_CHECKING:
     from nnvis_dash.analysis.receptive_field import ReceptiveField, receptive_field
     from nnvis_dash.analysis.relevance.patterns import Patterns, learn_patterns
     from nnvis_dash.analysis.response import Response, default_degrees, respond, response
+    from nnvis_dash.analysis.review.label_errors import Examined, LabelErrors, label_errors
+    from nnvis_dash.analysis.review.views import examine
     from nnvis_dash.analysis.simulation.breaking import BreakingPoints, breaking_points
     from nnvis_dash.analysis.simulation.change import Change, change
     from nnvis_dash.analysis.simulation.corruption_errors import CorruptionErrors, corruption_errors
@@ -105,10 +107,12 @@ _PLACES = {
     "Edit": "nnvis_dash.state.edits",
     "EpsilonCurve": "nnvis_dash.analysis.simulation.epsilon_curve",
     "ErrorEnriched": "nnvis_dash.analysis.neural_patterns",
+    "Examined": "nnvis_dash.analysis.review.label_errors",
     "FeatureVisualisation": "nnvis_dash.analysis.feature_visualisation",
     "Histogram": "nnvis_dash.analysis.suggestion.one",
     "Index": "nnvis_dash.analysis.index",
     "InputComparison": "nnvis_dash.analysis.compare_inputs",
+    "LabelErrors": "nnvis_dash.analysis.review.label_errors",
     "LayerSimilarity": "nnvis_dash.analysis.model_diff.similarity",
     "MinibatchCKA": "nnvis_dash.analysis.model_diff.similarity",
     "MinimalEpsilon": "nnvis_dash.analysis.attacks.minimal",
@@ -157,6 +161,7 @@ _PLACES = {
     "distribution": "nnvis_dash.analysis.simulation.distribution",
     "doctor": "nnvis_dash.analysis.doctor",
     "error_enriched_patterns": "nnvis_dash.analysis.neural_patterns",
+    "examine": "nnvis_dash.analysis.review.views",
     "feature_maps": "nnvis_dash.analysis.layer_outputs",
     "feature_visualisation": "nnvis_dash.analysis.feature_visualisation",
     "fit_temperature": "nnvis_dash.analysis.model_diff.temperature",
@@ -165,6 +170,7 @@ _PLACES = {
     "histogram": "nnvis_dash.analysis.suggestion.one",
     "index": "nnvis_dash.analysis.index",
     "kernels": "nnvis_dash.analysis.layer_outputs",
+    "label_errors": "nnvis_dash.analysis.review.label_errors",
     "learn_patterns": "nnvis_dash.analysis.relevance.patterns",
     "load_classifier": "nnvis_dash.analysis.classifier",
     "load_dataset": "nnvis_dash.workspace.datasets",
@@ -222,10 +228,12 @@ __all__ = [
     "Edit",
     "EpsilonCurve",
     "ErrorEnriched",
+    "Examined",
     "FeatureVisualisation",
     "Histogram",
     "Index",
     "InputComparison",
+    "LabelErrors",
     "LayerSimilarity",
     "MinibatchCKA",
     "MinimalEpsilon",
@@ -274,6 +282,7 @@ __all__ = [
     "distribution",
     "doctor",
     "error_enriched_patterns",
+    "examine",
     "feature_maps",
     "feature_visualisation",
     "fit_temperature",
@@ -282,6 +291,7 @@ __all__ = [
     "histogram",
     "index",
     "kernels",
+    "label_errors",
     "learn_patterns",
     "load_classifier",
     "load_dataset",
