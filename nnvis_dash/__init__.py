@@ -57,6 +57,9 @@ if TYPE_CHECKING:
     from nnvis_dash.analysis.relevance.patterns import Patterns, learn_patterns
     from nnvis_dash.analysis.response import Response, default_degrees, respond, response
     from nnvis_dash.analysis.review.label_errors import Examined, LabelErrors, label_errors
+    from nnvis_dash.analysis.review.outliers import OutlierScores, outlier_scores
+    from nnvis_dash.analysis.review.slices import Slice, slices
+    from nnvis_dash.analysis.review.twins import Twins, near_duplicates
     from nnvis_dash.analysis.review.views import examine
     from nnvis_dash.analysis.simulation.breaking import BreakingPoints, breaking_points
     from nnvis_dash.analysis.simulation.change import Change, change
@@ -122,6 +125,7 @@ _PLACES = {
     "MutationEffect": "nnvis_dash.analysis.mutation.effect",
     "NeuralPattern": "nnvis_dash.analysis.neural_patterns",
     "NeuralPatterns": "nnvis_dash.analysis.neural_patterns",
+    "OutlierScores": "nnvis_dash.analysis.review.outliers",
     "PairGrid": "nnvis_dash.analysis.simulation.pairs",
     "PatchModel": "nnvis_dash.analysis.prediction_difference.patch_model",
     "Patterns": "nnvis_dash.analysis.relevance.patterns",
@@ -133,10 +137,12 @@ _PLACES = {
     "Response": "nnvis_dash.analysis.response",
     "Robustness": "nnvis_dash.analysis.simulation.robustness",
     "Sequences": "nnvis_dash.analysis.neural_patterns",
+    "Slice": "nnvis_dash.analysis.review.slices",
     "Suggestion": "nnvis_dash.analysis.suggestion.several",
     "Sweep": "nnvis_dash.analysis.simulation.sweep",
     "Temperature": "nnvis_dash.analysis.model_diff.temperature",
     "Transitions": "nnvis_dash.analysis.model_diff.transitions",
+    "Twins": "nnvis_dash.analysis.review.twins",
     "Unit": "nnvis_dash.types",
     "UnitStatistics": "nnvis_dash.analysis.units",
     "Workspace": "nnvis_dash.workspace.store",
@@ -182,7 +188,9 @@ _PLACES = {
     "mutate": "nnvis_dash.analysis.mutation",
     "mutation_campaign": "nnvis_dash.analysis.mutation.campaign",
     "mutation_effect": "nnvis_dash.analysis.mutation.effect",
+    "near_duplicates": "nnvis_dash.analysis.review.twins",
     "neural_patterns": "nnvis_dash.analysis.neural_patterns",
+    "outlier_scores": "nnvis_dash.analysis.review.outliers",
     "pair_grid": "nnvis_dash.analysis.simulation.pairs",
     "prediction_difference": "nnvis_dash.analysis.prediction_difference",
     "priority_queue": "nnvis_dash.analysis.simulation.queue",
@@ -195,6 +203,7 @@ _PLACES = {
     "robustness": "nnvis_dash.analysis.simulation.robustness",
     "sample_scores": "nnvis_dash.analysis.suggestion.one",
     "simulate": "nnvis_dash.analysis.simulation.curves",
+    "slices": "nnvis_dash.analysis.review.slices",
     "smallest_breaking_set": "nnvis_dash.analysis.mutation.smallest",
     "smallest_repairing_set": "nnvis_dash.analysis.mutation.smallest",
     "suggest": "nnvis_dash.analysis.suggestion.several",
@@ -243,6 +252,7 @@ __all__ = [
     "MutationEffect",
     "NeuralPattern",
     "NeuralPatterns",
+    "OutlierScores",
     "PairGrid",
     "PatchModel",
     "Patterns",
@@ -254,10 +264,12 @@ __all__ = [
     "Response",
     "Robustness",
     "Sequences",
+    "Slice",
     "Suggestion",
     "Sweep",
     "Temperature",
     "Transitions",
+    "Twins",
     "Unit",
     "UnitStatistics",
     "Workspace",
@@ -303,7 +315,9 @@ __all__ = [
     "mutate",
     "mutation_campaign",
     "mutation_effect",
+    "near_duplicates",
     "neural_patterns",
+    "outlier_scores",
     "pair_grid",
     "prediction_difference",
     "priority_queue",
@@ -316,6 +330,7 @@ __all__ = [
     "robustness",
     "sample_scores",
     "simulate",
+    "slices",
     "smallest_breaking_set",
     "smallest_repairing_set",
     "suggest",

@@ -17,11 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from nnvis_dash.analysis.review.confident import ConfidentJoint, checked, confident_joint
-from nnvis_dash.analysis.review.neighbours import Neighbourhood, Progress, label_shares
+from nnvis_dash.analysis.review.neighbours import NEAREST, Neighbourhood, Progress, label_shares
 from nnvis_dash.errors import ParameterError
 from nnvis_dash.types import Floats, Ints
 
-NEIGHBOURS = 20
 MOST_EXAMINED = 400
 _SUREST = 0.999  # accuracy above which no member's word counts for more
 
@@ -104,7 +103,7 @@ class Committee:
         probabilities: npt.ArrayLike | Sequence[npt.ArrayLike],
         features: npt.ArrayLike | Sequence[npt.ArrayLike] | None,
         labels: npt.ArrayLike,
-        k: int = NEIGHBOURS,
+        k: int = NEAREST,
         on_progress: Progress | None = None,
     ) -> None:
         tables, spaces = _several(probabilities), _several(features)
@@ -188,7 +187,7 @@ def label_errors(
     features: npt.ArrayLike | Sequence[npt.ArrayLike] | None,
     labels: npt.ArrayLike,
     *,
-    k: int = NEIGHBOURS,
+    k: int = NEAREST,
     examined: Examined | None = None,
 ) -> LabelErrors:
     """Rank samples by how likely their label is wrong.

@@ -16,6 +16,7 @@ from nnvis_dash.types import Floats, Ints
 
 Progress = Callable[[int, int], None]
 
+NEAREST = 20
 WIDEST = 256  # features; more are projected
 PROJECTED = 128  # features that are left of more: distances keep to some percent (Johnson and Lindenstrauss, 1984)
 _ROWS = 512  # of similarities at once
