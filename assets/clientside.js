@@ -115,7 +115,7 @@
 
   /* The job tray. A job runs from its request until an answer to that request is there. */
   const jobs = {};
-  const nothing = { index: () => false, embedding: () => false, testing: (r) => !nnvis.tests(r) || r.method === null, grid: (r) => !r.methods.length, difference: () => false, responses: (r) => !r.names.length, attack: () => false, evidence: () => false, effect: () => false, campaign: () => false, smallest: () => false, visualisation: () => false, redrawn: () => false, simulation: () => false, battery: () => false, breaking: () => false, pairs: () => false, suggestion: () => false };
+  const nothing = { index: () => false, embedding: () => false, testing: (r) => !nnvis.tests(r) || r.method === null, grid: (r) => !r.methods.length, difference: () => false, responses: (r) => !r.names.length, attack: () => false, evidence: () => false, effect: () => false, campaign: () => false, smallest: () => false, visualisation: () => false, redrawn: () => false, simulation: () => false, battery: () => false, breaking: () => false, pairs: () => false, suggestion: () => false, review: () => false, twins: () => false };
 
   function tray(name) {
     const line = document.getElementById("tray-" + name);

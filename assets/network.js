@@ -320,7 +320,7 @@
   net.running = (name) => runs[name] || null;
 
   const tell = (name, more) => window.dispatchEvent(new CustomEvent("nnvis-network-job", { detail: { name, ...more } }));
-  for (const name of ["effect", "campaign", "smallest", "visualisation", "redrawn", "simulation", "battery", "breaking", "pairs", "suggestion"]) {
+  for (const name of ["effect", "campaign", "smallest", "visualisation", "redrawn", "simulation", "battery", "breaking", "pairs", "suggestion", "review", "twins"]) {
     space[name + "Progress"] = function (progress) {
       if (progress && runs[name] && same(progress.request, runs[name])) tell(name, { record: runs[name], progress });
       return dash.no_update;

@@ -18,6 +18,7 @@ from callbacks import (
     network,
     page,
     responses,
+    review,
     selection,
     simulation,
     strip,
@@ -51,6 +52,7 @@ def register_all(app: Dash, services: Services) -> None:
         network,
         simulation,
         suggestion,
+        review,
         tray,
     ):
         view.register(app, services)

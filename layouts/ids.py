@@ -41,7 +41,8 @@ INTAKE = "intake"
 NETWORK_JOBS = ("effect", "campaign", "smallest", "visualisation", "redrawn")
 SIMULATION_JOBS = ("simulation", "battery", "breaking", "pairs")
 SUGGESTION_JOBS = ("suggestion",)
-VIEW_JOBS = (*NETWORK_JOBS, *SIMULATION_JOBS, *SUGGESTION_JOBS)
+REVIEW_JOBS = ("review", "twins")
+VIEW_JOBS = (*NETWORK_JOBS, *SIMULATION_JOBS, *SUGGESTION_JOBS, *REVIEW_JOBS)
 TRAY = (
     *("index", "embedding", "testing", "grid", "difference", "responses", "attack", "evidence"),
     *VIEW_JOBS,
@@ -118,6 +119,8 @@ NETWORK_SHOWN = "network-shown"
 SIMULATION_SHOWN = "simulation-shown"
 # The suggestion view, drawn by the browser from the state.
 SUGGESTION_SHOWN = "suggestion-shown"
+# The review, drawn by the browser from the state.
+REVIEW_SHOWN = "review-shown"
 
 DIFFERENCE_REQUEST = "difference-request"
 DIFFERENCE_KNOWN = "difference-known"
@@ -142,7 +145,7 @@ def tray(name: str, what: str) -> str:
 
 
 def network(name: str, what: str) -> str:
-    """Return a store or button of one of the jobs of the network, the simulation or the suggestion view.
+    """Return a store or button of one of the jobs of the network, the simulation, the suggestion view or the review.
 
     `what`: "run" (written by the browser alone), "progress", "found", "cancel", or "reported" and "finished", which
     follow them.

@@ -6,7 +6,7 @@ from typing import Any
 
 from dash import html
 
-from layouts import controls, suggestion
+from layouts import controls, review, suggestion
 
 # By name: the label, what it is for, and the frame that lies over the map.
 VIEWS: tuple[tuple[str, str, str, Any], ...] = (
@@ -17,6 +17,7 @@ VIEWS: tuple[tuple[str, str, str, Any], ...] = (
         "Samples worth a look: where classifiers disagree or doubt",
         suggestion.frame,
     ),
+    ("review", "Review", "Doubtful labels, twins, outliers, slices", review.frame),
 )
 
 

@@ -84,6 +84,7 @@ STORES = (
     ids.NETWORK_SHOWN,
     ids.SIMULATION_SHOWN,
     ids.SUGGESTION_SHOWN,
+    ids.REVIEW_SHOWN,
     *(
         ids.network(name, what)
         for name in ids.VIEW_JOBS
@@ -125,6 +126,8 @@ _JOBS = (
     ("breaking", "Breaking points"),
     ("pairs", "Pairing changes"),
     ("suggestion", "Comparing answers"),
+    ("review", "Reviewing"),
+    ("twins", "Looking for twins"),
     ("intake", "Adding"),
 )
 

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from nnvis_dash.analysis.response import Response, default_degrees, respond, response
     from nnvis_dash.analysis.review.label_errors import Examined, LabelErrors, label_errors
     from nnvis_dash.analysis.review.outliers import OutlierScores, outlier_scores
+    from nnvis_dash.analysis.review.reviewing import Review, review
     from nnvis_dash.analysis.review.slices import Slice, slices
     from nnvis_dash.analysis.review.twins import Twins, near_duplicates
     from nnvis_dash.analysis.review.views import examine
@@ -135,6 +136,7 @@ _PLACES = {
     "ReceptiveField": "nnvis_dash.analysis.receptive_field",
     "Recommended": "nnvis_dash.analysis.neural_patterns",
     "Response": "nnvis_dash.analysis.response",
+    "Review": "nnvis_dash.analysis.review.reviewing",
     "Robustness": "nnvis_dash.analysis.simulation.robustness",
     "Sequences": "nnvis_dash.analysis.neural_patterns",
     "Slice": "nnvis_dash.analysis.review.slices",
@@ -200,6 +202,7 @@ _PLACES = {
     "recommended_patterns": "nnvis_dash.analysis.neural_patterns",
     "respond": "nnvis_dash.analysis.response",
     "response": "nnvis_dash.analysis.response",
+    "review": "nnvis_dash.analysis.review.reviewing",
     "robustness": "nnvis_dash.analysis.simulation.robustness",
     "sample_scores": "nnvis_dash.analysis.suggestion.one",
     "simulate": "nnvis_dash.analysis.simulation.curves",
@@ -262,6 +265,7 @@ __all__ = [
     "ReceptiveField",
     "Recommended",
     "Response",
+    "Review",
     "Robustness",
     "Sequences",
     "Slice",
@@ -327,6 +331,7 @@ __all__ = [
     "recommended_patterns",
     "respond",
     "response",
+    "review",
     "robustness",
     "sample_scores",
     "simulate",

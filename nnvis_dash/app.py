@@ -32,6 +32,7 @@ from nnvis_dash.network_maps_routes import network_maps_blueprint
 from nnvis_dash.network_patterns_routes import network_patterns_blueprint
 from nnvis_dash.network_units_routes import network_units_blueprint
 from nnvis_dash.result_routes import result_blueprint
+from nnvis_dash.review_routes import review_blueprint
 from nnvis_dash.routes import blueprint
 from nnvis_dash.services import Services
 from nnvis_dash.settings import Settings
@@ -108,6 +109,7 @@ def create_app(settings: Settings | None = None) -> dash.Dash:
     server.register_blueprint(network_patterns_blueprint(services))
     server.register_blueprint(simulation_blueprint(services))
     server.register_blueprint(suggestion_blueprint(services))
+    server.register_blueprint(review_blueprint(services))
     _serve_bootstrap(server)
     Compress(server)
     register_all(app, services)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,7 @@ from nnvis_dash.errors import ParameterError
 from nnvis_dash.types import Floats, Ints
 
 if TYPE_CHECKING:
+    from nnvis_dash.workspace.artifacts import Artifact
     from nnvis_dash.workspace.datasets import Dataset
 
 SIDE = 16
@@ -28,6 +29,7 @@ ALIKE = 0.99
 MOST_PAIRS = 200_000
 _COLOUR = 3  # times as far from 1 may the correlation of the channels be: JPEG moves colours more than light
 _ROWS = 512
+_ARRAYS = ("samples", "other", "group", "exact", "alike")
 _FLAT = 2.0  # deviation of grey values below which an image has no structure
 
 
@@ -111,6 +113,16 @@ def near_duplicates(
     same = np.array([digests[a] == their_digests[b] for a, b in edges], np.bool_)
     values = np.where(same, 1.0, np.minimum(values, 1.0))
     return _grouped(edges, values, same, len(data), 0 if other is None else len(data), found <= MOST_PAIRS)
+
+
+def twins_arrays(found: Twins) -> dict[str, npt.NDArray[Any]]:
+    """Return what `load_twins` reads of the arrays."""
+    return {name: getattr(found, name) for name in _ARRAYS}
+
+
+def load_twins(artifact: Artifact) -> Twins:
+    """Return twins as a job kept them."""
+    return Twins(**{name: artifact.array(name) for name in _ARRAYS}, complete=bool(artifact.card["complete"]))
 
 
 def _looked_at(data: Dataset) -> tuple[list[bytes], Floats, Floats]:
