@@ -51,7 +51,6 @@
     const { part, settings, dataset } = rev.now;
     for (const name of PARTS) document.querySelector(".review-part-" + name).setAttribute("aria-pressed", String(name === part));
     for (const name of ["outliers", "twins", "slices"]) by(`review-${name}-tools`).hidden = name !== part;
-    by("review-export").href = `review/${dataset}.csv`;
     by("review-by-select").value = settings.by;
     const list = by("review-other-select");
     known().then(function (found) {
@@ -196,6 +195,7 @@
     if (!rev.now || !rev.now.open) return;
     if (event.target.closest("#review-select") && rev.shown) rev.select(rev.shown.flatMap((one) => rev.parts[rev.now.part].ids(one, rev.answer)), event);
     if (event.target.closest("#review-save")) save();
+    if (event.target.closest("#review-export")) nnvis.h("a", { href: `review/${rev.now.dataset}.csv`, download: "" }).click();
   });
   document.addEventListener("keydown", (event) => event.key === "Enter" && event.target.id === "review-name" && save());
 

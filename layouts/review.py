@@ -65,7 +65,9 @@ def frame() -> Any:
             id="review-slices-tools",
         ),
         html.Span("", id="review-decided", className="label"),
-        html.A("Export CSV", id="review-export", className="act", title="All decisions about this dataset"),
+        html.Button(
+            "Export CSV", id="review-export", type="button", className="act", title="All decisions about this dataset"
+        ),
     ]
     return html.Div(
         [

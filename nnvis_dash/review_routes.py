@@ -107,10 +107,10 @@ def review_blueprint(services: Services) -> flask.Blueprint:
     @routes.post("/decide")
     @answers
     def decide() -> dict[str, Any]:
-        """Note a decision: ``{"dataset", "samples": [...], "decision", "label", "reason", "score"}``; null takes it back."""
+        """Note ``{"dataset", "samples": [...], "decision", "label", "reason", "score"}``; null takes back."""
         record, card = asked()
         samples = record.get("samples")
-        good = isinstance(samples, list) and all(isinstance(one, int) and 0 <= one < card.n_samples for one in samples)
+        good = isinstance(samples, list) and all(type(one) is int and 0 <= one < card.n_samples for one in samples)
         if not good or not isinstance(samples, list) or not samples:
             raise ParameterError("There are no such samples", f"Give numbers from 0 to {card.n_samples - 1}.")
         label, score = record.get("label") or "", record.get("score")
@@ -135,7 +135,7 @@ def review_blueprint(services: Services) -> flask.Blueprint:
             label = -1 if labels is None else int(labels[sample])
             return data.class_names[label] if label >= 0 else ""
 
-        text = as_csv(reviews.read(dataset).decisions, lambda sample: names[sample] if names else "", label_of)
+        text = as_csv(reviews.read(data.fingerprint).decisions, lambda sample: names[sample] if names else "", label_of)
         plain = "".join(letter if letter.isalnum() and letter.isascii() else "-" for letter in data.card.name)
         return download(text.encode(), "text/csv", f"review-{plain}.csv", keep=False)
 

@@ -89,8 +89,9 @@ class Reviews:
         DatasetError
             The file is damaged.
         """
+        path = self._path(dataset)
         try:
-            record = json.loads(self._path(dataset).read_text(encoding="utf-8"))
+            record = json.loads(path.read_text(encoding="utf-8"))
             decisions = {int(sample): Decision(**one) for sample, one in record["decisions"].items()}
             return Reviewed(decisions, {str(name): str(ids) for name, ids in record["slices"].items()})
         except FileNotFoundError:
