@@ -13,7 +13,7 @@
   const number = (n) => n.toLocaleString("en-US");
   const percent = (share) => `${Math.round(100 * share)} %`;
   const passing = (id) => nnvis.samples.passes(id, rev.now.selection);
-  const picture = (id, dataset) => h("img", { src: `image/${dataset || rev.now.dataset}/${id}.png?side=${SIDE}`, alt: "", loading: "lazy" });
+  const picture = (id, dataset, more) => h("img", { src: `image/${dataset || rev.now.dataset}/${id}.png?side=${SIDE}`, alt: "", loading: "lazy", ...more });
 
   /* --- decisions ------------------------------------------------------------------------------------------------- */
 
@@ -24,7 +24,7 @@
     const holder = h("span", { class: "review-decide" });
     const draw = function () {
       const now = rev.decisions[id] || {};
-      holder.dataset.decision = now.decision || "";
+      holder.dataset.decided = now.decision || "";
       const set = (decision, label) => rev.decide([id], decision === now.decision && (label || "") === (now.label || "") ? null : decision, { label, reason: about.reason, score: about.score });
       const act = (name, label, words, title) => h("button", { type: "button", class: "act", "data-decision": name, "aria-pressed": String(now.decision === name && (!label || now.label === label)), title, onclick: () => set(name, label) }, words);
       const others = h("select", { class: "form-select form-select-sm", title: "Give it another label", "aria-label": `label of sample ${id}`, onchange: (event) => event.target.value && set("fix", event.target.value) });
@@ -40,24 +40,11 @@
   }
   rev.redraw = (samples) => samples.forEach((id) => (rows.get(id) || []).forEach(([, draw]) => draw()));
 
-  /* What opens a sample: its image and words; the hover card says what the map's says. */
-  function opener(id, ...words) {
-    const card = by("hover-card");
-    return h(
-      "button",
-      {
-        type: "button",
-        class: "review-open",
-        onclick: (event) => rev.test(id, event),
-        onpointermove: (event) => nnvis.samples.hover(card, id, event),
-        onpointerleave: () => (card.hidden = true),
-      },
-      picture(id),
-      h("span", { class: "review-words" }, words)
-    );
-  }
+  /* A sample's image, with the map's hover card, and the button that opens the sample. */
+  const hovered = (id) => picture(id, null, { onpointermove: (event) => nnvis.samples.hover(by("hover-card"), id, event), onpointerleave: () => (by("hover-card").hidden = true) });
+  const opener = (id, more, ...words) => h("button", { type: "button", ...more, class: "review-open" + (more.class || ""), onclick: (event) => rev.test(id, event) }, hovered(id), words);
 
-  const line = (id, about, ...words) => h("div", { class: "review-row", "data-sample": String(id) }, opener(id, ...words), buttons(id, about));
+  const line = (id, about, ...words) => h("div", { class: "review-row", "data-sample": String(id) }, opener(id, {}, h("span", { class: "review-words" }, words)), buttons(id, about));
 
   /* --- labels ---------------------------------------------------------------------------------------------------- */
 
@@ -120,8 +107,7 @@
       const cells = one.members.slice(0, GROUP).map(function ({ id, other, label }) {
         const words = h("span", { class: "label" }, `#${id} ${label || ""}`);
         if (other) return h("div", { class: "review-twin other" }, picture(id, rev.now.settings.other), words, h("span", { class: "label" }, "other dataset"));
-        const open = h("button", { type: "button", class: "review-open", onclick: (event) => rev.test(id, event) }, picture(id), words);
-        return h("div", { class: "review-twin", "data-sample": String(id) }, open, buttons(id, about));
+        return h("div", { class: "review-twin", "data-sample": String(id) }, opener(id, {}, words), buttons(id, about));
       });
       const rest = one.members.length - GROUP;
       return h("div", { class: "review-group" }, h("div", { class: "review-said" }, h("b", {}, `${one.members.length} ${said}`), one.torn ? h("span", { class: "bad" }, "different labels") : ""), h("div", { class: "review-cells" }, cells, rest > 0 ? h("span", { class: "label" }, `and ${rest} more`) : null));
@@ -145,7 +131,10 @@
       });
     },
     row(one) {
-      const images = one.ids.slice(0, STRIP).map((id, place) => h("button", { type: "button", class: "review-open" + (place < one.wrong ? " bad" : ""), "data-sample": String(id), title: `#${id} ${rev.label(id) || ""}${place < one.wrong ? ", wrong" : ""}`, onclick: (event) => rev.test(id, event) }, picture(id)));
+      const images = one.ids.slice(0, STRIP).map(function (id, place) {
+        const wrong = place < one.wrong;
+        return opener(id, { class: wrong ? " bad" : "", "data-sample": String(id), "aria-label": `sample ${id}${wrong ? ", wrong" : ""}` });
+      });
       const said = h("button", { type: "button", class: "review-said", title: "Select its samples; Shift adds them", onclick: (event) => rev.select(one.ids, event) }, one.said, h("span", { class: "label" }, ` ${percent(one.low)} to ${percent(one.high)}`));
       return h("div", { class: "review-group", "data-slice": String(one.n) }, said, h("div", { class: "review-cells" }, images));
     },
@@ -161,7 +150,7 @@
     const found = await rev.named.get(key);
     if (found.problem) rev.named.delete(key);
     if (found.problem || rev.now.part !== "slices" || rev.now.dataset !== dataset) return;
-    const cell = (one) => h("td", one && one.accuracy !== null ? { title: `95 % interval ${percent(one.low)} to ${percent(one.high)}, mean confidence ${one.confidence.toFixed(2)}` } : {}, !one ? "…" : one.accuracy === null ? `– / ${one.confidence.toFixed(2)}` : [`${(100 * one.accuracy).toFixed(1)} % `, h("span", { class: "label" }, `${percent(one.low)}–${percent(one.high)} · ${one.confidence.toFixed(2)}`)]);
+    const cell = (one) => h("td", one && one.accuracy !== null ? { title: `95 % interval ${percent(one.low)} to ${percent(one.high)}, mean confidence ${one.confidence.toFixed(2)}` } : {}, !one ? "…" : one.accuracy === null ? `– / ${one.confidence.toFixed(2)}` : [`${(100 * one.accuracy).toFixed(1)} % `, h("span", { class: "label" }, `${Math.round(100 * one.low)}–${percent(one.high)} · ${one.confidence.toFixed(2)}`)]);
     const forget = (name) => h("button", { type: "button", class: "act quiet", title: "Forget this slice", "aria-label": `forget ${name}`, onclick: () => drop(dataset, models, name) }, "×");
     const name = (one) => (one.whole ? one.name : [h("button", { type: "button", class: "act quiet", title: "Select its samples", onclick: (event) => rev.select(nnvis.decodeIds(one.samples), event) }, one.name), forget(one.name)]);
     const head = h("tr", {}, h("th", {}, "slice"), h("th", {}, "n"), found.models.map((model) => h("th", { title: "accuracy, its 95 % interval, mean confidence" }, model)));

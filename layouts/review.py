@@ -38,8 +38,11 @@ def frame() -> Any:
     ]
     by = [{"label": shown, "value": name} for name, shown in SCORES]
     here = [{"label": "in this dataset", "value": controls.DEFAULT}]
-    tools = [
-        html.Div(parts, id="review-parts", className="segmented", role="group", **{"aria-label": "what is reviewed"}),
+    tools = html.Div(
+        parts, id="review-parts", className="segmented", role="group", **{"aria-label": "what is reviewed"}
+    )
+    said = [
+        html.Div("", id="review-status", className="label overview-status", role="status"),
         html.Span(
             controls.choose("review-by", "by", by, "together", "review", "parameters.by", "What is strange"),
             id="review-outliers-tools",
@@ -72,7 +75,7 @@ def frame() -> Any:
     return html.Div(
         [
             html.Div(tools, className="overview-tools", role="toolbar"),
-            html.Div("", id="review-status", className="label overview-status", role="status"),
+            html.Div(said, className="review-head"),
             html.Div(id="review-list", className="review-list", tabIndex="0"),
             html.Div(below, className="review-below", role="toolbar"),
             html.Div("", id="review-message", className="map-message"),
