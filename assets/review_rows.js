@@ -136,7 +136,8 @@
         return opener(id, { class: wrong ? " bad" : "", "data-sample": String(id), "aria-label": `sample ${id}${wrong ? ", wrong" : ""}` });
       });
       const said = h("button", { type: "button", class: "review-said", title: "Select its samples; Shift adds them", onclick: (event) => rev.select(one.ids, event) }, one.said, h("span", { class: "label" }, ` ${percent(one.low)} to ${percent(one.high)}`));
-      return h("div", { class: "review-group", "data-slice": String(one.n) }, said, h("div", { class: "review-cells" }, images));
+      const units = one.units.length ? h("button", { type: "button", class: "act quiet", title: "Units that it excites more than the samples of its classes that are right. Click to select them", onclick: () => nnvis.network.setUnits(one.units) }, one.units.map(([layer, channel]) => `${layer}·${channel}`).join("  ")) : null;
+      return h("div", { class: "review-group", "data-slice": String(one.n) }, h("div", { class: "review-line" }, said, units), h("div", { class: "review-cells" }, images));
     },
     ids: (one) => one.ids,
     say: (answer, all) => (all ? `${number(all)} groups err more than the rest, with the 95 % interval of their error rate` : "No group of samples errs more than the rest."),

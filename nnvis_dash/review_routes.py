@@ -60,8 +60,12 @@ def review_blueprint(services: Services) -> flask.Blueprint:
             "forms": len(one.forms),
             "outliers": [[name, SCORES[name]] for name in one.outliers],
             "slices": [
-                {"n": len(cut.ids), "wrong": cut.wrong, "low": cut.low, "high": cut.high, "q": cut.q, "said": words}
-                for cut, words in zip(one.slices, one.said, strict=True)
+                {
+                    **{"n": len(cut.ids), "wrong": cut.wrong, "low": cut.low, "high": cut.high, "q": cut.q},
+                    "said": words,
+                    "units": [[unit.layer, unit.channel] for unit in units],
+                }
+                for cut, words, units in zip(one.slices, one.said, one.units, strict=True)
             ],
         }
         return envelope(header, **arrays)

@@ -21,6 +21,7 @@ from nnvis_dash.errors import NotFound, ParameterError
 from nnvis_dash.review_routes import review_blueprint
 from nnvis_dash.services import Services
 from nnvis_dash.settings import Settings
+from nnvis_dash.types import Unit
 from nnvis_dash.workspace.store import Workspace
 from tests import networks
 from tests.callbacks.in_process import NAMES
@@ -77,14 +78,21 @@ def test_what_was_found_is_answered_once_it_is_there(scene: Any) -> None:
     found = label_errors(scene.table, None, labels)
     cut = Slice(np.array([2, 0, 7], np.int32), 2, 0.1, 0.9, 0.05, 0.001, 0.01)
     one = Review(
-        found, outlier_scores(probabilities=scene.table).known, (cut,), ("2 of 3 wrong",), ("as it is", "grey")
+        found,
+        outlier_scores(probabilities=scene.table).known,
+        (cut,),
+        ("2 of 3 wrong",),
+        ((Unit("conv1", 2),),),
+        ("as it is", "grey"),
     )
     scene.workspace.artifacts.save(
         review_request(scene.services, scene.wanted).key, review_arrays(one), review_card(one)
     )
     header, sent = arrays(scene.post("found").data)
     assert header["names"] == list(NAMES) and header["forms"] == 2 and header["estimated"] == found.n_estimated
-    assert header["slices"] == [{"n": 3, "wrong": 2, "low": 0.1, "high": 0.9, "q": 0.01, "said": "2 of 3 wrong"}]
+    assert header["slices"] == [
+        {"n": 3, "wrong": 2, "low": 0.1, "high": 0.9, "q": 0.01, "said": "2 of 3 wrong", "units": [["conv1", 2]]}
+    ]
     assert [name for name, _ in header["outliers"]] == ["together", "confidence"]
     np.testing.assert_array_equal(sent["order"], found.order)
     np.testing.assert_array_equal(sent["flagged"], found.flagged)

@@ -41,6 +41,7 @@ def test_a_review_and_twins_are_what_direct_calls_say(engine: Engine, tmp_path_f
     np.testing.assert_allclose(found.outliers["energy"], direct.outliers["energy"], atol=1e-4)
     row = next(row for row in engine.rows() if row.key == wanted.key)
     assert row.title == "Review of to review" and row.state == "done"
+    assert len(found.units) == len(found.slices) and found.units == direct.units
     twins = load_twins(engine.result(Request("twins", {"dataset": card.fingerprint})))
     assert twins.samples.tolist() == [2, 50] and twins.exact.tolist() == [True]
     with pytest.raises(ParameterError, match="0 classifiers"):

@@ -16,8 +16,9 @@ from nnvis_dash.analysis.review.outliers import logits_of, outlier_scores
 from nnvis_dash.analysis.review.slices import Slice, slices
 from nnvis_dash.analysis.review.views import examine, trusted_samples
 from nnvis_dash.analysis.review.wording import said
+from nnvis_dash.analysis.units import REST, unit_responses, unit_statistics
 from nnvis_dash.errors import ParameterError
-from nnvis_dash.types import Floats, Ints, ModelCard
+from nnvis_dash.types import Floats, Ints, ModelCard, Unit
 
 if TYPE_CHECKING:
     from nnvis_dash.analysis.classifier import Classifier
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from nnvis_dash.workspace.artifacts import Artifact
     from nnvis_dash.workspace.datasets import Dataset
 
+_CLEAR = 0.5  # deviations by which a unit is excited more
 _STEPS = 1000  # of the progress of a review
 _NEIGHBOURS, _EXAMINED = 0.45, 0.95  # share of it that is done after neighbours, and after the examination
 _LABELS = ("order", "score", "likely", "flagged", "examined", "joint", "weights")
@@ -44,6 +46,8 @@ class Review:
         Where the first classifier errs more than elsewhere.
     said : tuple of str
         A sentence about each slice.
+    units : tuple of tuples of Unit
+        The units that each slice excites more than other samples of its classes, which are predicted right.
     forms : tuple of str
         In which doubtful samples were examined.
     """
@@ -52,6 +56,7 @@ class Review:
     outliers: dict[str, Floats]
     slices: tuple[Slice, ...] = ()
     said: tuple[str, ...] = ()
+    units: tuple[tuple[Unit, ...], ...] = ()
     forms: tuple[str, ...] = ()
 
 
@@ -106,7 +111,41 @@ def review(
     cut = slices(np.asarray(first.features)[known], (predictions != labels)[known], labels[known])
     cut = [Slice(known[one.ids].astype(np.int32), *_rest_of(one)) for one in cut]
     words = tuple(said(one, np.asarray(labels), predictions, data.class_names) for one in cut)
-    return Review(found, _outliers(logits, first, committee.nearest[0][1]), tuple(cut), words, examined.forms)
+    units = typical_units(first, cut, np.asarray(labels), predictions)
+    return Review(found, _outliers(logits, first, committee.nearest[0][1]), tuple(cut), words, units, examined.forms)
+
+
+def typical_units(
+    index: Index, cut: Sequence[Slice], labels: Ints, predictions: Ints, n: int = 3
+) -> tuple[tuple[Unit, ...], ...]:
+    """Return the units that slices excite more than their classes' samples that are predicted right.
+
+    Parameters
+    ----------
+    index : Index
+    cut : sequence of Slice
+    labels, predictions : (N,) int32
+    n : int
+        How many units of each slice at most; those of the outputs are left out.
+
+    Returns
+    -------
+    tuple of tuples of Unit
+        By the difference of the mean activations over the unit's deviation, `_CLEAR` at least.
+    """
+    hidden = np.array([unit.layer != index.units[-1].layer for unit in index.units], np.bool_)
+    if not cut or not hidden.any():
+        return tuple(() for _ in cut)
+    statistics, found = unit_statistics(index, "mean"), []
+    for one in cut:
+        others = np.isin(labels, labels[one.ids]) & (labels == predictions)
+        others[one.ids] = False
+        against = np.flatnonzero(others) if others.any() else REST
+        response = unit_responses(index, one.ids, against, "mean", "difference", True, statistics)
+        response[~hidden] = -np.inf
+        best = np.argsort(-response, kind="stable")[:n]
+        found.append(tuple(index.units[place] for place in best if response[place] >= _CLEAR))
+    return tuple(found)
 
 
 def outputs_of(class_names: tuple[str, ...], card: ModelCard) -> Ints:
@@ -151,6 +190,7 @@ def review_card(found: Review) -> dict[str, Any]:
         "outliers": list(found.outliers),
         "slices": [{name: value for name, value in asdict(one).items() if name != "ids"} for one in found.slices],
         "said": list(found.said),
+        "units": [[[unit.layer, unit.channel] for unit in some] for some in found.units],
         "forms": list(found.forms),
     }
 
@@ -161,4 +201,5 @@ def load_review(artifact: Artifact) -> Review:
     labels = LabelErrors(**{name: artifact.array(f"label-{name}") for name in _LABELS}) if card["labelled"] else None
     cut = tuple(Slice(artifact.array(f"slice-{number}"), **one) for number, one in enumerate(card["slices"]))
     outliers = {name: artifact.array(f"outlier-{name}") for name in card["outliers"]}
-    return Review(labels, outliers, cut, tuple(card["said"]), tuple(card["forms"]))
+    units = tuple(tuple(Unit(layer, channel) for layer, channel in some) for some in card["units"])
+    return Review(labels, outliers, cut, tuple(card["said"]), units, tuple(card["forms"]))

@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from nnvis_dash.analysis.index import Index
+from nnvis_dash.analysis.review.reviewing import typical_units
 from nnvis_dash.analysis.review.slices import Slice, benjamini_hochberg, clopper_pearson, slices
 from nnvis_dash.analysis.review.wording import said
 from nnvis_dash.errors import ParameterError
+from nnvis_dash.types import Unit
 
 
 def test_intervals_and_adjusted_values_by_hand() -> None:
@@ -62,6 +65,17 @@ def test_the_sentence() -> None:
     mixed = Slice(np.array([0, 1, 2], np.int32), 3, 0.2, 1.0, 0.7, 0.01, 0.02)
     words = said(mixed, np.array([0, 1, 2]), np.array([3, 3, 3]), ("a", "b", "c", "d"))
     assert words == "3 of 3 wrong, 1.4 times the rest; all taken for d"
+
+
+def test_units_that_a_slice_excites() -> None:
+    units = tuple(Unit(layer, channel) for layer, n in (("conv", 2), ("head", 1)) for channel in range(n))
+    labels, predictions = np.array([0, 0, 0, 0, 1, 1], np.int32), np.array([0, 0, 1, 1, 1, 1], np.int32)
+    means = np.array([[0, 1, 0], [0, 1, 0], [4, 1, 9], [4, 1, 9], [4, 0, 9], [4, 0, 9]], np.float32)
+    index = Index(np.eye(2, dtype=np.float32)[predictions], means, means, means, units)
+    one = Slice(np.array([2, 3], np.int32), 2, 0.2, 1.0, 0.0, 0.01, 0.02)
+    assert typical_units(index, [one], labels, predictions) == ((Unit("conv", 0),),)  # the outputs' don't count
+    bare = Index(index.probabilities, means, means[:, :0], means[:, :0], ())
+    assert typical_units(bare, [one], labels, predictions) == ((),)
 
 
 def test_what_does_not_belong_together_is_refused() -> None:
