@@ -135,8 +135,9 @@
         const wrong = place < one.wrong;
         return opener(id, { class: wrong ? " bad" : "", "data-sample": String(id), "aria-label": `sample ${id}${wrong ? ", wrong" : ""}` });
       });
-      const said = h("button", { type: "button", class: "review-said", title: "Select its samples; Shift adds them", onclick: (event) => rev.select(one.ids, event) }, one.said, h("span", { class: "label" }, ` ${percent(one.low)} to ${percent(one.high)}`));
-      const units = one.units.length ? h("button", { type: "button", class: "act quiet", title: "Units that it excites more than the samples of its classes that are right. Click to select them", onclick: () => nnvis.network.setUnits(one.units) }, one.units.map(([layer, channel]) => `${layer}·${channel}`).join("  ")) : null;
+      const said = h("button", { type: "button", class: "review-said", title: "Select its samples; Shift adds them", onclick: (event) => rev.select(one.ids, event) }, one.said, h("span", { class: "label" }, ` ${Math.round(100 * one.low)}–${percent(one.high)}`));
+      const names = one.units.map(([layer, channel]) => `${layer} · ${channel}`).join(", ");
+      const units = one.units.length ? h("button", { type: "button", class: "act quiet", title: `${names}: they answer to these more than to samples of the same classes that are right. Click to select them`, onclick: () => nnvis.network.setUnits(one.units) }, one.units.length === 1 ? "1 unit" : `${one.units.length} units`) : null;
       return h("div", { class: "review-group", "data-slice": String(one.n) }, h("div", { class: "review-line" }, said, units), h("div", { class: "review-cells" }, images));
     },
     ids: (one) => one.ids,
