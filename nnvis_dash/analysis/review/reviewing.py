@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from nnvis_dash.analysis.classes import as_outputs
-from nnvis_dash.analysis.review.label_errors import Committee, LabelErrors, suspects
+from nnvis_dash.analysis.review.label_errors import MOST_EXAMINED, Committee, LabelErrors, suspects
 from nnvis_dash.analysis.review.neighbours import NEAREST, Neighbourhood, Progress
 from nnvis_dash.analysis.review.outliers import logits_of, outlier_scores
 from nnvis_dash.analysis.review.slices import Slice, slices
-from nnvis_dash.analysis.review.views import examine, trusted_samples
+from nnvis_dash.analysis.review.views import TRUSTED, examine, trusted_samples
 from nnvis_dash.analysis.review.wording import said
 from nnvis_dash.analysis.units import REST, unit_responses, unit_statistics
 from nnvis_dash.errors import ParameterError
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from nnvis_dash.workspace.artifacts import Artifact
     from nnvis_dash.workspace.datasets import Dataset
 
+_SMALL = 64 * 64  # pixels of an input up to which `MOST_EXAMINED` samples are examined
+_FEWEST = 60
 _CLEAR = 0.5  # deviations by which a unit is excited more
 _STEPS = 1000  # of the progress of a review
 _NEIGHBOURS, _EXAMINED = 0.45, 0.95  # share of it that is done after neighbours, and after the examination
@@ -101,10 +103,10 @@ def review(
     columns = [outputs_of(data.class_names, clf.card) for clf in classifiers]
     tables = [np.asarray(one.probabilities)[:, order] for one, order in zip(indexes, columns, strict=True)]
     committee = Committee(tables, [one.features for one in indexes], labels, on_progress=report(0, _NEIGHBOURS))
-    doubtful = suspects(committee.label_errors())
-    examined = examine(
-        classifiers, data, doubtful, trusted_samples(tables, labels), columns, report(_NEIGHBOURS, _EXAMINED)
-    )
+    most = most_examined(classifiers)
+    doubtful = suspects(committee.label_errors(), most)
+    trusted = trusted_samples(tables, labels, min(TRUSTED, most))
+    examined = examine(classifiers, data, doubtful, trusted, columns, report(_NEIGHBOURS, _EXAMINED))
     found = committee.label_errors(examined)
     predictions = tables[0].argmax(axis=1).astype(np.int32)
     known = np.flatnonzero(labels >= 0)
@@ -146,6 +148,12 @@ def typical_units(
         best = np.argsort(-response, kind="stable")[:n]
         found.append(tuple(index.units[place] for place in best if response[place] >= _CLEAR))
     return tuple(found)
+
+
+def most_examined(classifiers: Sequence[Classifier]) -> int:
+    """Return how many samples are examined: fewer where images are large, so that it stays a matter of minutes."""
+    pixels = max(clf.card.input_shape[0] * clf.card.input_shape[1] for clf in classifiers)
+    return int(np.clip(MOST_EXAMINED * _SMALL // pixels, _FEWEST, MOST_EXAMINED))
 
 
 def outputs_of(class_names: tuple[str, ...], card: ModelCard) -> Ints:
