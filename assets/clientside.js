@@ -114,7 +114,7 @@
     ...["effect", "campaign", "smallest", "visualisation", "redrawn"],
     ...["simulation", "battery", "breaking", "pairs"],
     ...["suggestion", "reasons"],
-    ...["similarity", "aligned", "compare"],
+    ...["similarity", "aligned", "review", "twins", "compare"],
   ];
   const ALL = ["index", "embedding", "testing", "difference", "responses", "attack", "evidence", ...nnvis.viewJobs];
   /* Requests that ask for nothing; a job of another name asks for something whenever it is asked. */

@@ -19,6 +19,7 @@ from callbacks import (
     network,
     page,
     responses,
+    review,
     selection,
     simulation,
     strip,
@@ -55,6 +56,7 @@ def register_all(app: Dash, services: Services) -> None:
         table,
         models,
         comparison,
+        review,
         tray,
     ):
         view.register(app, services)

@@ -43,7 +43,8 @@ SIMULATION_JOBS = ("simulation", "battery", "breaking", "pairs")
 SUGGESTION_JOBS = ("suggestion", "reasons")
 MODELS_JOBS = ("similarity", "aligned")
 COMPARISON_JOBS = ("compare",)
-VIEW_JOBS = (*NETWORK_JOBS, *SIMULATION_JOBS, *SUGGESTION_JOBS, *MODELS_JOBS, *COMPARISON_JOBS)
+REVIEW_JOBS = ("review", "twins")
+VIEW_JOBS = (*NETWORK_JOBS, *SIMULATION_JOBS, *SUGGESTION_JOBS, *MODELS_JOBS, *REVIEW_JOBS, *COMPARISON_JOBS)
 TRAY = (
     *("index", "embedding", "testing", "difference", "responses", "attack", "evidence"),
     *VIEW_JOBS,
@@ -121,6 +122,8 @@ TABLE_SHOWN = "table-shown"
 MODELS_SHOWN = "models-shown"
 # Samples by classifiers and methods, drawn by the browser from the state.
 COMPARISON_SHOWN = "comparison-shown"
+# The review, drawn by the browser from the state.
+REVIEW_SHOWN = "review-shown"
 
 DIFFERENCE_REQUEST = "difference-request"
 DIFFERENCE_KNOWN = "difference-known"

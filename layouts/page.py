@@ -82,6 +82,7 @@ STORES = (
     ids.TABLE_SHOWN,
     ids.MODELS_SHOWN,
     ids.COMPARISON_SHOWN,
+    ids.REVIEW_SHOWN,
     *(
         ids.network(name, what)
         for name in ids.VIEW_JOBS
@@ -126,6 +127,8 @@ _JOBS = (
     ("similarity", "Comparing layers"),
     ("aligned", "Projecting both"),
     ("compare", "Comparing methods"),
+    ("review", "Reviewing"),
+    ("twins", "Looking for twins"),
     ("intake", "Adding"),
 )
 

@@ -34,6 +34,7 @@ from nnvis_dash.network_maps_routes import network_maps_blueprint
 from nnvis_dash.network_patterns_routes import network_patterns_blueprint
 from nnvis_dash.network_units_routes import network_units_blueprint
 from nnvis_dash.result_routes import result_blueprint
+from nnvis_dash.review_routes import review_blueprint
 from nnvis_dash.routes import blueprint
 from nnvis_dash.services import Services
 from nnvis_dash.settings import Settings
@@ -114,6 +115,7 @@ def create_app(settings: Settings | None = None) -> dash.Dash:
     server.register_blueprint(table_blueprint(services))
     server.register_blueprint(models_blueprint(services))
     server.register_blueprint(comparison_blueprint(services))
+    server.register_blueprint(review_blueprint(services))
     _serve_bootstrap(server)
     Compress(server)
     register_all(app, services)

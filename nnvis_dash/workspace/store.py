@@ -4,6 +4,7 @@
                 models/<fingerprint>/     card.json, model.keras | model.pb (a graph without layers)
                 artifacts/<key>/          card.json, *.npy
                 trays/, ratings/          what people keep: their samples, and how well evidence fits, a file a dataset
+                reviews/<fingerprint>.json what people decided about a dataset's samples
                 cache/                    texts/ (large selections), incoming/ (what is being written), jobs
 
 Everything new is written into ``cache/incoming`` and renamed while the lock is held, so of two processes that add the
@@ -40,6 +41,7 @@ from nnvis_dash.workspace.lock import locked
 from nnvis_dash.workspace.metadata import read_metadata, write_metadata
 from nnvis_dash.workspace.pixels import MAX_PIXELS
 from nnvis_dash.workspace.readers import Given, ReadOptions, Split, located, read
+from nnvis_dash.workspace.reviews import Reviews
 from nnvis_dash.workspace.shelf import KEY, Card, Shelf
 from nnvis_dash.workspace.sidecars import metadata_beside, with_sidecars
 from nnvis_dash.workspace.writing import Progress, write_dataset
@@ -64,6 +66,8 @@ class Workspace:
     ----------
     path : Path
     artifacts : Artifacts
+    derived : DerivedSamples
+    reviews : Reviews
 
     Raises
     ------
@@ -88,6 +92,7 @@ class Workspace:
             ) from None
         self.artifacts = Artifacts(self.path / "artifacts")
         self.derived = DerivedSamples(self.artifacts)
+        self.reviews = Reviews(self.path / "reviews", self._lock)
         self._datasets = Shelf(self.path / "datasets", "dataset", DatasetCard.from_json, DatasetError)
         self._models = Shelf(self.path / "models", "model", ModelCard.from_json, ModelError)
 
