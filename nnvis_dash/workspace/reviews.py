@@ -11,22 +11,20 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from nnvis_dash.errors import DatasetError, NotFound, ParameterError
-from nnvis_dash.workspace.disk import disk_errors
+from nnvis_dash.workspace.disk import disk_errors, write_whole
 from nnvis_dash.workspace.labels import plain_text
 from nnvis_dash.workspace.lock import locked
+from nnvis_dash.workspace.spreadsheet import harmless
 
 DECISIONS = ("keep", "fix", "drop")
 MOST_SLICES = 100
 LONGEST = 80  # characters of a slice's name
 COLUMNS = ("sample", "name", "label", "decision", "new label", "reason", "score")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet takes a cell that begins so for a formula
 
 
 @dataclass(frozen=True)
@@ -164,16 +162,7 @@ class Reviews:
                 "slices": after.slices,
             }
             self._folder.mkdir(mode=0o700, exist_ok=True)
-            path = self._path(dataset)
-            draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-            try:
-                with draft.open("x", encoding="utf-8") as stream:
-                    json.dump(record, stream)
-                    stream.flush()
-                    os.fsync(stream.fileno())
-                draft.replace(path)
-            finally:
-                draft.unlink(missing_ok=True)
+            write_whole(self._path(dataset), json.dumps(record))
             return after
 
     def _path(self, dataset: str) -> Path:
@@ -190,10 +179,5 @@ def as_csv(decisions: Mapping[int, Decision], name_of: Callable[[int], str], lab
     for sample, one in sorted(decisions.items()):
         score = "" if one.score is None else f"{one.score:.4g}"
         texts = [name_of(sample), label_of(sample), one.decision, one.label, one.reason]
-        rows.writerow([sample, *map(safe_cell, texts), score])
+        rows.writerow([sample, *map(harmless, texts), score])
     return stream.getvalue()
-
-
-def safe_cell(text: str) -> str:
-    """Return a cell that no spreadsheet takes for a formula: what begins like one gets an apostrophe before it."""
-    return f"'{text}" if text.startswith(_FORMULA) else text

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from nnvis_dash.errors import DatasetError, NotFound, ParameterError
-from nnvis_dash.workspace.reviews import Decision, Reviews, as_csv, safe_cell
+from nnvis_dash.workspace.reviews import Decision, Reviews, as_csv
+from nnvis_dash.workspace.spreadsheet import harmless
 
 KEY = "a" * 32
 
@@ -60,8 +61,8 @@ def test_damage_is_said(reviews: Reviews, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@sum", "\tx", "\rx"])
 def test_no_cell_begins_like_a_formula(text: str) -> None:
-    assert safe_cell(text) == f"'{text}"
-    assert safe_cell(f"a{text}") == f"a{text}"
+    assert harmless(text) == f"'{text}"
+    assert harmless(f"a{text}") == f"a{text}"
 
 
 def test_csv_quotes_what_it_must() -> None:
