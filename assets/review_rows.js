@@ -106,7 +106,7 @@
       const about = { score: one.alike, reason: `${one.exact ? "equal to" : "alike"} ${one.members.map(({ id, other }) => "#" + id + (other ? " of the other dataset" : "")).join(", ")}`.slice(0, 200) };
       const cells = one.members.slice(0, GROUP).map(function ({ id, other, label }) {
         const words = h("span", { class: "label" }, `#${id} ${label || ""}`);
-        if (other) return h("div", { class: "review-twin other" }, picture(id, rev.now.settings.other), words, h("span", { class: "label" }, "other dataset"));
+        if (other) return h("div", { class: "review-twin" }, h("span", { class: "review-open other" }, picture(id, rev.now.settings.other), words), h("span", { class: "label" }, "of the other dataset"));
         return h("div", { class: "review-twin", "data-sample": String(id) }, opener(id, {}, words), buttons(id, about));
       });
       const rest = one.members.length - GROUP;
@@ -141,7 +141,7 @@
       return h("div", { class: "review-group", "data-slice": String(one.n) }, h("div", { class: "review-line" }, said, units), h("div", { class: "review-cells" }, images));
     },
     ids: (one) => one.ids,
-    say: (answer, all) => (all ? `${number(all)} groups err more than the rest, with the 95 % interval of their error rate` : "No group of samples errs more than the rest."),
+    say: (answer, all) => (!answer.order ? "The dataset has no labels." : all ? `${number(all)} groups err more than the rest, with the 95 % interval of their error rate` : "No group of samples errs more than the rest."),
   };
 
   /* --- named slices ---------------------------------------------------------------------------------------------- */
