@@ -34,7 +34,7 @@ def test_a_failed_write_leaves_the_old_file(reviews: Reviews, monkeypatch: pytes
     def full(*_: object) -> None:
         raise OSError(28, "No space left")
 
-    monkeypatch.setattr("nnvis_dash.workspace.reviews.os.fsync", full)
+    monkeypatch.setattr("nnvis_dash.workspace.disk.os.fsync", full)
     with pytest.raises(DatasetError, match="no space"):
         reviews.decide(KEY, [2], Decision("drop"))
     assert list(reviews.read(KEY).decisions) == [1] and len(list((tmp_path / "reviews").iterdir())) == 1
