@@ -122,6 +122,13 @@
 
   /* --- slices ---------------------------------------------------------------------------------------------------- */
 
+  /* Select samples, and show what they have in common among the neural patterns. */
+  function patternsOf(ids) {
+    nnvis.select(ids, "review");
+    nnvis.network.set({ of: "selection" });
+    nnvis.send({ kind: "tab", tab: "patterns", origin: "review" });
+  }
+
   rev.parts.slices = {
     list(answer) {
       let at = 0;
@@ -138,7 +145,8 @@
       const said = h("button", { type: "button", class: "review-said", title: "Select its samples; Shift adds them", onclick: (event) => rev.select(one.ids, event) }, one.said, h("span", { class: "label" }, ` ${Math.round(100 * one.low)}–${percent(one.high)}`));
       const names = one.units.map(([layer, channel]) => `${layer} · ${channel}`).join(", ");
       const units = one.units.length ? h("button", { type: "button", class: "act quiet", title: `${names}: they answer to these more than to samples of the same classes that are right. Click to select them`, onclick: () => nnvis.network.setUnits(one.units) }, one.units.length === 1 ? "1 unit" : `${one.units.length} units`) : null;
-      return h("div", { class: "review-group", "data-slice": String(one.n) }, h("div", { class: "review-line" }, said, units), h("div", { class: "review-cells" }, images));
+      const patterns = h("button", { type: "button", class: "act quiet", title: "The neural patterns that its samples have in common, in the network view", onclick: () => patternsOf(one.ids) }, "patterns");
+      return h("div", { class: "review-group", "data-slice": String(one.n) }, h("div", { class: "review-line" }, said, units, patterns), h("div", { class: "review-cells" }, images));
     },
     ids: (one) => one.ids,
     say: (answer, all) => (!answer.order ? "The dataset has no labels." : all ? `${number(all)} groups err more than the rest, with the 95 % interval of their error rate` : "No group of samples errs more than the rest."),
