@@ -51,3 +51,10 @@ def register_job(app: Dash, services: Services, name: str, job: Job) -> None:
 
     for function, output, source in (("Progress", "reported", "progress"), ("Found", "finished", "found")):
         draw(app, name + function, ids.network(name, output), ids.network(name, source))
+
+
+def indexed_first(services: Services, request: Request, wait: Wait) -> dict[str, Any]:
+    """Answer with the key of what is kept, once each of the request's `models` is indexed over its `dataset`."""
+    for model in request.parameters["models"]:
+        wait(services.index_request(request.parameters["dataset"], model))
+    return {"key": wait(request).key}

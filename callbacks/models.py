@@ -14,6 +14,7 @@ from dash import Dash
 from callbacks.drawing import draw
 from callbacks.embedding import projection_request
 from callbacks.jobs import Wait, register_job
+from callbacks.reading import classifiers_wanted
 from callbacks.strip import visible
 from layouts import ids
 from nnvis_dash.engine.jobs import Request
@@ -37,7 +38,7 @@ def similar(services: Services, wanted: Mapping[str, Any], wait: Wait) -> dict[s
 
     Takes `dataset`, `models` and the number of `samples`.
     """
-    asked = compared_models(services, wanted)
+    asked = classifiers_wanted(services, wanted, most=2)
     artifact = wait(Request("similarity", {**asked, "n_samples": wanted.get("samples")}))
     values = np.round(np.asarray(artifact.array("values"), np.float64), 4)
     return {**{name: artifact.card[name] for name in ("rows", "columns", "n", "batches")}, "values": values.tolist()}
@@ -60,7 +61,7 @@ def map_requests(services: Services, wanted: Mapping[str, Any]) -> list[Request]
     NotFound, ParameterError
         Not two classifiers, or a projection that can't be.
     """
-    asked = compared_models(services, wanted)
+    asked = classifiers_wanted(services, wanted, most=2)
     if len(asked["models"]) != 2:
         raise ParameterError("One classifier has one map", "Tick another classifier.")
     given = wanted.get("parameters")
@@ -73,21 +74,6 @@ def map_requests(services: Services, wanted: Mapping[str, Any]) -> list[Request]
         "parameters": given if isinstance(given, dict) else {},
     }
     return [projection_request({**shared, "model": model}) for model in asked["models"]]
-
-
-def compared_models(services: Services, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fingerprints of the dataset and of the one or two classifiers that a page wants.
-
-    Raises
-    ------
-    NotFound, ParameterError
-        No such dataset or classifier, none, or more than two.
-    """
-    models = wanted.get("models")
-    if not isinstance(models, list) or not 1 <= len(models) <= 2:
-        raise ParameterError("There is no classifier to look at", "Tick one, or two.")
-    dataset = services.workspace.dataset(str(wanted.get("dataset"))).card.fingerprint
-    return {"dataset": dataset, "models": [services.workspace.model(str(model)).fingerprint for model in models]}
 
 
 def passing_rows(services: Services, wanted: Mapping[str, Any]) -> str | None:

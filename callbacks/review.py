@@ -11,7 +11,8 @@ from typing import Any
 from dash import Dash
 
 from callbacks.drawing import draw
-from callbacks.jobs import Wait, register_job
+from callbacks.jobs import Wait, indexed_first, register_job
+from callbacks.reading import classifiers_wanted
 from layouts import ids
 from nnvis_dash.engine.jobs import Request
 from nnvis_dash.errors import ParameterError
@@ -28,10 +29,7 @@ def register(app: Dash, services: Services) -> None:
 def reviewed(services: Services, wanted: Mapping[str, Any], wait: Wait) -> dict[str, Any]:
     """Review a dataset; each classifier is indexed first where it isn't yet."""
     request = review_request(services, wanted)
-    for model in request.parameters["models"]:
-        wait(services.index_request(request.parameters["dataset"], model))
-    wait(request)
-    return {"key": request.key}
+    return indexed_first(services, request, wait)
 
 
 def paired(services: Services, wanted: Mapping[str, Any], wait: Wait) -> dict[str, Any]:
@@ -42,20 +40,8 @@ def paired(services: Services, wanted: Mapping[str, Any], wait: Wait) -> dict[st
 
 
 def review_request(services: Services, wanted: Mapping[str, Any]) -> Request:
-    """Return the request for the review that a page wants.
-
-    Raises
-    ------
-    NotFound, ParameterError
-        No such dataset or classifier, or none.
-    """
-    models = wanted.get("models")
-    if not isinstance(models, list) or not models:
-        raise ParameterError("No classifier is chosen", "Tick one.")
-    dataset = services.workspace.dataset(str(wanted.get("dataset"))).card.fingerprint
-    return Request(
-        "review", {"dataset": dataset, "models": [services.workspace.model(str(model)).fingerprint for model in models]}
-    )
+    """Return the request for the review that a page wants: see `classifiers_wanted`."""
+    return Request("review", classifiers_wanted(services, wanted))
 
 
 def twins_request(services: Services, wanted: Mapping[str, Any]) -> Request:

@@ -6,7 +6,8 @@ from typing import Any
 
 import flask
 
-from callbacks.models import compared_models, map_requests, passing_rows
+from callbacks.models import map_requests, passing_rows
+from callbacks.reading import classifiers_wanted
 from nnvis_dash.envelope import envelope
 from nnvis_dash.posting import answers, body, own_pages_only
 from nnvis_dash.services import Services
@@ -25,7 +26,7 @@ def models_blueprint(services: Services) -> flask.Blueprint:
         An envelope: labels (N,) int32 (-1: none), predictions (M, N) int32 and confidence (M, N) float32. The header
         has the names of the `models`, the class `names` that all numbers count, and those a classifier has `alone`.
         """
-        asked = compared_models(services, body())
+        asked = classifiers_wanted(services, body(), most=2)
         found = services.engine.ask("model_answers", asked)
         header = {
             "models": [services.workspace.model(model).name for model in asked["models"]],
@@ -43,7 +44,7 @@ def models_blueprint(services: Services) -> flask.Blueprint:
         page's filters.
         """
         wanted = body()
-        asked = compared_models(services, wanted)
+        asked = classifiers_wanted(services, wanted, most=2)
         rows = passing_rows(services, {**wanted, "dataset": asked["dataset"]})
         return services.engine.ask("model_diff", {**asked, "part": str(wanted.get("part") or "changes"), "rows": rows})
 

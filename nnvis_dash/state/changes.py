@@ -364,12 +364,6 @@ def _tab(state: State, tab: Any) -> State:
     return _viewed(state, tab=tab)
 
 
-@_kind("network", parameters=checks.parameters_among(NETWORK))
-def _network(state: State, parameters: Any) -> State:
-    """Settings of the network view; classes that are compared belong to the classifier they were chosen for."""
-    return _viewed(state, network=_merged(state.view.network, parameters))
-
-
 @_kind("simulation", parameters=checks.parameters_among(SIMULATION))
 def _simulation(state: State, parameters: Any) -> State:
     """Settings of the simulation view; degrees belong to the change that they were chosen for."""
@@ -393,24 +387,19 @@ def _overview(state: State, overview: Any) -> State:
     return _viewed(state, overview=overview)
 
 
-@_kind("models", parameters=checks.parameters_among(MODELS))
-def _models(state: State, parameters: Any) -> State:
-    return _viewed(state, models=_merged(state.view.models, parameters))
+def _settings(name: str, known: tuple[str, ...]) -> None:
+    """Register the kind of change that sets something in the view's settings of this name."""
+
+    @_kind(name, parameters=checks.parameters_among(known))
+    def change(state: State, parameters: Any) -> State:
+        return _viewed(state, **{name: _merged(getattr(state.view, name), parameters)})
 
 
-@_kind("review", parameters=checks.parameters_among(REVIEW))
-def _review(state: State, parameters: Any) -> State:
-    return _viewed(state, review=_merged(state.view.review, parameters))
-
-
-@_kind("table", parameters=checks.parameters_among(TABLE))
-def _table(state: State, parameters: Any) -> State:
-    return _viewed(state, table=_merged(state.view.table, parameters))
-
-
-@_kind("comparison", parameters=checks.parameters_among(COMPARISON))
-def _comparison(state: State, parameters: Any) -> State:
-    return _viewed(state, comparison=_merged(state.view.comparison, parameters))
+_settings("network", NETWORK)
+_settings("models", MODELS)
+_settings("review", REVIEW)
+_settings("table", TABLE)
+_settings("comparison", COMPARISON)
 
 
 @_kind("open", link=lambda what, value: decode_link(value))

@@ -153,8 +153,8 @@ def test_a_map_that_is_only_turned_lies_over_the_other(scene: dict[str, Any]) ->
 @pytest.mark.parametrize(
     ("more", "says"),
     [
-        ({"models": []}, "no classifier"),
-        ({"models": ["x", "y", "z"]}, "no classifier"),
+        ({"models": []}, "No classifier is chosen"),
+        ({"models": ["x", "y", "z"]}, "3 classifiers are chosen. Leave 1 out"),
         ({"models": ["nobody"]}, "nobody"),
         ({"dataset": "nothing"}, "nothing"),
         ({"part": "colours"}, "'colours'"),
