@@ -8,6 +8,7 @@
   const dash = (window.dash_clientside = window.dash_clientside || {});
   const space = (dash.nnvis = dash.nnvis || {});
   const POINTS = 0, MISTAKES = 1;
+  const AROUND = 14; // pixels between the points and the edges of the plot, so that a lasso gets around them below the tools
   const ACCENT = "#1f6feb";
   const GREY = "#b4bac4";
 
@@ -155,8 +156,15 @@
       if (y[i] < y0) y0 = y[i];
       if (y[i] > y1) y1 = y[i];
     }
-    const margin = 0.05 * Math.max(x1 - x0, y1 - y0, 1e-6);
-    return { "xaxis.range": [x0 - margin, x1 + margin], "yaxis.range": [y0 - margin, y1 + margin] };
+    const { clientWidth, clientHeight, layout } = graph();
+    const { l, r, t, b } = layout.margin;
+    return { "xaxis.range": around(x0, x1, (clientWidth || 600) - l - r), "yaxis.range": around(y0, y1, (clientHeight || 300) - t - b) };
+  }
+
+  /* The range of an axis of `length` pixels on which low to high leaves some free at both ends. */
+  function around(low, high, length) {
+    const margin = (AROUND * Math.max(high - low, 1e-6)) / Math.max(length - 2 * AROUND, 0.3 * length);
+    return [low - margin, high + margin];
   }
 
   /* The extent of the points and of the path among them. */

@@ -90,7 +90,18 @@ def settle(page: Any) -> None:
 def lasso_everything(page: Any) -> None:
     """Draw a lasso around the whole map."""
     page.click('[data-tool="fit"]')
-    page.wait_for_timeout(300)
+    page.wait_for_function(
+        f"""() => {{
+            const gd = document.querySelector("{MAP}");
+            const {{ xaxis, yaxis }} = gd._fullLayout;
+            const {{ x, y }} = gd.data[0];
+            return Array.from(x).every((value, i) => {{
+                if (value === null || Number.isNaN(value)) return true; // filtered out
+                const [px, py] = [xaxis._offset + xaxis.d2p(value), yaxis._offset + yaxis.d2p(y[i])];
+                return px > 14 && px < gd.clientWidth - 14 && py > 48 && py < gd.clientHeight - 38;
+            }});
+        }}"""
+    )
     box = page.locator(MAP).bounding_box()
     left, top = box["x"] + 14, box["y"] + 48
     right, bottom = box["x"] + box["width"] - 14, box["y"] + box["height"] - 38

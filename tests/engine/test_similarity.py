@@ -73,6 +73,6 @@ def test_fewer_than_four_samples_or_one_classifier_are_refused(
         engine.result(request(dataset, models[0]))
     with pytest.raises(ParameterError, match="n_samples"):
         engine.result(request(dataset, *models, n=3))
-    few, _ = engine.workspace.add_dataset(networks.images(3, (12, 10, 3)), name="three")
+    few, _ = engine.workspace.add_dataset(networks.images(3, (12, 10, 3)), name="three-alike")
     with pytest.raises(ParameterError, match="has 3 images"):
         engine.result(request(few, *models))
