@@ -9,6 +9,7 @@
   const by = (id) => document.getElementById(id);
   const SCRIPTS = ["async-community.js", "dash_ag_grid.min.js"];
   const GRID = "table-of-samples";
+  const BY_HAND = ["checkboxSelected", "rowClicked", "spaceKey", "keyboardSelectAll", "uiSelectAll", "uiSelectAllFiltered", "uiSelectAllCurrentPage"];
   const MOST_GROUPS = 1000;
   const NAMED = 40; // characters of a title that the state holds
   const count = (n) => n.toLocaleString("en-US");
@@ -84,7 +85,7 @@
       rowClassRules: { "table-tested": (params) => params.data && params.data.group === undefined && params.data.id === now.selection.primary },
     });
     api.addEventListener("selectionChanged", function (event) {
-      if (event.source === "api" || now.by) return;
+      if (!BY_HAND.includes(event.source) || now.by) return; // other rows, for one, select nothing either
       const ids = api.getSelectedNodes().map((node) => node.data.id);
       chosen = { text: null, ids: ids };
       nnvis.select(ids, "table");

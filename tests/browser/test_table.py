@@ -10,6 +10,7 @@ import numpy as np
 
 from nnvis_dash.analysis.index import index_key, load_index
 from nnvis_dash.state.codec import encode_link
+from nnvis_dash.state.selection import Selection
 from nnvis_dash.state.session import Session
 from nnvis_dash.state.state import State
 from nnvis_dash.state.view import View
@@ -30,15 +31,16 @@ def test_a_table_is_sorted_filtered_grouped_linked_and_saved(demo_server: Server
     workspace = Workspace(demo_server.workspace)
     data, model = workspace.dataset("digits"), workspace.model("digits-small")
     session = Session(data.fingerprint, (model.fingerprint,))
-    page = pages.open(
-        f"{demo_server.address}/?s={encode_link(State(session, view=View(n_samples=100, overview='table')))}"
-    )
+    state = State(session, Selection("3,5,8"), View(n_samples=100, overview="table"))
+    page = pages.open(f"{demo_server.address}/?s={encode_link(state)}")
     page.wait_for_selector(f"{GRID} .ag-header-cell[col-id='confidence']")
     probabilities = np.asarray(
         load_index(workspace.artifacts.load(index_key(model.fingerprint, data.fingerprint))).probabilities
     )
     wrong = np.flatnonzero(probabilities.argmax(axis=1) != data.labels)
     grid(page, "rows", len(data))
+    grid(page, "selected", 3)  # what is selected stays selected when the table comes
+    assert page.evaluate("() => nnvis.settled() && nnvis.network.now.samples") == "3,5,8"
 
     page.click(f"{GRID} .ag-header-cell[col-id='confidence'] .ag-header-cell-text")
     least = int(probabilities.max(axis=1).argmin())
