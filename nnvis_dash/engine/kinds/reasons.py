@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from nnvis_dash.analysis.card import chunk_size
 from nnvis_dash.engine.chunks import Arrays, gather, in_chunks
-from nnvis_dash.engine.kinds import KINDS, KindParameters
+from nnvis_dash.engine.kinds import KINDS
+from nnvis_dash.engine.kinds.suggestion import MOST_MODELS, SuggestionParameters
 from nnvis_dash.errors import ParameterError
 
 if TYPE_CHECKING:
     from nnvis_dash.engine.job import Job
     from nnvis_dash.workspace.store import Workspace
 
-MOST_MODELS = 16
-
 
 @dataclass(frozen=True)
-class ReasonsParameters(KindParameters):
+class ReasonsParameters(SuggestionParameters):
     """Which classifiers over which dataset; each explains its own answer, Grad-CAM at its last convolution."""
 
     batch: ClassVar[bool] = True
-    dataset: str = ""  # fingerprint
-    models: list = field(default_factory=list)  # type: ignore[type-arg]  # fingerprints
 
     def title(self, workspace: Workspace) -> str:
         """Return what the job tray calls the job."""
