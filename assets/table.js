@@ -96,6 +96,11 @@
       else nnvis.send(nnvis.meant({ kind: "primary", sample: data.id, origin: "table" }, event));
     });
     api.addEventListener("filterChanged", () => say(api));
+    api.addEventListener("rowDataUpdated", async function () {
+      chosen = { text: null, ids: [] }; // the new rows are there: only now can they be ticked
+      await choose(api);
+      say(api);
+    });
     api.addEventListener("modelUpdated", () => say(api));
     return api;
   }
@@ -203,9 +208,10 @@
     const seen = api.getDisplayedRowCount();
     const words = now.by ? [`${count(seen)} groups; a click selects one`] : [`${count(known.n)} samples`];
     if (!now.by && seen < known.n) words.push(`${count(seen)} shown`);
-    if (!now.by && chosen.ids.length) words.push(`${count(chosen.ids.length)} selected`);
+    const ticked = now.by ? 0 : api.getSelectedNodes().length;
+    if (ticked) words.push(`${count(ticked)} selected`);
     by("table-status").textContent = words.join(" · ");
-    Object.assign(by("table-grid").dataset, { rows: seen, drawn: drawn, selected: chosen.ids.length });
+    Object.assign(by("table-grid").dataset, { rows: seen, drawn: drawn, selected: ticked });
   }
 
   /* --- what a person does ----------------------------------------------------------------------------------------- */
