@@ -85,7 +85,9 @@
       rowClassRules: { "table-tested": (params) => params.data && params.data.group === undefined && params.data.id === now.selection.primary },
     });
     api.addEventListener("selectionChanged", function (event) {
-      if (!BY_HAND.includes(event.source) || now.by) return; // other rows, for one, select nothing either
+      if (now.by) return;
+      // New rows untick all of them, some time after they came: what the page has selected is ticked again.
+      if (!BY_HAND.includes(event.source)) return void (lost(api) && again < 3 && (again += 1) && tick(api));
       const ids = api.getSelectedNodes().map((node) => node.data.id);
       chosen = { text: null, ids: ids };
       nnvis.select(ids, "table");
@@ -96,10 +98,9 @@
       else nnvis.send(nnvis.meant({ kind: "primary", sample: data.id, origin: "table" }, event));
     });
     api.addEventListener("filterChanged", () => say(api));
-    api.addEventListener("rowDataUpdated", async function () {
-      chosen = { text: null, ids: [] }; // the new rows are there: only now can they be ticked
-      await choose(api);
-      say(api);
+    api.addEventListener("rowDataUpdated", function () {
+      again = 0;
+      tick(api); // the new rows are there: only now can they be ticked
     });
     api.addEventListener("modelUpdated", () => say(api));
     return api;
@@ -189,6 +190,14 @@
     const { primary, origin } = now.selection;
     const node = !now.by && primary !== null && origin !== "table" && api.getRowNode(String(primary));
     if (node && node.rowIndex !== null && node.rowIndex !== undefined) api.ensureNodeVisible(node);
+  }
+
+  const lost = (api) => chosen.text !== null && api.getSelectedNodes().length < chosen.ids.length;
+  let again = 0; // how often the rows that there are were ticked again
+  async function tick(api) {
+    chosen = { text: null, ids: [] };
+    await choose(api);
+    say(api);
   }
 
   async function choose(api) {

@@ -39,7 +39,10 @@ def test_a_table_is_sorted_filtered_grouped_linked_and_saved(demo_server: Server
     )
     wrong = np.flatnonzero(probabilities.argmax(axis=1) != data.labels)
     grid(page, "rows", len(data))
-    grid(page, "selected", 3)  # what is selected stays selected when the table comes
+    page.wait_for_function(  # what is selected stays selected when the table comes, and is ticked
+        f"() => ['3', '5'].every((id) => document.querySelector(`{GRID} .ag-row-selected[row-id='${{id}}']`))"
+    )
+    grid(page, "selected", 3)
     assert page.evaluate("() => nnvis.settled() && nnvis.network.now.samples") == "3,5,8"
 
     page.click(f"{GRID} .ag-header-cell[col-id='confidence'] .ag-header-cell-text")
