@@ -1,6 +1,6 @@
 /* The path of an edited or derived image across the embedding map: a ring at the original, small dots in the colours of the
  * predictions on the way, a large one at the image itself. It lies in a layer of its own over the map, so that it moves
- * without any point being drawn again; assets/embedding.js says which map is drawn, and Plotly's events how it is moved. */
+ * without any point being drawn again; assets/embedding.js says which map is drawn, and draws the path with it. */
 (function () {
   "use strict";
 
@@ -22,7 +22,6 @@
   let places = []; // [x, y] of its steps, as they are drawn now
   let moving = false;
   let turn = 0; // the number of the last movement
-  let wired = null; // the graph whose events are heard
 
   const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
   const element = (id) => document.getElementById(id);
@@ -59,8 +58,8 @@
   /* Where the path leads; the original stands where the map has it. */
   function goal(at) {
     const steps = answer.x.map((x, i) => [x, answer.y[i]]);
-    const row = Number.isInteger(answer.origin) ? at.row.get(answer.origin) : undefined;
-    if (row !== undefined) steps[0] = [at.x[row], at.y[row]];
+    const row = Number.isInteger(answer.origin) ? at.rowOf(answer.origin) : -1;
+    if (row >= 0) steps[0] = at.place(row);
     return steps;
   }
 
@@ -82,15 +81,8 @@
   }
 
   /* ---- drawing ---- */
-  /* Pixels of a place within the plot. The range is right in the midst of a drag, too; Plotly's own d2p is not. */
-  function pixel(gd, place) {
-    const { xaxis, yaxis } = gd._fullLayout;
-    const share = (axis, value) => (value - axis.range[0]) / (axis.range[1] - axis.range[0]);
-    return [share(xaxis, place[0]) * xaxis._length, (1 - share(yaxis, place[1])) * yaxis._length];
-  }
-
-  function drawing(gd, colours) {
-    const at = places.map((place) => pixel(gd, place));
+  function drawing({ pixel, colours }) {
+    const at = places.map(pixel);
     const last = at.length - 1;
     const way = at.map((point) => point.join(",")).join(" ");
     const dot = (i, radius, name, fill) => svg("circle", { cx: at[i][0], cy: at[i][1], r: radius, class: name, fill: fill });
@@ -117,7 +109,6 @@
       layer.dataset.path = "";
       return point(null, null);
     }
-    wire(map.gd);
     if (begun !== answer) {
       const to = goal(map.at);
       const from = places.length === to.length ? places : to.map(() => to[0]);
@@ -125,36 +116,23 @@
       move(from, to);
     }
     if (!layer.firstChild) layer.append(svg("svg", {}));
-    const { xaxis, yaxis } = map.gd._fullLayout;
-    Object.assign(layer.style, {
-      left: xaxis._offset + "px",
-      top: yaxis._offset + "px",
-      width: xaxis._length + "px",
-      height: yaxis._length + "px",
-    });
-    layer.firstChild.replaceChildren(...drawing(map.gd, map.colours));
+    layer.firstChild.replaceChildren(...drawing(map));
     layer.dataset.path = !current() ? "old" : moving ? "moving" : "there";
-    point(map.gd, places[places.length - 1]);
-  }
-
-  function wire(gd) {
-    if (wired === gd) return;
-    wired = gd;
-    for (const name of ["plotly_relayouting", "plotly_relayout", "plotly_afterplot"]) gd.on(name, draw);
+    point(map, places[places.length - 1]);
   }
 
   /* Say where the image lies when that is outside of what the map shows. */
-  function point(gd, place) {
+  function point(map, place) {
     const sign = element("embedding-outside");
     if (!sign) return;
-    const { xaxis, yaxis } = place ? gd._fullLayout : {};
-    const [x, y] = place ? pixel(gd, place) : [0, 0];
-    sign.hidden = !place || (x >= 0 && x <= xaxis._length && y >= 0 && y <= yaxis._length);
+    const { width, height } = place ? map.plane : {};
+    const [x, y] = place ? map.pixel(place) : [0, 0];
+    sign.hidden = !place || (x >= 0 && x <= width && y >= 0 && y <= height);
     if (sign.hidden) return;
     const clamp = (value, room) => Math.max(MARGIN, Math.min(value, room - MARGIN));
-    sign.style.left = xaxis._offset + clamp(x - sign.offsetWidth / 2, xaxis._length - sign.offsetWidth) + "px";
-    sign.style.top = yaxis._offset + clamp(y - sign.offsetHeight / 2, yaxis._length - sign.offsetHeight) + "px";
-    const turned = Math.atan2(y - yaxis._length / 2, x - xaxis._length / 2);
+    sign.style.left = clamp(x - sign.offsetWidth / 2, width - sign.offsetWidth) + "px";
+    sign.style.top = clamp(y - sign.offsetHeight / 2, height - sign.offsetHeight) + "px";
+    const turned = Math.atan2(y - height / 2, x - width / 2);
     sign.querySelector(".arrow").style.transform = "rotate(" + turned + "rad)";
   }
 

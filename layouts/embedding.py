@@ -6,10 +6,11 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+import dash_bootstrap_components as dbc
 from dash import html
 
 from layouts import controls, ids, overview
-from nnvis_dash.figures.embedding_map import embedding_map
+from nnvis_dash.figures import theme
 from nnvis_dash.registry import Parameter
 from nnvis_dash.state.view import View
 from nnvis_dash.types import ModelCard
@@ -21,32 +22,50 @@ COLOURS = (
     ("correct", "correct"),
     ("entropy", "entropy"),
 )
+# What the browser colours points with that have no class's colour.
+SCALES = {"confidence": theme.CONFIDENCE, "entropy": theme.ENTROPY, "wrong": theme.WRONG, "right": theme.RIGHT}
 SAMPLE_SIZES = (300, 600, 1000, 0)
 
 
 def panel() -> Any:
     """Return the view's static frame."""
-    config = {"displayModeBar": False, "scrollZoom": True, "doubleClick": False, "responsive": True}
-    graph = html.Div(
-        id=ids.EMBEDDING_GRAPH,
-        className="map",
-        **{"data-figure": json.dumps({**json.loads(embedding_map().to_json()), "config": config})},
-    )
+    graph = html.Div(id=ids.EMBEDDING_GRAPH, className="map", **{"data-scales": json.dumps(SCALES)})
     tools = [
         html.Button(label, type="button", className="act", title=title, **{"data-tool": tool})
         for tool, label, title in (
             ("lasso", "Lasso", "Draw around samples to select them"),
             ("select", "Box", "Drag a box to select samples"),
-            ("pan", "Pan", "Drag the map; the wheel zooms in every mode"),
-            ("fit", "Fit", "Show the whole map"),
+            ("pan", "Pan", "Drag the map; the wheel zooms in every mode, Alt with a drag pans"),
+            ("fit", "Fit", "Show the whole map (key 0)"),
             ("clear", "Clear", "Clear the selection"),
             ("replay", "Replay", "Replay how the map was computed"),
         )
+    ]
+    tools += [
+        html.Details(
+            [
+                html.Summary("Save", className="act", title="Save a picture of the map"),
+                html.Div(
+                    [
+                        html.Button(kind.upper(), type="button", className="act", **{"data-save-map": kind})
+                        for kind in ("png", "svg")
+                    ],
+                    className="popover-body row",
+                ),
+            ],
+            className="popover-box",
+        ),
+        html.Div(
+            dbc.Input(id=ids.EMBEDDING_FIND, type="search", placeholder="find #12 or cat", size="sm"),
+            className="find",
+            title="Enter: a number tests that sample and brings it into the middle, a name selects that class",
+        ),
     ]
     box = [
         graph,
         html.Div(tools, className="tools", role="toolbar"),
         html.Div(id="embedding-legend", className="legend"),
+        html.Div(id=ids.EMBEDDING_BARS, className="map-bars", hidden=True),
         html.Div("", id="embedding-message", className="map-message"),
         html.Div(id="embedding-path-layer", className="path-layer"),
         html.Button(

@@ -27,6 +27,7 @@ from nnvis_dash.comparison_routes import comparison_blueprint
 from nnvis_dash.difference_routes import difference_blueprint
 from nnvis_dash.engine.client import Engine
 from nnvis_dash.intake_routes import intake_blueprint
+from nnvis_dash.map_routes import map_blueprint
 from nnvis_dash.models_routes import models_blueprint
 from nnvis_dash.network_freeze_routes import network_freeze_blueprint
 from nnvis_dash.network_layers_routes import network_layers_blueprint
@@ -48,11 +49,9 @@ from nnvis_dash.workspace.store import Workspace
 
 ROOT = Path(__file__).resolve().parent.parent
 TITLE = "NNVis"
-PLOTLY = "/_dash-component-suites/plotly/package_data/plotly.min.js"
-# 'unsafe-eval' is for plotly's WebGL traces, which compile their drawing code; no inline script is allowed with it.
 POLICY = (
     "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; "
-    "object-src 'none'; base-uri 'none'; frame-ancestors 'none'; script-src 'self' 'unsafe-eval' "
+    "object-src 'none'; base-uri 'none'; frame-ancestors 'none'; script-src 'self' "
 )
 
 
@@ -99,6 +98,7 @@ def create_app(settings: Settings | None = None) -> dash.Dash:
     app.layout = page
     app.index_string = _index()
     server.register_blueprint(blueprint(services))
+    server.register_blueprint(map_blueprint(services))
     server.register_blueprint(intake_blueprint(services))
     server.register_blueprint(difference_blueprint(services))
     server.register_blueprint(sketchpad_blueprint(services))
@@ -128,7 +128,7 @@ def _index() -> str:
     drawn = json.dumps(frame(), cls=PlotlyJSONEncoder).replace("<", "\\u003c").replace("{%", "{\\u0025")
     return f"""<!DOCTYPE html>
 <html lang="en">
-<head>{{%metas%}}<title>{{%title%}}</title>{{%favicon%}}{{%css%}}<script src="{PLOTLY}" async></script></head>
+<head>{{%metas%}}<title>{{%title%}}</title>{{%favicon%}}{{%css%}}</head>
 <body>
 <div id="page"></div>
 <script type="application/json" id="page-frame">{drawn}</script>

@@ -1,4 +1,4 @@
-"""Flask routes for what is too large or too frequent for a callback: images, and typed arrays for the map.
+"""Flask routes for what is too large or too frequent for a callback: images, attributions, long texts of the state.
 
 Everything here is addressed by content, so the browser may keep it for ever. An unknown name is a 404 without details.
 Arrays travel little-endian.
@@ -17,7 +17,7 @@ import flask
 import numpy as np
 
 from nnvis_dash.analysis.attribution import METHODS
-from nnvis_dash.errors import NNVisError, NotFound
+from nnvis_dash.errors import NNVisError
 from nnvis_dash.figures import heatmap
 from nnvis_dash.services import Services
 from nnvis_dash.state.ids import decode_ids
@@ -42,7 +42,7 @@ def answers_or_404(view: Callable[..., flask.Response]) -> Callable[..., flask.R
     return answer
 
 
-def _binary(*arrays: Any, kind: str = "application/octet-stream", keep: bool = True) -> flask.Response:
+def binary(*arrays: Any, kind: str = "application/octet-stream", keep: bool = True) -> flask.Response:
     response = flask.Response(b"".join(np.ascontiguousarray(array).tobytes() for array in arrays), mimetype=kind)
     response.headers["Cache-Control"] = FOREVER if keep else "no-store"
     return response
@@ -80,39 +80,6 @@ def blueprint(services: Services) -> flask.Blueprint:
         response.headers["Cache-Control"] = FOREVER
         return response
 
-    @routes.get("/map/<key>/points")
-    @answers_or_404
-    def points(key: str) -> flask.Response:
-        """The map: n sample ids (int32), then n x, then n y (float32)."""
-        artifact = services.workspace.artifacts.load(key)
-        coordinates = artifact.array("coordinates").astype("<f4")
-        ids = artifact.array("sample_ids").astype("<i4")
-        return _binary(ids, coordinates[:, 0], coordinates[:, 1])
-
-    @routes.get("/map/<key>/frames")
-    @answers_or_404
-    def frames(key: str) -> flask.Response:
-        """The frames after `?after=`: n ids (int32), then each frame's n x and n y (float32).
-
-        The headers `X-Points` and `X-Frames` give n and the number of frames, `X-Last` the number of the last one.
-        """
-        after = flask.request.args.get("after", -1, type=int)
-        limit = min(flask.request.args.get("limit", 200, type=int), 400)
-        parts = services.workspace.artifacts.parts(key)
-        names = parts.names()
-        numbers = sorted(int(name.removeprefix("frame-")) for name in names if name.startswith("frame-"))
-        numbers = [number for number in numbers if number > after][:limit] if "ids" in names else []
-        try:
-            ids = parts.load("ids")["sample_ids"].astype("<i4") if numbers else np.empty(0, "<i4")
-            places = [parts.load(f"frame-{number:06d}")["coordinates"].astype("<f4") for number in numbers]
-        except NotFound:  # the projection began anew meanwhile: it has no frames yet
-            ids, places, numbers = np.empty(0, "<i4"), [], []
-        arrays = [place[:, axis] for place in places for axis in (0, 1)]
-        last = numbers[-1] if numbers else after
-        response = _binary(ids, *arrays, keep=False)
-        response.headers.update({"X-Points": str(len(ids)), "X-Frames": str(len(numbers)), "X-Last": str(last)})
-        return response
-
     @routes.get("/attribution/<key>.png")
     @answers_or_404
     def picture(key: str) -> flask.Response:
@@ -147,22 +114,6 @@ def blueprint(services: Services) -> flask.Blueprint:
         for kind, cards in (("model", services.workspace.models()), ("dataset", services.workspace.datasets())):
             about |= {f"{kind}_name": card.name for card in cards if card.fingerprint == about[kind]}
         return about
-
-    @routes.get("/attributes/<dataset>/<model>")
-    @answers_or_404
-    def attributes(dataset: str, model: str) -> flask.Response:
-        """Of all N samples: label, prediction (int32, -1: none), confidence, entropy / log K (f32, NaN: unknown)."""
-        card = services.workspace.dataset(dataset).card
-        chosen = None if model == "-" else services.workspace.model(model)
-        known = chosen is not None and services.index(card.fingerprint, chosen.fingerprint) is not None
-        label, prediction, confidence, entropy = services.attributes(card, chosen)
-        return _binary(
-            label.astype("<i4"),
-            prediction.astype("<i4"),
-            confidence.astype("<f4"),
-            entropy.astype("<f4"),
-            keep=known or chosen is None,
-        )
 
     @routes.post("/texts")
     def texts() -> flask.Response:
