@@ -131,7 +131,7 @@
 
   /* Sample ids as text, "1-5,8": the same as nnvis_dash/state/ids.py. */
   nnvis.encodeIds = function (ids) {
-    const sorted = Array.from(new Set(ids)).sort((a, b) => a - b);
+    const sorted = ascending(ids) ? ids : Array.from(new Set(ids)).sort((a, b) => a - b);
     const parts = [];
     for (let i = 0; i < sorted.length; ) {
       let j = i;
@@ -141,6 +141,11 @@
     }
     return parts.join(",");
   };
+
+  function ascending(ids) {
+    for (let i = 1; i < ids.length; i += 1) if (!(ids[i - 1] < ids[i])) return false;
+    return ids.length !== undefined;
+  }
 
   nnvis.decodeIds = function (text) {
     const ids = [];
@@ -171,7 +176,7 @@
   /* Select samples; with Shift beside those that the selection before has. */
   nnvis.selectBeside = async function (ids, event, before, origin) {
     const kept = event && event.shiftKey ? await nnvis.selected(before) : [];
-    return nnvis.select([...kept, ...ids], origin);
+    return nnvis.select(kept.length ? [...kept, ...ids] : ids, origin);
   };
 
   const kept = new Map();

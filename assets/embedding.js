@@ -33,6 +33,7 @@
       click: (row, event) => !live && points && nnvis.send(nnvis.meant({ kind: "primary", sample: points.ids[row], origin: "embedding" }, event)),
       select,
       lassoing: (mask, count) => !live && nnvis.mapParts.lassoing(mask, count),
+      shown: () => latest && latest.view && nnvis.overview(latest.view) === "map",
       current: () => (points && latest && latest.selection && points.rowOf(latest.selection.primary) >= 0 ? points.rowOf(latest.selection.primary) : null),
     });
     plane.layers.push(...nnvis.mapParts.layers, marked, () => nnvis.path.draw());
@@ -53,7 +54,7 @@
       }
       return id >= 0 && id < rows.length ? rows[id] : -1;
     };
-    return { key, n, ids, xy, rowOf, place: (row) => [x0 + unit * xy[2 * row], y0 + unit * xy[2 * row + 1]], within: ([x, y]) => [(x - x0) / unit, (y - y0) / unit] };
+    return { key, n, ids, xy, unit, rowOf, place: (row) => [x0 + unit * xy[2 * row], y0 + unit * xy[2 * row + 1]], within: ([x, y]) => [(x - x0) / unit, (y - y0) / unit] };
   }
 
   async function loadPoints(key) {
@@ -111,7 +112,7 @@
       again = true;
     }
     mark(at, selection, placed);
-    if (again) plane.drawNow();
+    if (again || !plane.holds()) plane.drawNow();
     else plane.cover();
     summary();
     if (!performance.getEntriesByName("nnvis-map").length) performance.mark("nnvis-map");
@@ -293,8 +294,7 @@
 
   function select(mask, count, event) {
     if (live || !points) return;
-    const ids = new Int32Array(count);
-    for (let row = 0, i = 0; row < points.n; row += 1) if (mask[row]) ids[i++] = points.ids[row];
+    const ids = nnvis.rowsOf(mask, count).map((row) => points.ids[row]);
     if (!event.shiftKey) {
       plane.setLit(mask); // at once; the state says the same in a moment
       nnvis.mapParts.chosen(mask);

@@ -129,6 +129,13 @@
     }
     return odd;
   }
+  /* The rows of a mask, ascending. */
+  nnvis.rowsOf = function (mask, count) {
+    const rows = new Int32Array(count);
+    for (let row = 0, i = 0; row < mask.length; row += 1) if (mask[row]) rows[i++] = row;
+    return rows;
+  };
+
   nnvis.insidePolygon = (polygon, x, y) => inside(polygon.map((place) => place[0]), polygon.map((place) => place[1]), x, y);
 
   /* A step through n rows that visits each once and leaps far. */

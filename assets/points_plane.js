@@ -33,9 +33,11 @@
   const sizeOf = (n, low) => Math.max(3, (n > 20000 ? 3 : n > 5000 ? 4 : n > 2000 ? 5 : 7) - (low ? 2 : 0));
 
   /* `options`: {name, square, room: {left, right, top, bottom}, hover(row, event), left(), click(row, event),
-   * select(mask, count, event), lassoing(mask or null, count), current()}; all but the room may be left out.
+   * select(mask, count, event), lassoing(mask or null, count),
+   * current(), shown()}; all but the room may be left out.
    * `square`: both axes at one scale, and what is fitted is the points; else the whole range of the coordinates. */
   nnvis.plane = function (frame, options) {
+    const back = frame.appendChild(nnvis.h("canvas", {})); // what layers draw under the points
     const svg = frame.appendChild(nnvis.svg("svg", { class: "points-gesture" }));
     const front = frame.appendChild(nnvis.h("canvas", { class: "points-front" })); // what layers draw over the points
     const plain = nnvis.h("canvas", { class: "points-canvas" }); // where there is no WebGL2
@@ -46,7 +48,7 @@
 
     const data = { xy: new Uint16Array(0), tones: new Uint8Array(0), crowd: new Uint8Array(0), palette: new Uint8Array(1024), states: new Uint8Array(0) };
     const gpu = nnvis.pointsOnGpu(data);
-    const plane = { frame, data, n: 0, index: null, camera: { kx: 1, ky: 1, ox: 0, oy: 0 }, fitted: 1, layers: [], mode: "lasso", webgl: Boolean(gpu), dense: false, inView: 0, width: 0, height: 0 };
+    const plane = { frame, data, n: 0, index: null, camera: { kx: 1, ky: 1, ox: 0, oy: 0 }, fitted: 1, layers: [], under: [], mode: "lasso", webgl: Boolean(gpu), dense: false, inView: 0, width: 0, height: 0 };
     let passes = null;
     let lit = null;
     let rings = new Uint32Array(0);
@@ -162,7 +164,7 @@
       if (asked) cancelAnimationFrame(asked);
       asked = 0;
       measure();
-      if (plane.width < 20 || plane.height < 20) return;
+      if (plane.width < 20 || plane.height < 20 || (options.shown && !options.shown())) return;
       const ratio = window.devicePixelRatio || 1;
       const [width, height] = [Math.round(plane.width * ratio), Math.round(plane.height * ratio)];
       const camera = Object.fromEntries(Object.entries(plane.camera).map(([name, value]) => [name, value * ratio]));
@@ -170,20 +172,24 @@
       count(rows);
       plane.dense = plane.inView > DENSE;
       if (gpu) {
-        gpu.begin(frame, width, height);
+        gpu.begin(svg, width, height);
         if (plane.dense) density(rows, camera, width, height, gpu.picture);
         else gpu.points(lists(rows, ratio), camera, width, height, plane.index ? plane.index.side : 1);
       } else {
-        if (plain.parentNode !== frame) frame.prepend(plain);
+        if (plain.parentNode !== frame) svg.before(plain);
         Object.assign(plain, { width, height });
         const context = plain.getContext("2d");
         if (plane.dense) density(rows, camera, width, height, (bytes, w, h) => painted(context, bytes, w, h, width, height));
         else nnvis.plainPoints(context, data, lists(rows, ratio), camera);
       }
-      cover(width, height, ratio);
+      paint(back, plane.under, width, height, ratio);
+      paint(front, plane.layers, width, height, ratio);
       frame.dataset.view = plane.dense ? "density" : "points";
       frame.dataset.webgl = gpu ? "yes" : "no";
     };
+
+    /* Whether its points are on the screen: the page's one WebGL canvas may be another plane's now. */
+    plane.holds = () => (gpu ? gpu.canvas() : plain).parentNode === frame;
 
     /* The rows that may be in view. */
     function seen() {
@@ -249,15 +255,16 @@
     }
 
     /* Draw what lies over the points again, and no point. */
-    plane.cover = () => front.width && cover(front.width, front.height, window.devicePixelRatio || 1);
+    plane.cover = () => front.width && paint(front, plane.layers, front.width, front.height, window.devicePixelRatio || 1);
 
-    function cover(width, height, ratio) {
-      if (front.width !== width || front.height !== height) Object.assign(front, { width, height });
-      const context = front.getContext("2d");
+    function paint(canvas, layers, width, height, ratio) {
+      if (!layers.length) return;
+      if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+      const context = canvas.getContext("2d");
       context.setTransform(1, 0, 0, 1, 0, 0);
       context.clearRect(0, 0, width, height);
       context.setTransform(ratio, 0, 0, ratio, 0, 0);
-      for (const layer of plane.layers) layer(context, plane);
+      for (const layer of layers) layer(context, plane);
     }
 
     /* Everything in one picture, `scale` times the size on the screen: {canvas}. */
@@ -267,7 +274,7 @@
       const context = canvas.getContext("2d");
       context.fillStyle = "#ffffff";
       context.fillRect(0, 0, canvas.width, canvas.height);
-      for (const part of [gpu ? gpu.canvas() : plain, front]) context.drawImage(part, 0, 0, canvas.width, canvas.height);
+      for (const part of [back, gpu ? gpu.canvas() : plain, front]) if (part.width) context.drawImage(part, 0, 0, canvas.width, canvas.height);
       return canvas;
     };
 

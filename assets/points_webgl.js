@@ -136,10 +136,10 @@
       changed.clear();
     }
 
-    /* Begin a drawing of so many device pixels in a frame. */
-    function begin(frame, width, height) {
+    /* Begin a drawing of so many device pixels, on the canvas that lies below this element. */
+    function begin(above, width, height) {
       const { canvas, gl } = shared;
-      if (canvas.parentNode !== frame) frame.prepend(canvas);
+      if (canvas.nextSibling !== above) above.before(canvas);
       if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
       gl.viewport(0, 0, width, height);
       gl.clearColor(0, 0, 0, 0);

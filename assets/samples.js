@@ -65,15 +65,16 @@
     return correct(id) === (selection.correctness === "right");
   }
 
-  /* A mask of those of the ids that pass. */
-  function passing(ids, selection) {
+  /* A mask of those of n samples that pass: of the ids, or of the first n where they are null. */
+  function passing(ids, selection, n = ids.length) {
     const { label, prediction } = known;
     const { classes, correctness } = selection;
-    const mask = new Uint8Array(ids.length);
+    const mask = new Uint8Array(n);
     const kept = classes.length ? new Uint8Array(65536) : null;
     if (kept) for (const number of classes) kept[number] = 1;
-    for (let row = 0; row < ids.length; row += 1) {
-      const [said, answer] = [label[ids[row]], prediction[ids[row]]];
+    for (let row = 0; row < n; row += 1) {
+      const id = ids ? ids[row] : row;
+      const [said, answer] = [label[id], prediction[id]];
       if (kept) {
         const number = said >= 0 ? said : answer;
         if (number < 0 || !kept[number]) continue;
@@ -118,13 +119,14 @@
     return { tones, palette: paletteOf(ramp(scale)) };
   }
 
-  /* Tones for classes: each its own colour; from the 256th on the nearest of the others'. */
+  /* Tones for classes: each its own colour; from the 256th on the nearest of the others'. By row where `ids` is null. */
   function classed(numbers, ids, colours) {
     const own = colours.slice(0, TONES);
     const tone = new Uint8Array(65537);
     colours.forEach((colour, number) => (tone[number + 1] = number < TONES ? number + 1 : 1 + nearest(channels(colour), own)));
-    const tones = new Uint8Array(ids.length);
-    for (let row = 0; row < ids.length; row += 1) tones[row] = tone[numbers[ids[row]] + 1];
+    const n = ids ? ids.length : numbers.length;
+    const tones = new Uint8Array(n);
+    for (let row = 0; row < n; row += 1) tones[row] = tone[numbers[ids ? ids[row] : row] + 1];
     return { tones, palette: paletteOf(own) };
   }
 
@@ -143,6 +145,18 @@
       tones[row] = right === null ? NONE : right ? 1 : 2;
     }
     return { tones, palette: paletteOf([scales.right, scales.wrong]) };
+  }
+
+  /* Tones for n points of whom `colourOf(row)` says one of a few colours. */
+  function few(n, colourOf) {
+    const colours = new Map([[GREY, NONE]]);
+    const tones = new Uint8Array(n);
+    for (let row = 0; row < n; row += 1) {
+      const colour = colourOf(row);
+      if (!colours.has(colour)) colours.set(colour, colours.size);
+      tones[row] = colours.get(colour);
+    }
+    return { tones, palette: paletteOf([...colours.keys()].slice(1)) };
   }
 
   /* ---- the card of a sample ---- */
@@ -164,5 +178,5 @@
     card.style.top = Math.max(8, Math.min(mouse.clientY + 16, window.innerHeight - box.height - 8)) + "px";
   }
 
-  nnvis.samples = { load, passes, passing, correct, hover, look, graded, classed, paletteOf, left: () => (element("hover-card").hidden = true) };
+  nnvis.samples = { load, passes, passing, correct, hover, look, graded, classed, few, paletteOf, left: () => (element("hover-card").hidden = true) };
 })();

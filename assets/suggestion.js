@@ -150,8 +150,7 @@
     if (mine !== turn || !sug.now.open) return;
     sug.known = known;
     const n = (answer.mean || answer.values).length;
-    const passes = new Uint8Array(n);
-    for (let id = 0; id < n; id += 1) passes[id] = nnvis.samples.passes(id, selection) ? 1 : 0;
+    const passes = nnvis.samples.passing(null, selection, n);
     const lit = chosen.length ? new Uint8Array(n) : null;
     for (const id of chosen) if (lit && id < n) lit[id] = 1;
     sug.drawings[several ? "several" : "one"](answer, plot, passes, lit);

@@ -12,6 +12,7 @@ import time
 import urllib.request
 import zipfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from nnvis_dash.workspace.store import Workspace
 
 ROOT = Path(__file__).resolve().parents[2]
 BROWSER = os.environ.get("NNVIS_BROWSER") or shutil.which("chromium") or shutil.which("chromium-browser")
+TIMEOUT = 150_000  # milliseconds that a step may take
 FLAGS = [
     "--no-sandbox",
     "--use-gl=angle",
@@ -189,12 +191,21 @@ class Pages:
         context = self.browser.new_context(viewport={"width": 1440, "height": 900})
         self.contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(150_000)
+        page.set_default_timeout(TIMEOUT)
         page.on("console", lambda m: self.problems.append(f"console: {m.text}") if m.type == "error" else None)
         page.on("pageerror", lambda error: self.problems.append(f"page error: {error}"))
         page.on("response", lambda r: self.problems.append(f"{r.status} {r.url}") if r.status >= 400 else None)
+        page.wait_for_function = partial(until, page)
         page.goto(address)
         return page
+
+
+def until(page: Any, expression: str, *, arg: Any = None, timeout: float = TIMEOUT) -> None:
+    """Wait until a function of the page gives what is true; Playwright's own polls by eval, which the page's policy forbids."""
+    end = time.monotonic() + timeout / 1000
+    while not page.evaluate(expression, arg):
+        assert time.monotonic() < end, f"not within {timeout / 1000:.0f} s: {expression}"
+        page.wait_for_timeout(40)
 
 
 @pytest.fixture

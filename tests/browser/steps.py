@@ -13,7 +13,7 @@ from nnvis_dash.workspace.store import Workspace
 if TYPE_CHECKING:
     from tests.browser.conftest import Pages, Server
 
-MAP = "#embedding-graph .js-plotly-plot"
+MAP = "#embedding-graph"
 
 
 def points(page: Any) -> int:
@@ -93,11 +93,10 @@ def lasso_everything(page: Any) -> None:
     page.wait_for_function(
         f"""() => {{
             const gd = document.querySelector("{MAP}");
-            const {{ xaxis, yaxis }} = gd._fullLayout;
-            const {{ x, y }} = gd.data[0];
-            return Array.from(x).every((value, i) => {{
-                if (value === null || Number.isNaN(value)) return true; // filtered out
-                const [px, py] = [xaxis._offset + xaxis.d2p(value), yaxis._offset + yaxis.d2p(y[i])];
+            const map = nnvis.drawnMap();
+            return map && !map.plane.moved() && Array.from(map.at.ids).every((_, row) => {{
+                if (!map.plane.data.states[row]) return true; // filtered out
+                const [px, py] = map.pixel(map.at.place(row));
                 return px > 14 && px < gd.clientWidth - 14 && py > 48 && py < gd.clientHeight - 38;
             }});
         }}"""
@@ -110,6 +109,24 @@ def lasso_everything(page: Any) -> None:
     for x, y in ((right, top), (right, bottom), (left, bottom), (left, top)):
         page.mouse.move(x, y, steps=10)
     page.mouse.up()
+
+
+def on_screen(page: Any, place: Any) -> list[float]:
+    """Return where a place of the map, in its own coordinates, is on the screen."""
+    found = page.evaluate(
+        f"""(place) => {{
+            const box = document.querySelector("{MAP}").getBoundingClientRect();
+            const [x, y] = nnvis.drawnMap().pixel(place);
+            return [box.left + x, box.top + y];
+        }}""",
+        [float(value) for value in place],
+    )
+    return list(found)
+
+
+def place_of(page: Any, row: int) -> list[float]:
+    """Return where a point of the map lies, in the map's own coordinates."""
+    return list(page.evaluate("(row) => nnvis.drawnMap().at.place(row)", row))
 
 
 def selected(page: Any) -> int:
@@ -151,13 +168,14 @@ def shown(page: Any) -> dict[str, Any]:
     """Return what the page shows, to be compared after a reload."""
     return dict(
         page.evaluate(
-            f"""() => {{
-                const gd = document.querySelector("{MAP}");
+            """() => {
+                const map = nnvis.drawnMap();
                 const pressed = [...document.querySelectorAll('[aria-pressed="true"]')].map((b) => b.textContent);
-                return {{
+                return {
                     address: location.search,
-                    x: Array.from(gd.data[0].x), y: Array.from(gd.data[0].y),
-                    colours: gd.data[0].marker.color, lit: gd.data[0].selectedpoints,
+                    xy: Array.from(map.plane.data.xy), at: map.at.place(0),
+                    tones: Array.from(map.plane.data.tones), palette: Array.from(map.plane.data.palette),
+                    states: Array.from(map.plane.data.states),
                     pressed: pressed.filter((text) => !["Lasso", "Box", "Pan"].includes(text)),
                     lists: [...document.querySelectorAll("select")].map((s) => s.value),
                     strip: document.getElementById("embedding-strip").textContent,
@@ -165,7 +183,7 @@ def shown(page: Any) -> dict[str, Any]:
                     title: document.getElementById("testing-sample").textContent,
                     bars: document.getElementById("testing-bars").textContent,
                     heatmap: document.getElementById("testing-raw-image").src,
-                }};
-            }}"""
+                };
+            }"""
         )
     )

@@ -37,7 +37,7 @@ def selected(page: Any) -> list[int]:
 
 def drag(page: Any, *places: tuple[float, float]) -> None:
     """Drag along places of the plot, as shares of its sides."""
-    box = page.locator(f"{PLOT} canvas").bounding_box()
+    box = page.locator(f"{PLOT} .plane, {PLOT} > canvas").bounding_box()
     points = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in places]
     page.mouse.move(*points[0])
     page.mouse.down()
@@ -87,16 +87,16 @@ def test_three_classifiers_are_compared_and_quadrants_and_lasso_select(demo_serv
         arg=",".join(map(str, row)),
     )
     page.locator(".classifier", has_text="digits-small").get_by_role("button").first.click()  # two are left
-    page.wait_for_function(f"() => document.querySelectorAll('{PLOT} canvas').length === 1")
+    page.wait_for_function(f"() => document.querySelectorAll('{PLOT} .plane').length === 1")
     page.wait_for_function("() => document.getElementById('suggestion-status').textContent.includes('2 classifiers')")
     page.click("#overview-tab-map")
     page.wait_for_selector("#suggestion", state="hidden")
-    page.wait_for_function("() => document.querySelector('#embedding-graph .js-plotly-plot').dataset.points === '100'")
+    page.wait_for_function("() => document.querySelector('#embedding-graph').dataset.points === '100'")
 
 
 def test_a_histogram_of_one_classifier_is_brushed(demo_server: Server, pages: Pages) -> None:
     page = opened(demo_server, pages, "digits-small", score="shortfall")
-    page.wait_for_selector(f'{PLOT}[data-points="1797"] canvas')
+    page.wait_for_selector(f'{PLOT}[data-points="1797"] > canvas')
     assert "mistakes in red" in page.text_content("#suggestion-status")
     workspace = Workspace(demo_server.workspace)
     data, card = workspace.dataset("digits"), workspace.model("digits-small")

@@ -56,7 +56,7 @@ def walk(pages: Pages, server: Server, dataset: str, classifiers: list[str]) -> 
     steps.wait_for_map(again)
     steps.heatmap(again)
     steps.wait_for_selection(again)
-    again.wait_for_function(f"() => (document.querySelector('{steps.MAP}').data[0].selectedpoints || []).length > 0")
+    again.wait_for_selector("#embedding-bars:not([hidden])")
     assert steps.shown(again) == before
 
 
@@ -131,21 +131,13 @@ def test_another_dataset_while_a_projection_is_computed(pages: Pages, demo_serve
     before = page.get_attribute(steps.MAP, "data-frames")
     page.wait_for_timeout(500)
     assert page.get_attribute(steps.MAP, "data-frames") == before
-    assert steps.points(page) == page.evaluate(f"() => document.querySelector('{steps.MAP}').data[0].x.length")
+    assert steps.points(page) == page.evaluate("() => nnvis.drawnMap().at.n")
 
 
 def test_hover_shows_the_image_and_a_click_tests_it(pages: Pages, demo_server: Server) -> None:
     page = pages.open(demo_server.address)
     steps.choose_dataset(page, "digits")
-    spot: Any = page.evaluate(
-        f"""() => {{
-            const gd = document.querySelector("{steps.MAP}");
-            const [x, y] = [gd._fullLayout.xaxis, gd._fullLayout.yaxis];
-            const box = gd.getBoundingClientRect();
-            const row = 5;
-            return [box.left + x._offset + x.d2p(gd.data[0].x[row]), box.top + y._offset + y.d2p(gd.data[0].y[row])];
-        }}"""
-    )
+    spot = steps.on_screen(page, steps.place_of(page, 5))
     page.mouse.move(spot[0] - 30, spot[1])
     page.mouse.move(spot[0], spot[1], steps=5)
     page.wait_for_selector("#hover-card:not([hidden])")
@@ -166,16 +158,16 @@ def test_a_sample_that_is_not_on_the_map_is_placed_into_it(pages: Pages, demo_se
     page = pages.open(demo_server.address)
     steps.choose_dataset(page, "digits")
     missing: Any = page.evaluate(
-        """() => fetch("map/" + nnvis.mapKey() + "/points").then((a) => a.arrayBuffer()).then((b) => {
-            const here = new Set(new Int32Array(b, 0, b.byteLength / 12));
+        """() => {
+            const { at } = nnvis.drawnMap();
             let id = 0;
-            while (here.has(id)) id += 1;
+            while (at.rowOf(id) >= 0) id += 1;
             return id;
-        })"""
+        }"""
     )
     page.fill("#rail-sample-number", str(missing))
     page.press("#rail-sample-number", "Enter")
-    page.wait_for_function(f"() => document.querySelector('{steps.MAP}').layout.shapes?.length === 2", timeout=240_000)
+    page.wait_for_function(f"() => document.querySelector('{steps.MAP}').dataset.marks === '2'", timeout=240_000)
     assert page.text_content("#testing-sample").startswith(f"#{missing}")
 
 
