@@ -79,7 +79,8 @@
     if (!drawing || drawing.id !== event.pointerId) return;
     const { stroke } = drawing;
     const context = surface();
-    for (const passed of event.getCoalescedEvents ? event.getCoalescedEvents() : [event]) {
+    const all = event.getCoalescedEvents ? event.getCoalescedEvents() : [];
+    for (const passed of all.length ? all : [event]) {
       stroke.points.push(point(passed));
       segment(context, stroke, stroke.points.length - 1);
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import socket
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 
 from nnvis_dash.workspace.store import Workspace
@@ -24,6 +26,7 @@ from nnvis_dash.workspace.store import Workspace
 ROOT = Path(__file__).resolve().parents[2]
 BROWSER = os.environ.get("NNVIS_BROWSER") or shutil.which("chromium") or shutil.which("chromium-browser")
 TIMEOUT = 150_000  # milliseconds that a step may take
+HANGS = 400  # seconds after which a browser that a test waits for is given up; pytest's own limit is 600
 FLAGS = [
     "--no-sandbox",
     "--use-gl=angle",
@@ -165,17 +168,39 @@ def real_server(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> 
     server.stop()
 
 
+class Chromium:
+    """The browser, started when it is first needed and again when it has ended."""
+
+    def __init__(self, playwright: Any) -> None:
+        self.playwright = playwright
+        self.browser: Any = None
+
+    def ready(self) -> Any:
+        """Return a running browser."""
+        if self.browser is None or not self.browser.is_connected():
+            self.browser = self.playwright.chromium.launch(executable_path=BROWSER, args=FLAGS)
+        return self.browser
+
+    def kill(self) -> None:
+        """End its processes: what waits for it fails at once, where Playwright itself would wait for ever."""
+        for process in psutil.Process().children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                if Path(process.exe()).name.startswith("chrom"):
+                    process.kill()
+
+
 @pytest.fixture(scope="package")
-def chromium() -> Iterator[Any]:
+def chromium() -> Iterator[Chromium]:
     """Start the browser once."""
     if not BROWSER:
         pytest.skip("no Chromium here (Debian: apt-get install chromium, or set NNVIS_BROWSER)")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=BROWSER, args=FLAGS)
-        yield browser
-        browser.close()
+        chromium = Chromium(playwright)
+        yield chromium
+        if chromium.browser is not None:
+            chromium.browser.close()
 
 
 class Pages:
@@ -201,7 +226,7 @@ class Pages:
 
 
 def until(page: Any, expression: str, *, arg: Any = None, timeout: float = TIMEOUT) -> None:
-    """Wait until a function of the page gives what is true; Playwright's own polls by eval, which the page's policy forbids."""
+    """Wait until a function of the page gives what is true; Playwright's own needs eval, which the page forbids."""
     end = time.monotonic() + timeout / 1000
     while not page.evaluate(expression, arg):
         assert time.monotonic() < end, f"not within {timeout / 1000:.0f} s: {expression}"
@@ -209,10 +234,18 @@ def until(page: Any, expression: str, *, arg: Any = None, timeout: float = TIMEO
 
 
 @pytest.fixture
-def pages(chromium: Any) -> Iterator[Pages]:
-    """Give pages, and fail the test that saw an error in the console or a failed request."""
-    opened = Pages(chromium)
+def pages(chromium: Chromium) -> Iterator[Pages]:
+    """Give pages, and fail the test that saw an error in the console or a failed request.
+
+    A browser that hangs is killed before pytest's own timeout, whose alarm would leave Playwright broken for all tests
+    that follow.
+    """
+    hung = threading.Timer(HANGS, chromium.kill)
+    hung.daemon = True
+    hung.start()
+    opened = Pages(chromium.ready())
     yield opened
+    hung.cancel()
     for context in opened.contexts:
         context.close()
     assert opened.problems == []

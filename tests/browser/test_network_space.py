@@ -198,7 +198,7 @@ def test_without_webgl_the_same_stacks_are_drawn_in_two_dimensions_and_it_says_s
 @pytest.fixture(scope="module")
 def blank(chromium: Any) -> Any:
     """A page with the scripts of the view in space and nothing else."""
-    page = chromium.new_page()
+    page = chromium.ready().new_page()
     for name in ("graph", "camera", "scene", "pictures"):
         page.add_script_tag(path=f"assets/space_{name}.js")
     yield page
