@@ -121,9 +121,9 @@
   const scales = () => JSON.parse(box().dataset.scales);
 
   function mistakes(at, visible) {
-    const found = [];
-    for (let row = 0; row < at.n; row += 1) if (visible[row] && nnvis.samples.correct(at.ids[row]) === false) found.push(row);
-    return Uint32Array.from(found);
+    const found = new Uint8Array(at.n);
+    for (let row = 0; row < at.n; row += 1) if (visible[row] && nnvis.samples.correct(at.ids[row]) === false) found[row] = 1;
+    return found;
   }
 
   function maskOf(at, ids) {

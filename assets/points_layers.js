@@ -80,10 +80,11 @@
 
   /* ---- images ---- */
 
-  const SIDE = 40; // CSS pixels of an image
+  const SIDES = [72, 40]; // CSS pixels of an image: the larger where there is room
   const TILE = 4; // cells along a side of what is fetched at once
   const NEAR = 1.5; // zoomed in at least so far
-  const CROWD = 2.5; // points for each cell in view at most
+  const CROWD = [0.8, 2.5]; // points at most for so many pixels of the view, for either
+  const LARGEST = 160; // device pixels
   const REST = 140; // milliseconds without a movement after which images are fetched
   const KEPT = 160; // sheets
 
@@ -93,8 +94,8 @@
     const sheets = new Map(); // address: {image, there}
     let timer = 0;
 
-    function cellsInView() {
-      const unit = 2 ** Math.ceil(Math.log2(SIDE / plane.camera.kx));
+    function cellsInView(size) {
+      const unit = 2 ** Math.ceil(Math.log2(size / plane.camera.kx));
       const tile = unit * TILE;
       const [x0, y1] = plane.place([0, 0]);
       const [x1, y0] = plane.place([plane.width, plane.height]);
@@ -120,19 +121,20 @@
       return Array.from(tiles.values());
     }
 
-    /* The row under a pixel whose image is drawn there, or -1. */
-    let drawn = [];
+    let drawn = []; // [left, top, side, row] of the images on the screen
     const layer = function (context) {
       drawn = [];
       plane.frame.dataset.images = "0";
-      if (!plane.index || plane.dense || plane.zoomed() < NEAR || plane.inView > (CROWD * plane.width * plane.height) / SIDE ** 2) return;
-      const side = SIDE * (window.devicePixelRatio || 1);
+      const chosen = CROWD.findIndex((crowd, i) => plane.inView <= (crowd * plane.width * plane.height) / SIDES[i] ** 2);
+      if (!plane.index || plane.dense || plane.zoomed() < NEAR || chosen < 0) return;
+      const size = SIDES[chosen];
+      const side = Math.min(LARGEST, Math.round(size * (window.devicePixelRatio || 1)));
       const missing = [];
-      for (const tile of cellsInView()) {
-        const address = `sheet/${dataset()}.png?side=${Math.min(96, Math.round(side))}&ids=${nnvis.encodeIds(tile.map((one) => one.id))}`;
+      for (const tile of cellsInView(size)) {
+        const address = `sheet/${dataset()}.png?side=${side}&ids=${nnvis.encodeIds(tile.map((one) => one.id))}`;
         const sheet = sheets.get(address);
         if (!sheet) missing.push(address);
-        if (sheet && sheet.there) tile.forEach((one, i) => image(context, one, sheet.image, i));
+        if (sheet && sheet.there) tile.forEach((one, i) => image(context, one, sheet.image, i, size));
       }
       plane.frame.dataset.images = String(drawn.length);
       plane.frame.dataset.waiting = missing.length ? "yes" : "";
@@ -140,13 +142,13 @@
       if (missing.length) timer = setTimeout(() => missing.forEach(load), REST);
     };
 
-    function image(context, { row, cell }, sheet, i) {
+    function image(context, { row, cell }, sheet, i, size) {
       const [px, py] = plane.pixel([plane.data.xy[2 * row], plane.data.xy[2 * row + 1]]);
       const [x0, y1] = plane.pixel([cell[0], cell[1]]);
       const [x1, y0] = plane.pixel([cell[0] + cell[2], cell[1] + cell[2]]);
-      const left = Math.min(x1 - SIDE, Math.max(x0, px - SIDE / 2)) + 1;
-      const top = Math.min(y1 - SIDE, Math.max(y0, py - SIDE / 2)) + 1;
-      const side = SIDE - 2;
+      const left = Math.min(x1 - size, Math.max(x0, px - size / 2)) + 2;
+      const top = Math.min(y1 - size, Math.max(y0, py - size / 2)) + 2;
+      const side = size - 4;
       const of = sheet.naturalHeight;
       context.globalAlpha = plane.data.states[row] === 1 ? 0.3 : 1;
       context.drawImage(sheet, i * of, 0, of, of, left, top, side, side);
@@ -154,6 +156,11 @@
       context.strokeStyle = `rgb(${plane.data.palette.slice(tone, tone + 3)})`;
       context.lineWidth = 2;
       context.strokeRect(left, top, side, side);
+      if (plane.ringed(row)) {
+        context.strokeStyle = INK;
+        context.lineWidth = 1.2;
+        context.strokeRect(left - 2, top - 2, side + 4, side + 4);
+      }
       context.globalAlpha = 1;
       drawn.push([left, top, side, row]);
     }
@@ -170,10 +177,13 @@
       sheet.image.src = address;
     }
 
+    /* The row under a pixel whose image is drawn there, or -1. */
     plane.pictured = function (px, py) {
       const found = drawn.find(([left, top, side]) => px >= left && px <= left + side && py >= top && py <= top + side);
       return found ? found[3] : -1;
     };
+    /* Where the image of a row is: [left, top, side], CSS pixels. */
+    plane.imageOf = (row) => (drawn.find((one) => one[3] === row) || []).slice(0, 3);
     return layer;
   };
 

@@ -14,7 +14,7 @@
   const NEAR = 8; // pixels within which the pointer is on a point
   const CLICK = 5; // pixels that a click may move
   const LIVE = 200000; // points up to which a lasso counts while it is drawn
-  const DEEPEST = 96; // how far one can zoom in
+  const DEEPEST = 400; // how far one can zoom in
   const STEP = 60; // pixels by which an arrow key pans
   const FULL = 65535;
 
@@ -51,7 +51,7 @@
     const plane = { frame, data, n: 0, index: null, camera: { kx: 1, ky: 1, ox: 0, oy: 0 }, fitted: 1, layers: [], under: [], mode: "lasso", webgl: Boolean(gpu), dense: false, inView: 0, width: 0, height: 0 };
     let passes = null;
     let lit = null;
-    let rings = new Uint32Array(0);
+    let rings = null; // a mask of the points that have one
     let moved = false; // whether a person has moved the camera since it was fitted
     let whole = null; // the lists of a view of everything, until the states change
     let extra = []; // further places that a fit shows
@@ -72,18 +72,18 @@
         data.tones = new Uint8Array(plane.n);
         data.states = new Uint8Array(plane.n).fill(2);
         passes = lit = null;
-        rings = new Uint32Array(0);
+        rings = null;
       }
       if (gpu) gpu.stale("xy", ...(same && moving ? [] : ["crowd", "tones"]));
       whole = null;
     };
 
-    /* Colours: a palette of 256 RGBA colours and a number of it for each point; which points pass the filters; which are ringed. */
+    /* Colours: a palette of 256 RGBA colours and a number of it for each point; which points pass the filters; which are ringed, as masks. */
     plane.setLook = function ({ tones, palette, visible, ringed }) {
       data.tones = tones;
       data.palette = palette;
       passes = visible;
-      rings = ringed || new Uint32Array(0);
+      rings = ringed || null;
       if (gpu) gpu.stale("tones", "palette");
       states();
     };
@@ -140,6 +140,7 @@
 
     plane.moved = () => moved;
     plane.bounds = () => bounds;
+    plane.ringed = (row) => Boolean(rings && rings[row]);
     plane.version = () => version; // changes with colours and states
 
     /* Put a place into the middle. */
@@ -206,36 +207,33 @@
       } else plane.inView = split(rows).total;
     }
 
-    /* Rows that are veiled and rows that are shown; kept while everything is in view. */
+    /* Rows that are veiled, that are shown, that are ringed; kept while everything is in view. */
     function split(rows) {
       const all = !rows || (plane.index && rows === plane.index.rows);
       if (all && whole) return whole;
       const n = rows ? rows.length : plane.n;
-      const [veiled, shown] = [new Uint32Array(n), new Uint32Array(n)];
-      let [v, s] = [0, 0];
+      const [veiled, shown, ringed] = [new Uint32Array(n), new Uint32Array(n), new Uint32Array(rings ? n : 0)];
+      let [v, s, r] = [0, 0, 0];
       for (let i = 0; i < n; i += 1) {
         const row = rows ? rows[i] : i;
         const state = data.states[row];
         if (state === 2) shown[s++] = row;
         else if (state === 1) veiled[v++] = row;
+        if (rings && rings[row] && state) ringed[r++] = row;
       }
-      const parts = { veiled: veiled.subarray(0, v), shown: shown.subarray(0, s), total: v + s };
+      const parts = { veiled: veiled.subarray(0, v), shown: shown.subarray(0, s), ringed: ringed.subarray(0, r), total: v + s };
       if (all) whole = parts;
       return parts;
     }
 
     function lists(rows, ratio) {
-      const { veiled, shown } = split(rows);
+      const { veiled, shown, ringed } = split(rows);
       const size = plane.pointSize() * ratio;
-      const drawn = [
+      return [
         { rows: veiled, size, strength: 0.14 },
         { rows: shown, size, strength: 0.9 },
+        { rows: ringed, size: size + 4 * ratio, strength: lit ? 0.45 : 1, hole: size / 2 + 0.5 * ratio, ink: INK },
       ];
-      if (rings.length && plane.index) {
-        const ringed = rings.filter((row) => data.states[row]);
-        drawn.push({ rows: ringed, size: size + 4 * ratio, strength: lit ? 0.45 : 1, hole: size / 2 + 0.5 * ratio, ink: INK });
-      }
-      return drawn;
     }
 
     /* The diameter of a point in CSS pixels: small where there are many, larger when nearer. */
@@ -310,6 +308,7 @@
     frame.addEventListener("pointerdown", function (event) {
       if (event.button > 1 || event.target.closest(".plane-extra")) return;
       frame.focus({ preventScroll: true });
+      delete frame.dataset.keys;
       event.preventDefault();
       frame.setPointerCapture(event.pointerId);
       drag = { kind: event.button === 1 || event.altKey ? "pan" : plane.mode, path: [at(event)], far: 0, turn: 0 };
@@ -375,6 +374,7 @@
     const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
     frame.addEventListener("keydown", function (event) {
       if (event.ctrlKey || event.metaKey || event.altKey || event.target !== frame) return;
+      frame.dataset.keys = "used";
       if (event.key === "Escape" && drag) {
         drag = null;
         svg.replaceChildren();

@@ -22,7 +22,7 @@ from nnvis_dash.workspace.pixels import encode_png
 FULL = 65535  # the largest coordinate
 UNKNOWN = 65535  # of a share that is not known; a known one is at most UNKNOWN - 1
 SHEET = 64  # images on a sheet at most
-LARGEST_SIDE = 96  # pixels of an image on a sheet
+LARGEST_SIDE = 160  # pixels of an image on a sheet
 
 
 def map_blueprint(services: Services) -> flask.Blueprint:

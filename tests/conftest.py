@@ -21,7 +21,9 @@ def shared_data_folder() -> Path:
 
 # Folders whose tests share a server, an engine or fitted projections: one process runs all of them.
 TOGETHER = ("tests/browser", "tests/engine", "tests/unit/analysis/projections")
-ALONE = ("tests/browser/test_intake.py", "tests/browser/test_network_others.py")  # have servers of their own
+ALONE = tuple(
+    f"tests/browser/test_{name}.py" for name in ("intake", "map", "network_others")
+)  # have servers of their own
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -211,8 +211,8 @@ class Pages:
         self.contexts: list[Any] = []
         self.problems: list[str] = []
 
-    def open(self, address: str) -> Any:
-        """Open an address as a person of their own."""
+    def open(self, address: str, before: str = "") -> Any:
+        """Open an address as a person of their own; `before`: a function that runs before the page's own scripts."""
         context = self.browser.new_context(viewport={"width": 1440, "height": 900})
         self.contexts.append(context)
         page = context.new_page()
@@ -221,6 +221,8 @@ class Pages:
         page.on("pageerror", lambda error: self.problems.append(f"page error: {error}"))
         page.on("response", lambda r: self.problems.append(f"{r.status} {r.url}") if r.status >= 400 else None)
         page.wait_for_function = partial(until, page)
+        if before:
+            page.add_init_script(f"({before})()")
         page.goto(address)
         return page
 

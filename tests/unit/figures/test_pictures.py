@@ -11,7 +11,6 @@ import pytest
 from PIL import Image
 
 from nnvis_dash.figures import heatmap, theme
-from nnvis_dash.figures.embedding_map import MISTAKES, POINTS, embedding_map
 
 
 def pixels(png: bytes) -> np.ndarray:
@@ -65,14 +64,6 @@ def test_a_picture_as_text_holds_the_picture() -> None:
     text = heatmap.data_uri(b"abc")
     assert text.startswith("data:image/png;base64,")
     assert base64.b64decode(text.split(",")[1]) == b"abc"
-
-
-def test_the_map_is_a_frame_without_geometry() -> None:
-    figure = embedding_map()
-    assert [trace.name for trace in figure.data] == ["samples", "mistakes"]
-    assert (POINTS, MISTAKES) == (0, 1)
-    assert all(len(trace.x) == 0 for trace in figure.data)
-    assert figure.layout.uirevision == "fixed"
 
 
 def test_a_signed_heatmap_is_red_for_blue_against_and_white_for_nothing() -> None:
