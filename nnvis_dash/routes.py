@@ -17,6 +17,8 @@ import flask
 import numpy as np
 
 from nnvis_dash.analysis.attribution import METHODS
+from nnvis_dash.analysis.projections.honesty import neighbours_of
+from nnvis_dash.engine.jobs import Request
 from nnvis_dash.errors import NNVisError, NotFound
 from nnvis_dash.figures import heatmap
 from nnvis_dash.services import Services
@@ -112,6 +114,22 @@ def blueprint(services: Services) -> flask.Blueprint:
         response = _binary(ids, *arrays, keep=False)
         response.headers.update({"X-Points": str(len(ids)), "X-Frames": str(len(numbers)), "X-Last": str(last)})
         return response
+
+    @routes.get("/map/<key>/honesty")
+    @answers_or_404
+    def honesty(key: str) -> flask.Response:
+        """How far the map's n points can be believed: n trustworthiness, then n continuity (float32)."""
+        artifact = services.workspace.artifacts.load(Request("honesty", {"map": key}).key)
+        return _binary(*(artifact.array(name).astype("<f4") for name in ("trustworthiness", "continuity")))
+
+    @routes.get("/map/<key>/neighbours/<int:row>")
+    @answers_or_404
+    def neighbours(key: str, row: int) -> flask.Response:
+        """The rows (int32) of the 10 samples that are nearest in the features to the one of this row, in order."""
+        reference = services.workspace.artifacts.load(key).array("reference")
+        if row >= len(reference):
+            raise NotFound(f"The map has no row {row}", f"It has rows 0 to {len(reference) - 1}.")
+        return _binary(neighbours_of(reference, row).astype("<i4"))
 
     @routes.get("/attribution/<key>.png")
     @answers_or_404

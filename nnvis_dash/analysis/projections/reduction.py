@@ -122,9 +122,9 @@ def _principal(features: Floats, mean: Floats, dimensions: int) -> tuple[Floats,
         centred /= np.float32(2.0 ** np.floor(np.log2(largest)))  # squares of any float32 stay finite
     if width <= EXACT:
         products = np.zeros((width, width))
-        kind = np.float64 if n <= BLOCK else np.float32  # each block's products are rounded by itself, so errors cancel
+        kind: npt.DTypeLike = np.float64 if n <= BLOCK else np.float32  # blocks are rounded apart, so errors cancel
         for start in range(0, n, BLOCK):
-            rows = centred[start : start + BLOCK].astype(kind)
+            rows: npt.NDArray[np.floating] = centred[start : start + BLOCK].astype(kind)
             products += rows.T @ rows
         total = float(np.trace(products))
         variances, vectors = np.linalg.eigh(products)

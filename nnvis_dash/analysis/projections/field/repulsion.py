@@ -138,7 +138,8 @@ def _spectra(n: int, m: int, spacing: float) -> Spectra:
     near = 1 / (1 + x * x + y * y)
     # Spread and read off by B-splines, a kernel goes through its samples if both of their filters are undone.
     filters = np.outer(_filter(n)[:n], _filter(m)[: m // 2 + 1]) ** 2
-    return np.stack([fft.rfft2(kernel.astype(np.float32)) for kernel in (near, x * near**2, y * near**2)]) / filters
+    spectra = [fft.rfft2(kernel.astype(np.float32)) / filters for kernel in (near, x * near**2, y * near**2)]
+    return np.asarray(spectra, np.complex64)
 
 
 def _filter(n: int) -> npt.NDArray[np.float32]:
