@@ -95,7 +95,7 @@
     }
     const change = JSON.parse(holder.dataset.change);
     put(change, holder.dataset.field, valued(holder, event.target));
-    nnvis.send(change);
+    nnvis.send(event.target.closest("[data-continues]") ? { ...change, ...nnvis.continued() } : change);
   });
 
   document.addEventListener("keydown", function (event) {

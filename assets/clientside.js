@@ -73,6 +73,7 @@
         n_samples: view.n_samples,
         seed: view.seed,
         parameters: view.parameters,
+        start: view.start,
       },
       filter,
       { ...filter, samples: selection.samples },
@@ -114,7 +115,7 @@
     ...["effect", "campaign", "smallest", "visualisation", "redrawn"],
     ...["simulation", "battery", "breaking", "pairs"],
     ...["suggestion", "reasons"],
-    ...["similarity", "aligned", "review", "twins", "compare"],
+    ...["similarity", "aligned", "review", "twins", "compare", "honesty"],
   ];
   const ALL = ["index", "embedding", "testing", "difference", "responses", "attack", "evidence", ...nnvis.viewJobs];
   /* Requests that ask for nothing; a job of another name asks for something whenever it is asked. */
@@ -139,6 +140,13 @@
     line.title = (progress && progress.message) || "";
     line.querySelector(".job-cancel").disabled = !(progress && progress.key);
   }
+
+  /* What a change of a live parameter carries: the map of the same samples that is there, for the next one to go on from. */
+  nnvis.continued = function () {
+    const samples = ({ parameters, start, ...rest }) => rest;
+    const { request, answer } = jobs.embedding;
+    return request && answer && answer.key && same(samples(request), samples(answer.request)) ? { start: answer.key } : {};
+  };
 
   let cancelled = 0;
   document.addEventListener("click", function (event) {

@@ -9,6 +9,8 @@
   const space = (dash.nnvis = dash.nnvis || {});
   const ROOM = { left: 20, right: 20, top: 54, bottom: 44 }; // so that a lasso gets around the points below the tools
   const ACCENT = "#1f6feb";
+  const HONEST = ["trustworthiness", "continuity"];
+  const WORST = 0.5; // what either is at the scale's end; see docs/projection.md
   const FRAME = 12; // bytes of a map's frame: least x and y, unit
 
   let latest = null; // what was last asked to be drawn
@@ -28,8 +30,8 @@
     plane = nnvis.plane(box(), {
       room: ROOM,
       square: true,
-      hover: (row, event) => !live && points && known && (nnvis.samples.hover(element("hover-card"), points.ids[row], event), nnvis.mapParts.hovered(row)),
-      left: () => (nnvis.samples.left(), nnvis.mapParts.hovered(-1)),
+      hover: (row, event) => !live && points && known && (nnvis.samples.hover(element("hover-card"), points.ids[row], event), nnvis.mapParts.hovered(points.key, row)),
+      left: () => (nnvis.samples.left(), nnvis.mapParts.hovered(null, -1)),
       click: (row, event) => !live && points && nnvis.send(nnvis.meant({ kind: "primary", sample: points.ids[row], origin: "embedding" }, event)),
       select,
       lassoing: (mask, count) => !live && nnvis.mapParts.lassoing(mask, count),
@@ -72,10 +74,23 @@
     return points;
   }
 
-  const lookOf = (key, attributes, view, selection) => [key, attributes.key, view.colour, selection.classes.join(), selection.correctness].join("|");
+  const lookOf = (key, attributes, view, selection, honest) => [key, attributes.key, view.colour, selection.classes.join(), selection.correctness, honest ? "honest" : ""].join("|");
+
+  /* Trustworthiness or continuity by row, 0 where it is `WORST` or less; null where the colour is another or it isn't there yet. */
+  async function honestyOf(key, colour) {
+    if (!HONEST.includes(colour)) return null;
+    const found = await nnvis.honesty(key);
+    return found && found[colour].map((value) => Math.max(0, (value - WORST) / (1 - WORST)));
+  }
+
+  /* Tones and palette by row of the map. */
+  function coloured(view, ids, catalog, honest) {
+    if (honest) return nnvis.samples.graded(honest, null, scales()[view.colour]);
+    return nnvis.samples.look(HONEST.includes(view.colour) ? "none" : view.colour, ids, catalog, scales());
+  }
 
   async function draw() {
-    const { catalog, map, view, selection, placed } = latest || {};
+    const { catalog, map, view, selection, placed, honesty } = latest || {};
     if (!catalog || !view || !selection || !box()) return;
     appear();
     const current = map && map.key && map.request.dataset === catalog.dataset ? map : null;
@@ -84,20 +99,23 @@
     if (latest.catalog !== catalog || latest.map !== map || !attributes || live) return;
     known = attributes;
     if (!at) return map && map.problem ? blank() : undefined;
-    const look = lookOf(at.key, attributes, view, selection);
+    const measured = honesty && honesty.map === at.key && !honesty.problem;
+    const honest = measured ? await honestyOf(at.key, view.colour) : null;
+    if (latest.view !== view || live) return;
+    const look = lookOf(at.key, attributes, view, selection, honest);
     let again = false;
     if (drawn.look !== look) {
       const visible = nnvis.samples.passing(at.ids, selection);
       const fresh = drawn.key !== at.key;
       if (fresh) plane.setPoints(at.xy);
-      plane.setLook({ ...nnvis.samples.look(view.colour, at.ids, catalog, scales()), visible, ringed: mistakes(at, visible) });
+      plane.setLook({ ...coloured(view, at.ids, catalog, honest), visible, ringed: mistakes(at, visible) });
       if (fresh) {
         drawn = {};
         plane.setLit(null);
         plane.fit();
       }
       drawn = { ...drawn, look, key: at.key, visible };
-      nnvis.mapParts.looked({ at, attributes, view, catalog, selection, visible, scales: scales() });
+      nnvis.mapParts.looked({ at, attributes, view, catalog, selection, visible, scales: scales(), honest });
       box().dataset.points = String(visible.reduce((sum, one) => sum + one, 0));
       box().dataset.look = look;
       again = true;
@@ -190,13 +208,14 @@
     points && drawn.key === points.key && !live ? { plane, at: points, colours: latest.catalog.colours, selection: latest.selection, pixel: (place) => plane.pixel(points.within(place)) } : null;
 
   function say() {
-    const { map, placed } = latest || {};
-    element("embedding-message").textContent = (map && map.problem) || (placed && placed.problem) || nnvis.path.problem();
+    const { map, placed, honesty, view } = latest || {};
+    const unmeasured = honesty && view && HONEST.includes(view.colour) && map && honesty.map === map.key ? honesty.problem : "";
+    element("embedding-message").textContent = (map && map.problem) || (placed && placed.problem) || unmeasured || nnvis.path.problem();
   }
   nnvis.sayMap = say;
 
-  space.embeddingDraw = async function (catalog, map, view, selection, placed) {
-    latest = { catalog: catalog, map: map, view: view, selection: selection, placed: placed };
+  space.embeddingDraw = async function (catalog, map, view, selection, placed, honesty) {
+    latest = { catalog, map, view, selection, placed, honesty };
     if (live && map && map.problem) live = null;
     await redraw();
     return dash.no_update;
@@ -269,7 +288,7 @@
     if (first || run.look !== look) {
       run.look = look;
       if (attributes) {
-        plane.setLook({ ...nnvis.samples.look(view.colour, ids, catalog, scales()), visible: nnvis.samples.passing(ids, selection) });
+        plane.setLook({ ...coloured(view, ids, catalog, null), visible: nnvis.samples.passing(ids, selection) });
         nnvis.mapParts.legend(view, scales());
       } else plane.setLook({ tones: new Uint8Array(ids.length), palette: nnvis.samples.paletteOf([]), visible: null });
       plane.setLit(null);

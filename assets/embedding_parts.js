@@ -22,6 +22,7 @@
       if (!plane) begin(drawing);
       if (now) images(context);
       if (now && Number(plane.frame.dataset.images) === 0) nnvis.drawNames(context, plane, named);
+      lines(context);
       small();
     },
   ];
@@ -36,7 +37,7 @@
   /* The look of the map has changed; null: there is none. */
   function looked(what) {
     now = what;
-    lit = null;
+    lit = near = null;
     named = [];
     bars(null, 0);
     if (!now) return;
@@ -53,6 +54,8 @@
     const parts = {
       confidence: () => [text("confidence 0"), bar(scales.confidence), text("1")],
       entropy: () => [text("entropy 0"), bar(scales.entropy), text("1 (of log K)")],
+      trustworthiness: () => (now && now.honest ? [text("trustworthiness ½ or less"), bar(scales.trustworthiness), text("1")] : [text("comparing neighbours")]),
+      continuity: () => (now && now.honest ? [text("continuity ½ or less"), bar(scales.continuity), text("1")] : [text("comparing neighbours")]),
       correct: () => [spot(scales.right), text("right"), spot(scales.wrong), text("wrong")],
     }[view.colour];
     box.replaceChildren(...(parts ? parts() : [text("colour: " + view.colour)]), h("span", { class: "ring" }), text("mistake"));
@@ -201,5 +204,50 @@
     if (button) save(button.dataset.saveMap);
   });
 
-  nnvis.mapParts = { layers, looked, legend, chosen, lassoing, said, hovered: () => {} };
+  /* ---- true neighbours ---- */
+
+  const SLOW = 70; // milliseconds that the pointer rests before they are asked for
+  let near = null; // {row, rows}: lines from a point to those that are nearest to it in the features
+  let resting = 0;
+  let under = -1; // the row under the pointer
+
+  function hovered(key, row) {
+    if (row === under) return;
+    under = row;
+    clearTimeout(resting);
+    if (near) {
+      near = null;
+      plane.cover();
+    }
+    plane && (plane.frame.dataset.neighbours = "0");
+    if (row < 0) return;
+    resting = setTimeout(async function () {
+      const rows = await nnvis.trueNeighbours(key, row);
+      if (row !== under || !rows || !now || now.at.key !== key) return;
+      near = { row, rows };
+      plane.frame.dataset.neighbours = String(rows.length);
+      plane.cover();
+    }, SLOW);
+  }
+
+  function lines(context) {
+    if (!near || !now) return;
+    const at = (row) => plane.pixel([plane.data.xy[2 * row], plane.data.xy[2 * row + 1]]);
+    const from = at(near.row);
+    context.strokeStyle = "rgba(31, 39, 51, 0.55)";
+    context.fillStyle = "#1f2733";
+    context.lineWidth = 1.2;
+    for (const row of near.rows) {
+      const to = at(row);
+      context.beginPath();
+      context.moveTo(...from);
+      context.lineTo(...to);
+      context.stroke();
+      context.beginPath();
+      context.arc(...to, 2.5, 0, 2 * Math.PI);
+      context.fill();
+    }
+  }
+
+  nnvis.mapParts = { layers, looked, legend, chosen, lassoing, said, hovered };
 })();

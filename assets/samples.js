@@ -135,12 +135,12 @@
     return others.reduce((best, other, i) => (far(other) < far(others[best]) ? i : best), 0);
   }
 
-  /* Tones and palette for ids by label, prediction, confidence, entropy or correctness; `scales`: see layouts/embedding.py. */
+  /* Tones and palette for ids by label, prediction, confidence, entropy or correctness, else grey; `scales`: see layouts/embedding.py. */
   function look(by, ids, catalog, scales) {
     if (by === "label" || by === "prediction") return classed(known[by], ids, catalog.colours);
     if (by === "confidence" || by === "entropy") return graded(known[by], ids, scales[by]);
     const tones = new Uint8Array(ids.length);
-    for (let row = 0; row < ids.length; row += 1) {
+    for (let row = 0; by === "correct" && row < ids.length; row += 1) {
       const right = correct(ids[row]);
       tones[row] = right === null ? NONE : right ? 1 : 2;
     }

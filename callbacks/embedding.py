@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from dash import ClientsideFunction, Dash, Input, Output, State
 from dash.exceptions import PreventUpdate
 
 from callbacks.drawing import draw
+from callbacks.jobs import Wait, register_job
 from callbacks.reading import session_of, view_of
 from callbacks.waiting import PageLeft, wait_for
 from layouts import embedding, ids
@@ -17,6 +18,8 @@ from nnvis_dash.engine.jobs import Request
 from nnvis_dash.errors import NNVisError
 from nnvis_dash.services import Services
 from nnvis_dash.state.ids import encode_ids
+
+LIVE = ("perplexity", "exaggeration")  # parameters whose change continues from the map that is there
 
 
 def register(app: Dash, services: Services) -> None:
@@ -33,8 +36,10 @@ def register(app: Dash, services: Services) -> None:
         models = services.models(session_of(session))
         shown = view_of(view)
         methods = [(entry.name, entry.title) for entry in PROJECTIONS.values()]
-        form = PROJECTIONS[shown.method].form() if shown.method in PROJECTIONS else ()
-        return embedding.map_controls(shown, models[0] if models else None, methods, form)
+        entry = PROJECTIONS.get(shown.method)
+        form = entry.form() if entry else ()
+        live = LIVE if entry and "continues" in entry.traits else ()
+        return embedding.map_controls(shown, models[0] if models else None, methods, form, live)
 
     @app.callback(
         Output(ids.EMBEDDING_MAP, "data"),
@@ -97,7 +102,15 @@ def register(app: Dash, services: Services) -> None:
         ids.VIEW,
         ids.SELECTION,
         ids.EMBEDDING_PLACED,
+        ids.EMBEDDING_HONESTY,
     )
+    draw(app, "honestyAsked", ids.EMBEDDING_HONESTY_ASKED, ids.EMBEDDING_MAP, ids.VIEW)
+    register_job(app, services, "honesty", checked)
+
+
+def checked(services: Services, wanted: Mapping[str, Any], wait: Wait) -> dict[str, Any]:
+    """Measure how far a map can be believed."""
+    return {"key": wait(Request("honesty", {"map": str(wanted.get("map"))})).key}
 
 
 def projection_request(wanted: Any, kind: str = "projection", **more: Any) -> Request:
@@ -121,6 +134,7 @@ def projection_request(wanted: Any, kind: str = "projection", **more: Any) -> Re
             "n_samples": wanted["n_samples"],
             "seed": wanted["seed"],
             "parameters": given,
+            "start": str(wanted.get("start") or ""),
             **more,
         },
     )

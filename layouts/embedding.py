@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dash_bootstrap_components as dbc
@@ -21,9 +21,18 @@ COLOURS = (
     ("confidence", "confidence"),
     ("correct", "correct"),
     ("entropy", "entropy"),
+    ("trustworthiness", "trust"),
+    ("continuity", "continuity"),
 )
 # What the browser colours points with that have no class's colour.
-SCALES = {"confidence": theme.CONFIDENCE, "entropy": theme.ENTROPY, "wrong": theme.WRONG, "right": theme.RIGHT}
+SCALES = {
+    "confidence": theme.CONFIDENCE,
+    "entropy": theme.ENTROPY,
+    "trustworthiness": theme.CONFIDENCE,
+    "continuity": theme.CONFIDENCE,
+    "wrong": theme.WRONG,
+    "right": theme.RIGHT,
+}
 SAMPLE_SIZES = (300, 600, 1000, 0)
 
 
@@ -94,8 +103,9 @@ def map_controls(
     model: ModelCard | None,
     methods: Sequence[tuple[str, str]],
     form: Sequence[Parameter],
+    live: Sequence[str] = (),
 ) -> list[Any]:
-    """The controls above the map."""
+    """The controls above the map; a `live` parameter has a slider, which continues from the map that is there."""
     features: list[dict[str, Any]] = [{"label": "raw pixels", "value": "pixels"}]
     if model is not None:
         features.insert(0, {"label": f"features ({model.feature_layer})", "value": "features"})
@@ -137,7 +147,9 @@ def map_controls(
                                 "embedding", parameter, values.get(parameter.name, parameter.default), "parameters"
                             )
                             for parameter in form
+                            if parameter.name not in live
                         ),
+                        _continuing([parameter for parameter in form if parameter.name in live], values, view.start),
                     ],
                     className="popover-body",
                 ),
@@ -145,6 +157,41 @@ def map_controls(
             className="popover-box",
         ),
     ]
+
+
+def _continuing(live: Sequence[Parameter], values: Mapping[str, Any], start: str) -> Any:
+    """The sliders that move the map that is there, and the button that makes it from its start instead."""
+    if not live:
+        return None
+    return html.Div(
+        [
+            *(
+                controls.slider(
+                    f"embedding-{parameter.name}",
+                    parameter.name,
+                    values.get(parameter.name, parameter.default),
+                    "parameters",
+                    f"parameters.{parameter.name}",
+                    low=parameter.low or 0,
+                    high=parameter.high or 1,
+                    step=1 if (parameter.high or 1) > controls.SLIDER[0] else 0.1,
+                    title=f"{parameter.help}; the map goes on from where it is",
+                    shown=True,
+                )
+                for parameter in live
+            ),
+            html.Button(
+                "start anew",
+                type="button",
+                className="act",
+                title="Compute the map from its start; it continues from another one now",
+                disabled=not start,
+                **{"data-change": controls.change("parameters", parameters={})},
+            ),
+        ],
+        className="continuing",
+        **{"data-continues": "1"},
+    )
 
 
 def strip(pictures: Sequence[tuple[int, str, str, bool]], n_samples: int, order: str, selected: bool) -> list[Any]:

@@ -43,8 +43,12 @@ SIMULATION_JOBS = ("simulation", "battery", "breaking", "pairs")
 SUGGESTION_JOBS = ("suggestion", "reasons")
 MODELS_JOBS = ("similarity", "aligned")
 COMPARISON_JOBS = ("compare",)
+EMBEDDING_JOBS = ("honesty",)
 REVIEW_JOBS = ("review", "twins")
-VIEW_JOBS = (*NETWORK_JOBS, *SIMULATION_JOBS, *SUGGESTION_JOBS, *MODELS_JOBS, *REVIEW_JOBS, *COMPARISON_JOBS)
+VIEW_JOBS = (
+    *(*NETWORK_JOBS, *SIMULATION_JOBS, *SUGGESTION_JOBS, *MODELS_JOBS),
+    *(*REVIEW_JOBS, *COMPARISON_JOBS, *EMBEDDING_JOBS),
+)
 TRAY = (
     *("index", "embedding", "testing", "difference", "responses", "attack", "evidence"),
     *VIEW_JOBS,
@@ -76,6 +80,8 @@ EMBEDDING_PATHED = "embedding-pathed"
 EMBEDDING_PATH_DRAWN = "embedding-path-drawn"
 EMBEDDING_OUTSIDE = "embedding-outside"
 EMBEDDING_DRAWN = "embedding-drawn"
+EMBEDDING_HONESTY = "embedding-honesty"  # written by the browser alone: of which map the honesty is there
+EMBEDDING_HONESTY_ASKED = "embedding-honesty-asked"
 EMBEDDING_PLAYED = "embedding-played"
 
 TESTING_SAMPLE = "testing-sample"

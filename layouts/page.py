@@ -47,6 +47,8 @@ STORES = (
     ids.EMBEDDING_PATHED,
     ids.EMBEDDING_PATH_DRAWN,
     ids.EMBEDDING_DRAWN,
+    ids.EMBEDDING_HONESTY,
+    ids.EMBEDDING_HONESTY_ASKED,
     ids.EMBEDDING_PLAYED,
     *(ids.tray(name, what) for name in ids.TRAY for what in ("asked", "answered")),
     ids.TESTING_REQUEST,
@@ -108,6 +110,7 @@ STORES = (
 _JOBS = (
     ("index", "Indexing"),
     ("embedding", "Projecting"),
+    ("honesty", "Checking the map"),
     ("testing", "Explaining"),
     ("difference", "Analysing"),
     ("responses", "Responses"),

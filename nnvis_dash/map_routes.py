@@ -12,6 +12,8 @@ import flask
 import numpy as np
 import numpy.typing as npt
 
+from nnvis_dash.analysis.projections.honesty import neighbours_of
+from nnvis_dash.engine.jobs import Request
 from nnvis_dash.errors import NotFound
 from nnvis_dash.routes import FOREVER, answers_or_404, binary
 from nnvis_dash.services import Services
@@ -62,6 +64,22 @@ def map_blueprint(services: Services) -> flask.Blueprint:
         response = binary(ids, *(array for place in places for array in placed(place)), keep=False)
         response.headers.update({"X-Points": str(len(ids)), "X-Frames": str(len(numbers)), "X-Last": str(last)})
         return response
+
+    @routes.get("/map/<key>/honesty")
+    @answers_or_404
+    def honesty(key: str) -> flask.Response:
+        """How far the map's n points can be believed: n trustworthiness, then n continuity (float32)."""
+        artifact = services.workspace.artifacts.load(Request("honesty", {"map": key}).key)
+        return binary(*(artifact.array(name).astype("<f4") for name in ("trustworthiness", "continuity")))
+
+    @routes.get("/map/<key>/neighbours/<int:row>")
+    @answers_or_404
+    def neighbours(key: str, row: int) -> flask.Response:
+        """The rows (int32) of the 10 samples that are nearest in the features to the one of this row, in order."""
+        reference = services.workspace.artifacts.load(key).array("reference")
+        if row >= len(reference):
+            raise NotFound(f"The map has no row {row}", f"It has rows 0 to {len(reference) - 1}.")
+        return binary(neighbours_of(reference, row).astype("<i4"))
 
     @routes.get("/attributes/<dataset>/<model>")
     @answers_or_404

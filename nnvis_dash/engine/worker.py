@@ -110,6 +110,7 @@ def _import_tensorflow(worker: Any) -> None:
 
     tf.reduce_sum(tf.zeros((2, 2))).numpy()
     logger.info("TensorFlow ready in %.1f s", time.perf_counter() - began)
+    import nnvis_dash.analysis.projections.field.kernels  # noqa: F401  # compiled before the first map waits for it
 
 
 @contextmanager

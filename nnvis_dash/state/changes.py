@@ -121,6 +121,8 @@ def apply(state: State, change: Change) -> State:
 
 def _session(state: State, session: Session) -> State:
     """Change the session; what belongs to the primary classifier's layers and classes goes with that classifier."""
+    if session.dataset != state.session.dataset or session.primary != state.session.primary:
+        state = _viewed(state, start="")
     if session.primary == state.session.primary:
         return replace(state, session=session)
     view = state.view
@@ -140,6 +142,12 @@ def _selected(state: State, **fields: Any) -> State:
 
 def _viewed(state: State, **fields: Any) -> State:
     return replace(state, view=replace(state.view, **fields))
+
+
+def _projected(state: State, **fields: Any) -> State:
+    """Change what is projected; another projection doesn't continue from the map of the one before."""
+    changed = any(getattr(state.view, name) != value for name, value in fields.items())
+    return _viewed(state, **fields, **({"start": ""} if changed else {}))
 
 
 @_kind("dataset", dataset=checks.any_name, classifiers=_Field(checks.classifiers, ()))
@@ -230,7 +238,7 @@ def _frozen(state: State, frozen: Any) -> State:
 
 @_kind("features", features=field_check(View, "features"))
 def _features(state: State, features: str) -> State:
-    return _viewed(state, features=features)
+    return _projected(state, features=features)
 
 
 @_kind("method", method=field_check(View, "method"), parameters=_Field(checks.set_parameters, None))
@@ -238,22 +246,23 @@ def _method(state: State, method: str, parameters: Any) -> State:
     """Another projection; parameters belong to the method they were given for."""
     if parameters is None:
         parameters = state.view.parameters if method == state.view.method else ()
-    return _viewed(state, method=method, parameters=parameters)
+    return _projected(state, method=method, parameters=parameters)
 
 
 @_kind("n_samples", n=field_check(View, "n_samples"))
 def _n_samples(state: State, n: int) -> State:
-    return _viewed(state, n_samples=n)
+    return _projected(state, n_samples=n)
 
 
 @_kind("seed", seed=field_check(View, "seed"))
 def _seed(state: State, seed: int) -> State:
-    return _viewed(state, seed=seed)
+    return _projected(state, seed=seed)
 
 
-@_kind("parameters", parameters=checks.parameters)
-def _parameters(state: State, parameters: Any) -> State:
-    return _viewed(state, parameters=_merged(state.view.parameters, parameters))
+@_kind("parameters", parameters=checks.parameters, start=_Field(field_check(View, "start"), ""))
+def _parameters(state: State, parameters: Any, start: str) -> State:
+    """Parameters of the projection, which then starts anew, or continues from the map of this key."""
+    return _viewed(state, parameters=_merged(state.view.parameters, parameters), start=start)
 
 
 def _merged(before: Any, changed: Any) -> Any:

@@ -40,7 +40,7 @@ HIGHEST_CHANNEL = 9_999_999
 
 _KEPT = re.compile(r"@[A-Za-z0-9_-]{1,64}", re.ASCII)
 _PATTERN = re.compile(r"[0-9]{1,4}:[0-9]{1,7}(\.[0-9]{1,4}:[0-9]{1,7})*", re.ASCII)
-_DERIVED = re.compile(r"[0-9a-f]{32}", re.ASCII)
+_KEY = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _WORD = re.compile(r"[a-z][a-z0-9_]{0,39}", re.ASCII)
 
 
@@ -215,9 +215,16 @@ def words(what: str, value: Any) -> tuple[str, ...]:
 
 def derived(what: str, value: Any) -> str:
     """The name of a derived sample, or the empty text."""
-    if value == "" or (isinstance(value, str) and _DERIVED.fullmatch(value)):
+    if value == "" or (isinstance(value, str) and _KEY.fullmatch(value)):
         return value
     raise refuse(what, value, "Give the 32 hexadecimal digits of a sample of the tray.")
+
+
+def start(what: str, value: Any) -> str:
+    """The key of a map, or the empty text."""
+    if value == "" or (isinstance(value, str) and _KEY.fullmatch(value)):
+        return value
+    raise refuse(what, value, "Give the 32 hexadecimal digits of a map's key.")
 
 
 def edits(what: str, value: Any) -> tuple[Edit, ...]:

@@ -83,6 +83,7 @@ _FIELDS: Mapping[type, Mapping[str, _Field]] = {
         "n_samples": _Field("k", checks.whole(0, 10_000_000)),
         "seed": _Field("i", checks.whole(0, 2**31 - 1)),
         "parameters": _Field("a", checks.set_parameters),
+        "start": _Field("H", checks.start),
         "colour": _Field("o", checks.one_of(COLOURS)),
         "opacity": _Field("y", checks.real(0, 1)),
         "attribution": _Field("x", checks.name),

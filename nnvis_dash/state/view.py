@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
-Colour: TypeAlias = Literal["label", "prediction", "confidence", "correct", "entropy"]
+Colour: TypeAlias = Literal["label", "prediction", "confidence", "correct", "entropy", "trustworthiness", "continuity"]
 COLOURS: tuple[str, ...] = get_args(Colour)
 Output: TypeAlias = Literal["logits", "probabilities"]
 OUTPUTS: tuple[str, ...] = get_args(Output)
@@ -93,8 +93,8 @@ class View:
     seed : int
     parameters : tuple of (name, value)
         The method's parameters that were changed, ascending by name; the others have their defaults.
-    colour : "label", "prediction", "confidence", "correct" or "entropy"
-        What a point's colour says.
+    colour : "label", "prediction", "confidence", "correct", "entropy", "trustworthiness" or "continuity"
+        What a point's colour says; the last two of the point's place on the map, see docs/projection.md.
     opacity : float
         Of the heatmap over the image, 0..1.
     attribution : str
@@ -144,6 +144,8 @@ class View:
     models, review, table, comparison : tuple of (name, value)
         What was set where classifiers are held against each other, in the review, in the table, and in the grid of
         samples by classifiers and methods; ascending by name; the others have their defaults.
+    start : str
+        Key of the map that the projection continues from; empty: it starts anew.
     """
 
     features: str = "features"
@@ -177,3 +179,4 @@ class View:
     review: tuple[tuple[str, Scalar], ...] = ()
     table: tuple[tuple[str, Scalar], ...] = ()
     comparison: tuple[tuple[str, Scalar], ...] = ()
+    start: str = ""

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from nnvis_dash.engine.client import Engine
+from nnvis_dash.engine.jobs import Request
 from nnvis_dash.map_routes import UNKNOWN, classes, map_blueprint, placed, shares
 from nnvis_dash.services import Services
 from nnvis_dash.settings import Settings
@@ -63,6 +64,25 @@ def test_a_projection_that_begins_anew_while_its_frames_are_read_has_none_yet(
     monkeypatch.setattr(Parts, "names", lambda _: seen)
     parts.clear()
     assert heads(client.get(f"/map/{KEY}/frames")) == (200, 0, 0, -1)
+
+
+def test_how_far_the_map_can_be_believed_is_there_once_it_was_measured(client: Any, tmp_path: Path) -> None:
+    artifacts = Workspace(tmp_path).artifacts
+    assert client.get(f"/map/{KEY}/honesty").status_code == 404
+    values = np.array([1, 0.5, 0.25], np.float32)
+    artifacts.save(Request("honesty", {"map": KEY}).key, {"trustworthiness": values, "continuity": values[::-1]}, {})
+    answer = client.get(f"/map/{KEY}/honesty")
+    assert np.frombuffer(answer.data, "<f4").tolist() == [1, 0.5, 0.25, 0.25, 0.5, 1]
+    assert "immutable" in answer.headers["Cache-Control"]
+
+
+def test_the_true_neighbours_of_a_point(client: Any, tmp_path: Path) -> None:
+    reference = np.array([[0, 0], [5, 0], [1, 0], [9, 9]], np.float32)
+    Workspace(tmp_path).artifacts.save(KEY, {"reference": reference}, {})
+    answer = client.get(f"/map/{KEY}/neighbours/0")
+    assert np.frombuffer(answer.data, "<i4").tolist() == [2, 1, 3]
+    for row in ("4", "-1", "x"):
+        assert client.get(f"/map/{KEY}/neighbours/{row}").status_code == 404
 
 
 def test_a_key_that_is_none_is_not_found(client: Any) -> None:

@@ -254,7 +254,7 @@ def test_a_projection_brings_its_index_and_keeps_its_frames(
     assert 20 <= len(frames) <= 100
     assert frames[0] == "frame-000000"
     assert frames[-1] == "frame-000350"
-    assert np.abs(parts.load(frames[0])["coordinates"]).max() < 0.01  # shuffled, before the first iteration
+    assert np.abs(parts.load(frames[0])["coordinates"]).max() < 0.01  # the start, before the first iteration
     np.testing.assert_array_equal(parts.load(frames[-1])["coordinates"], artifact.array("coordinates"))
     np.testing.assert_array_equal(parts.load("ids")["sample_ids"], ids)
     assert artifact.card["method"] == "tsne"
@@ -295,6 +295,32 @@ def test_samples_are_placed_on_the_map_that_is_there(
     width = np.ptp(mapped.array("coordinates"), axis=0).max()
     assert np.linalg.norm(place - mapped.array("coordinates")[3]) < 0.1 * width
     assert placed.array("coordinates").shape == (6, 2)
+
+
+def test_a_map_goes_on_from_another_and_says_how_far_it_can_be_believed(
+    engine: Engine, dataset: DatasetCard, classifier: Any
+) -> None:
+    parameters = projection(dataset, classifier)
+    first = Request("projection", parameters)
+    before = engine.result(first).array("coordinates")
+    request = Request("projection", {**parameters, "parameters": {"perplexity": 15}, "start": first.key})
+    after = engine.result(request).array("coordinates")
+    frames = engine.workspace.artifacts.parts(request.key)
+    begun = frames.load("frame-000000")["coordinates"]
+    np.testing.assert_allclose(begun, before - before.mean(axis=0), atol=1e-3)
+    assert max(frames.names() - {"ids"}) == "frame-000250"
+    assert not np.allclose(after, before, atol=0.1)
+    found = engine.result(Request("honesty", {"map": request.key}))
+    assert found.card["n_neighbours"] == 10
+    for name in ("trustworthiness", "continuity"):
+        values = found.array(name)
+        assert values.shape == (120,) and values.dtype == np.float32
+        assert 0.5 < found.card[name] <= 1
+        assert found.card[name] == pytest.approx(float(values.mean()))
+    with pytest.raises(ParameterError, match="is of other samples"):
+        engine.result(Request("projection", {**parameters, "n_samples": 60, "start": first.key}))
+    with pytest.raises(ParameterError, match=r"not kept any more\. Press “start anew”"):
+        engine.result(Request("projection", {**parameters, "start": "0" * 32}))
 
 
 def test_a_cancelled_projection_stops_between_two_frames(engine: Engine, dataset: DatasetCard, classifier: Any) -> None:

@@ -37,7 +37,7 @@ import sys
 import nnvis_dash.engine.client
 from nnvis_dash.engine.jobs import Request
 Request("projection", {"dataset": "d"}).key
-print(*{"tensorflow", "keras", "sklearn", "openTSNE", "scipy", "h5py", "cv2", "foolbox", "skimage"} & set(sys.modules))
+print(*{"tensorflow", "keras", "sklearn", "numba", "scipy", "h5py", "cv2", "foolbox", "skimage"} & set(sys.modules))
 """
     assert python(code).split() == []
 

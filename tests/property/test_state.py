@@ -109,6 +109,7 @@ views = st.builds(
     n_samples=st.integers(0, 10_000_000),
     seed=st.integers(0, 2**31 - 1),
     parameters=settable.map(lambda found: tuple(sorted(found.items()))),
+    start=st.just("") | derived,
     colour=st.sampled_from(COLOURS),
     opacity=st.floats(0, 1),
     attribution=names,
@@ -166,7 +167,10 @@ FIELDS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "method": {"method": names, "parameters": settable},
     "n_samples": {"n": st.integers(0, 10_000_000)},
     "seed": {"seed": st.integers(0, 2**31 - 1)},
-    "parameters": {"parameters": st.dictionaries(names, st.none() | scalars, max_size=9)},
+    "parameters": {
+        "parameters": st.dictionaries(names, st.none() | scalars, max_size=9),
+        "start": st.just("") | derived,
+    },
     "colour": {"colour": st.sampled_from(COLOURS)},
     "opacity": {"opacity": st.floats(0, 1)},
     "attribution": {"attribution": names},
@@ -186,7 +190,7 @@ FIELDS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "attack": {"parameters": st.dictionaries(identifiers, st.none() | words, max_size=9)},
     "open": {"link": states.map(encode_link)},
 }
-OPTIONAL = {"dataset": {"classifiers"}, "method": {"parameters"}, "explained": {"unit"}}
+OPTIONAL = {"dataset": {"classifiers"}, "method": {"parameters"}, "explained": {"unit"}, "parameters": {"start"}}
 
 
 def records(kind: str) -> st.SearchStrategy[dict[str, Any]]:

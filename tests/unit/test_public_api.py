@@ -28,7 +28,7 @@ def test_import_and_names_load_no_tensorflow():
         "assert not any(name.startswith('nnvis_dash.') for name in sys.modules), 'import is not lazy'\n"
         "[getattr(nnvis, name) for name in nnvis.__all__]\n"
         "nnvis.methods()\n"
-        "heavy = {'tensorflow', 'keras', 'sklearn', 'openTSNE', 'dash', 'distributed'} & set(sys.modules)\n"
+        "heavy = {'tensorflow', 'keras', 'sklearn', 'numba', 'dash', 'distributed'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)

@@ -13,8 +13,9 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from nnvis_dash.analysis.projections.honesty import NEIGHBOURS, Honesty, honesty, neighbours_of
 from nnvis_dash.analysis.projections.reduction import Reduction, checked_features
-from nnvis_dash.types import Floats
+from nnvis_dash.types import Floats, Ints
 
 OnFrame: TypeAlias = Callable[[int, int, Floats], None]  # iteration, total, (N, 2) float32
 
@@ -41,7 +42,7 @@ class Projection:
     parameters : dataclass
         The method's parameters as they were given.
     reference : (N, d) float32
-        The reduced features, which new samples are compared with.
+        The reduced features, which new samples are compared with and the map is held against.
     reduction : Reduction
         From features to reduced features.
     notes : str
@@ -85,6 +86,14 @@ class Projection:
 
         entry = PROJECTIONS[self.method]
         return np.asarray(_PLACERS[entry.name](self, self.reduction.apply(checked)), np.float32)
+
+    def honesty(self, n_neighbours: int = NEIGHBOURS) -> Honesty:
+        """Return how well each sample's neighbours were kept: see `honesty.honesty`."""
+        return honesty(self.reference, self.coordinates, n_neighbours)
+
+    def neighbours(self, row: int, n_neighbours: int = NEIGHBOURS) -> Ints:
+        """Return the rows (k,) int32 of a sample's nearest among the reduced features, the nearest first."""
+        return neighbours_of(self.reference, row, n_neighbours)
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Return everything as arrays by name, for `from_artifact`."""

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from nnvis_dash.errors import ParameterError
 from nnvis_dash.types import Floats
 
+DIMENSIONS = 50  # more features are reduced to so many principal components, in which neighbours are searched
 EXACT = 1024  # up to so many samples or dimensions the decomposition is exact
 NEGLIGIBLE = 1e-6  # deviation of a component, relative to the largest, below which it is rounding error
 BLOCK = 4096  # rows handled at once
@@ -119,11 +120,17 @@ def _principal(features: Floats, mean: Floats, dimensions: int) -> tuple[Floats,
     largest = float(np.abs(centred).max())
     if largest > 0:
         centred /= np.float32(2.0 ** np.floor(np.log2(largest)))  # squares of any float32 stay finite
-    total = float(np.square(centred, dtype=np.float64).sum())
     if width <= EXACT:
-        variances, vectors = np.linalg.eigh(centred.T @ centred.astype(np.float64))
+        products = np.zeros((width, width))
+        kind: npt.DTypeLike = np.float64 if n <= BLOCK else np.float32  # blocks are rounded apart, so errors cancel
+        for start in range(0, n, BLOCK):
+            rows: npt.NDArray[np.floating] = centred[start : start + BLOCK].astype(kind)
+            products += rows.T @ rows
+        total = float(np.trace(products))
+        variances, vectors = np.linalg.eigh(products)
         variances, found = variances[::-1][:wanted], vectors[:, ::-1][:, :wanted].T
     elif n <= EXACT:
+        total = float(np.square(centred, dtype=np.float64).sum())
         variances, vectors = np.linalg.eigh(centred @ centred.T.astype(np.float64))
         variances = variances[::-1][:wanted]
         lengths = np.sqrt(np.maximum(variances, 0))[:, None]
@@ -131,6 +138,7 @@ def _principal(features: Floats, mean: Floats, dimensions: int) -> tuple[Floats,
     else:
         from sklearn.utils.extmath import randomized_svd
 
+        total = float(np.square(centred, dtype=np.float64).sum())
         _, lengths, found = randomized_svd(centred, wanted, random_state=0)
         variances = np.square(lengths, dtype=np.float64)
     variances = np.maximum(variances, 0)

@@ -1,4 +1,4 @@
-"""UMAP, where umap-learn is installed: it isn't among the requirements, since it brings a compiler of 200 MB."""
+"""UMAP, where umap-learn is installed: it isn't among the requirements, since its first map waits for a compiler."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import numpy.typing as npt
 
 from nnvis_dash.analysis.projections import PROJECTIONS
 from nnvis_dash.analysis.projections.projection import OnFrame, Projection, placer
-from nnvis_dash.analysis.projections.reduction import Reduction
-from nnvis_dash.analysis.projections.tsne import DIMENSIONS
+from nnvis_dash.analysis.projections.reduction import DIMENSIONS, Reduction
 from nnvis_dash.errors import ParameterError
 from nnvis_dash.types import Floats
 
@@ -53,7 +52,9 @@ def installed() -> bool:
     "Reduction, arXiv:1802.03426",
     parameters=UmapParameters,
 )
-def umap(features: Floats, parameters: UmapParameters, seed: int, on_frame: OnFrame) -> Projection:
+def umap(
+    features: Floats, parameters: UmapParameters, seed: int, on_frame: OnFrame, start: Floats | None = None
+) -> Projection:
     """Keep neighbours together, and more of the large-scale arrangement than t-SNE; needs umap-learn.
 
     Parameters
@@ -65,6 +66,8 @@ def umap(features: Floats, parameters: UmapParameters, seed: int, on_frame: OnFr
         Fixes the map; umap-learn then uses one thread.
     on_frame : callable
         Called once, with the result: umap-learn shows no way there.
+    start : None
+        It doesn't continue.
 
     Returns
     -------

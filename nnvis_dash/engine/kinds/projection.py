@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 
+from nnvis_dash.analysis import progress
+from nnvis_dash.analysis.projections.field import threads
 from nnvis_dash.engine.kinds import KINDS, KindParameters
 from nnvis_dash.engine.launch import require
-from nnvis_dash.errors import DatasetError, ParameterError
+from nnvis_dash.errors import DatasetError, NotFound, ParameterError
 from nnvis_dash.types import Floats
 
 if TYPE_CHECKING:
@@ -27,11 +30,14 @@ if TYPE_CHECKING:
     from nnvis_dash.workspace.datasets import Dataset
     from nnvis_dash.workspace.store import Workspace
 
-N_FRAMES = 80  # at most so many are kept
+N_FRAMES = 80  # spread over the iterations
+OFTEN = 0.5  # seconds between two frames at most, as long as there are ...
+MORE_FRAMES = 160  # ... not so many more than those above, nor
+FRAME_BYTES = 96 * 2**20  # so many bytes of them
 PIXELS = 32  # raw pixels are compared at this height and width at most
 NICE = 5  # the projection yields the processor to what a person waits for
 
-_room = threading.Semaphore(max(1, (os.cpu_count() or 1) // 2))  # a projection keeps a core busy
+_room = threading.Semaphore(max(1, (os.cpu_count() or 1) // threads.MOST))  # a projection takes so many cores
 Answer = TypeVar("Answer")
 
 
@@ -40,6 +46,7 @@ class ProjectionParameters(KindParameters):
     """Which samples, seen how, projected how."""
 
     batch: ClassVar[bool] = True
+    version: ClassVar[int] = 2
     dataset: str = ""  # fingerprint
     model: str | None = None  # fingerprint; not needed for raw pixels
     features: str = "features"  # "features" (the layer before the last), "pixels" or "layer:<name>"
@@ -47,6 +54,7 @@ class ProjectionParameters(KindParameters):
     n_samples: int = 1000  # 0: all
     seed: int = 0
     parameters: dict = field(default_factory=dict)  # type: ignore[type-arg]  # the method's own
+    start: str = ""  # key of the map of the same samples that this one continues from; "": none
 
     def title(self, workspace: Workspace) -> str:
         """Return what the job tray calls the job."""
@@ -62,18 +70,21 @@ def projection(job: Job, parameters: ProjectionParameters) -> None:
     ids = choose_samples(dataset.labels, len(dataset), parameters.n_samples, parameters.seed)
     job.parts.clear()
     job.parts.save("ids", {"sample_ids": ids})
+    start = _continued(job, parameters.start, ids) if parameters.start else None
     features = features_of(job, parameters, dataset, ids)
     keep = _FrameKeeper(job)
-    while not _room.acquire(timeout=0.2):
-        job.progress(0, 0, "waiting for another projection")
-    try:
-        projected = _apart(
-            lambda: project(
-                features, parameters.method, seed=parameters.seed, on_frame=keep.frame, **parameters.parameters
-            )
-        )
-    finally:
-        _room.release()
+    projected = in_turn(
+        job,
+        "finding neighbours",
+        lambda: project(
+            features,
+            parameters.method,
+            seed=parameters.seed,
+            on_frame=keep.frame,
+            start=start,
+            **parameters.parameters,
+        ),
+    )
     keep.last(projected.coordinates)
     arrays = {**projected.arrays(), "sample_ids": ids}
     job.save(
@@ -87,6 +98,43 @@ def projection(job: Job, parameters: ProjectionParameters) -> None:
             "notes": projected.notes,
         },
     )
+
+
+def in_turn(job: Job, searching: str, work: Callable[[], Answer]) -> Answer:
+    """Run `work` when no other projection takes the cores, giving way to what a person waits for.
+
+    What it tells `analysis.progress` becomes the job's, called `searching`.
+    """
+
+    def listened() -> Answer:
+        with progress.reporting(lambda done, total: job.progress(done, total, searching)):
+            return work()
+
+    while not _room.acquire(timeout=0.2):
+        job.progress(0, 0, "waiting for another projection")
+    try:
+        return _apart(listened)
+    finally:
+        _room.release()
+
+
+def _continued(job: Job, key: str, ids: npt.NDArray[np.int64]) -> Floats:
+    """Return the coordinates (n, 2) of the map that this one continues from.
+
+    Raises
+    ------
+    ParameterError
+        It isn't kept any more, or is of other samples.
+    """
+    mend = "Press “start anew” under projection."
+    try:
+        before = job.workspace.artifacts.load(key)
+        coordinates, known = np.array(before.array("coordinates")), before.array("sample_ids")
+    except NotFound:
+        raise ParameterError(f"The map {key[:8]}, from which this one continues, is not kept any more", mend) from None
+    if not np.array_equal(known, ids):
+        raise ParameterError(f"The map {key[:8]}, from which this one continues, is of other samples", mend)
+    return coordinates
 
 
 def choose_samples(
@@ -189,20 +237,27 @@ def as_features(images: npt.NDArray[np.uint8]) -> Floats:
 
 
 class _FrameKeeper:
-    """Keeps at most `N_FRAMES` frames of a projection, evenly spread over its iterations."""
+    """Keeps `N_FRAMES` frames of a projection, evenly spread over its iterations, and more where it is slow."""
 
     def __init__(self, job: Job) -> None:
         self.job = job
         self.next = 0
         self.iteration = -1
         self.kept = -1
+        self.kept_at = 0.0
+        self.more = 0
 
     def frame(self, iteration: int, total: int, coordinates: Floats) -> None:
         """Keep a frame when its turn has come; raise Cancelled when nobody waits any more."""
         self.iteration = iteration
         if iteration >= self.next or iteration >= total:
-            self._keep(iteration, coordinates)
             self.next = iteration + max(1, -(-total // N_FRAMES))
+            self._keep(iteration, coordinates)
+        elif time.monotonic() - self.kept_at >= OFTEN and self.more < min(
+            MORE_FRAMES, FRAME_BYTES // coordinates.nbytes
+        ):
+            self.more += 1
+            self._keep(iteration, coordinates)
         self.job.progress(iteration, total, "projecting")
 
     def last(self, coordinates: Floats) -> None:
@@ -214,7 +269,7 @@ class _FrameKeeper:
 
     def _keep(self, iteration: int, coordinates: Floats) -> None:
         self.job.parts.save(f"frame-{iteration:06d}", {"coordinates": np.array(coordinates, np.float32)})
-        self.kept = iteration
+        self.kept, self.kept_at = iteration, time.monotonic()
 
 
 def _apart(work: Callable[[], Answer]) -> Answer:
@@ -240,5 +295,5 @@ def _apart(work: Callable[[], Answer]) -> Answer:
 
 def artifact_parameters(parameters: ProjectionParameters) -> dict[str, Any]:
     """Return the request's parameters of a projection."""
-    names = ("dataset", "model", "features", "method", "n_samples", "seed", "parameters")
+    names = ("dataset", "model", "features", "method", "n_samples", "seed", "parameters", "start")
     return {name: getattr(parameters, name) for name in names}

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nnvis_dash.engine.kinds import projection as engine_projection
 from nnvis_dash.engine.kinds.projection import (
     N_FRAMES,
     ProjectionParameters,
@@ -65,6 +66,27 @@ def test_frames_are_few_and_the_first_and_last_are_among_them(total: int) -> Non
     assert min(total, N_FRAMES // 2) <= len(saved) <= N_FRAMES + 2
     assert sorted(saved)[0] == "frame-000000"
     assert (saved[max(saved)] == -1).all()
+
+
+def test_a_slow_projection_keeps_a_frame_every_half_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(engine_projection.time, "monotonic", lambda: now[0])
+    saved: list[str] = []
+    job: Any = SimpleNamespace(
+        parts=SimpleNamespace(save=lambda name, arrays: saved.append(name)), progress=lambda done, total, message: None
+    )
+    keeper = _FrameKeeper(job)
+    for iteration in range(400):
+        keeper.frame(iteration, 4000, np.zeros((2, 2), np.float32))
+        now[0] += 0.1
+    kept = [int(name.removeprefix("frame-")) for name in saved]
+    assert max(np.diff(kept)) <= 6  # of every 50th iteration it would be 50
+    monkeypatch.setattr(engine_projection, "MORE_FRAMES", 0)
+    saved.clear()
+    for iteration in range(400, 800):
+        keeper.frame(iteration, 4000, np.zeros((2, 2), np.float32))
+        now[0] += 0.1
+    assert len(saved) == 8
 
 
 def test_a_method_without_frames_still_leaves_one() -> None:

@@ -79,6 +79,24 @@ def test_parameters_belong_to_their_method() -> None:
     assert changed.view.parameters == (("n_neighbors", 5),)
 
 
+def test_a_map_goes_on_from_another_until_something_else_is_projected() -> None:
+    key = "0a" * 16
+    state = after(FULL, "parameters", parameters={"perplexity": 50}, start=key)
+    assert (state.view.start, dict(state.view.parameters)["perplexity"]) == (key, 50)
+    assert after(state, "colour", colour="continuity").view.start == key
+    assert after(state, "seed", seed=state.view.seed).view.start == key
+    for kind, change in (
+        ("parameters", {"parameters": {}}),  # start anew
+        ("seed", {"seed": 99}),
+        ("n_samples", {"n": 7}),
+        ("features", {"features": "pixels"}),
+        ("method", {"method": "pca"}),
+        ("classifiers", {"classifiers": ["another"]}),
+        ("dataset", {"dataset": "another", "classifiers": list(state.session.classifiers)}),
+    ):
+        assert after(state, kind, **change).view.start == "", kind
+
+
 def test_parameters_are_changed_one_by_one_and_null_is_the_default() -> None:
     changed = after(FULL, "parameters", parameters={"metric": "cosine"})
     assert changed.view.parameters == (("metric", "cosine"), ("perplexity", 12.0))

@@ -97,7 +97,7 @@ def test_importing_and_listing_loads_nothing_heavy() -> None:
     code = (
         "import sys; from nnvis_dash.analysis.projections import PROJECTIONS, available;"
         "forms = [entry.form() for entry in PROJECTIONS.values()]; available('umap');"
-        "print([name for name in ('sklearn', 'openTSNE', 'scipy', 'umap', 'numba') if name in sys.modules])"
+        "print([name for name in ('sklearn', 'scipy', 'umap', 'numba') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
@@ -105,4 +105,8 @@ def test_importing_and_listing_loads_nothing_heavy() -> None:
 
 def test_the_registry_lists_files_of_its_folder() -> None:
     files = {path.stem for path in Path(projections.__file__).parent.glob("*.py")}
-    assert set(PROJECTIONS) == files - {"__init__", "projection", "reduction"} == {"pca", "tsne", "umap"}
+    assert (
+        set(PROJECTIONS)
+        == files - {"__init__", "honesty", "neighbours", "projection", "reduction"}
+        == {"pca", "tsne", "umap"}
+    )
