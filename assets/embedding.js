@@ -10,7 +10,7 @@
   const ROOM = { left: 20, right: 20, top: 54, bottom: 44 }; // so that a lasso gets around the points below the tools
   const ACCENT = "#1f6feb";
   const HONEST = ["trustworthiness", "continuity"];
-  const WORST = 0.5; // what either is at the scale's end; see docs/projection.md
+  const WORST = 0.75; // what either is at the scale's end; see docs/projection.md
   const FRAME = 12; // bytes of a map's frame: least x and y, unit
 
   let latest = null; // what was last asked to be drawn

@@ -54,8 +54,8 @@
     const parts = {
       confidence: () => [text("confidence 0"), bar(scales.confidence), text("1")],
       entropy: () => [text("entropy 0"), bar(scales.entropy), text("1 (of log K)")],
-      trustworthiness: () => (now && now.honest ? [text("trustworthiness ½ or less"), bar(scales.trustworthiness), text("1")] : [text("comparing neighbours")]),
-      continuity: () => (now && now.honest ? [text("continuity ½ or less"), bar(scales.continuity), text("1")] : [text("comparing neighbours")]),
+      trustworthiness: () => (now && now.honest ? [text("trustworthiness ¾ or less"), bar(scales.trustworthiness), text("1")] : [text("comparing neighbours")]),
+      continuity: () => (now && now.honest ? [text("continuity ¾ or less"), bar(scales.continuity), text("1")] : [text("comparing neighbours")]),
       correct: () => [spot(scales.right), text("right"), spot(scales.wrong), text("wrong")],
     }[view.colour];
     box.replaceChildren(...(parts ? parts() : [text("colour: " + view.colour)]), h("span", { class: "ring" }), text("mistake"));

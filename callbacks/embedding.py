@@ -104,7 +104,7 @@ def register(app: Dash, services: Services) -> None:
         ids.EMBEDDING_PLACED,
         ids.EMBEDDING_HONESTY,
     )
-    draw(app, "honestyAsked", ids.EMBEDDING_HONESTY_ASKED, ids.EMBEDDING_MAP, ids.VIEW)
+    draw(app, "embeddingHonesty", ids.EMBEDDING_HONESTY_ASKED, ids.EMBEDDING_MAP, ids.VIEW)
     register_job(app, services, "honesty", checked)
 
 
