@@ -4,6 +4,7 @@
   "use strict";
 
   const nnvis = (window.nnvis = window.nnvis || {});
+  const SQUARE = 3.5; // device pixels up to which a point is a square
 
   const POINT = `#version 300 es
     layout(location=0) in vec2 at; layout(location=1) in float tone; layout(location=2) in float crowd;
@@ -15,19 +16,22 @@
       colour = ink.a > 0.0 ? ink : texelFetch(palette, ivec2(int(tone + 0.5), 0), 0);
       float covered = (exp2(crowd / 8.0) - 1.0) * size * size / cell;  // how often a pixel around here is drawn
       colour.a *= strength * (ink.a > 0.0 ? 1.0 : clamp(1.0 / sqrt(max(1.0, 0.5 * covered)), 0.3, 1.0));
+      colour.rgb *= colour.a;
     }`;
+
+  const DOT = `#version 300 es
+    precision highp float;
+    flat in vec4 colour; out vec4 drawn;
+    void main() { drawn = colour; }`;
 
   const DISC = `#version 300 es
     precision highp float;
     uniform float size; uniform float hole; flat in vec4 colour; out vec4 drawn;
     void main() {
-      float alpha = colour.a;
-      if (size > 3.5) {
-        float radius = length(gl_PointCoord - 0.5) * size;
-        alpha *= clamp(0.5 * size - radius, 0.0, 1.0) * clamp(radius - hole + 0.5, 0.0, 1.0);
-        if (alpha <= 0.0) discard;
-      }
-      drawn = vec4(colour.rgb * alpha, alpha);
+      float radius = length(gl_PointCoord - 0.5) * size;
+      float mask = clamp(0.5 * size - radius, 0.0, 1.0) * clamp(radius - hole + 0.5, 0.0, 1.0);
+      if (mask <= 0.0) discard;
+      drawn = colour * mask;
     }`;
 
   const PLANE = `#version 300 es
@@ -45,6 +49,9 @@
       drawn = vec4(texel.rgb * texel.a, texel.a);
     }`;
 
+  const SOURCES = { dot: [POINT, DOT], disc: [POINT, DISC], picture: [PLANE, PICTURE] };
+  const UNIFORMS = ["view", "size", "cell", "strength", "hole", "ink", "palette"];
+
   function program(gl, vertex, fragment) {
     const made = gl.createProgram();
     for (const [kind, source] of [[gl.VERTEX_SHADER, vertex], [gl.FRAGMENT_SHADER, fragment]]) { // prettier-ignore
@@ -55,7 +62,15 @@
     }
     gl.linkProgram(made);
     if (!gl.getProgramParameter(made, gl.LINK_STATUS) && !gl.isContextLost()) throw new Error(gl.getProgramInfoLog(made));
-    return { made, of: (name) => gl.getUniformLocation(made, name) };
+    return { made, at: Object.fromEntries(UNIFORMS.map((name) => [name, gl.getUniformLocation(made, name)])) };
+  }
+
+  /* Use a program, compiled when it is first needed; its uniforms' places. */
+  function use(name) {
+    const { gl, programs } = shared;
+    if (!programs[name]) programs[name] = program(gl, ...SOURCES[name]);
+    gl.useProgram(programs[name].made);
+    return programs[name].at;
   }
 
   let shared; // {canvas, gl, ...} of the page; null: there is no WebGL2
@@ -83,10 +98,9 @@
     gl.enable(gl.BLEND);
     gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
     gl.pixelStorei(gl.UNPACK_ALIGNMENT, 1);
-    const point = program(gl, POINT, DISC);
-    const picture = program(gl, PLANE, PICTURE);
-    Object.assign(shared, { point, picture, empty: gl.createVertexArray(), image: gl.createTexture(), life: lives });
-    shared.at = Object.fromEntries(["view", "size", "cell", "strength", "hole", "ink", "palette"].map((name) => [name, point.of(name)]));
+    Object.assign(shared, { programs: {}, empty: gl.createVertexArray(), image: gl.createTexture(), life: lives });
+    use("dot");
+    gl.drawArrays(gl.POINTS, 0, 1); // a point without a size: the driver compiles while the points are on their way
   }
 
   const smooth = (gl, filter) => {
@@ -150,14 +164,14 @@
      * colour (RGBA, 0 to 1). `camera`: see points_index.js, to device
      * pixels; `side`: cells of the index along a side. */
     function points(lists, camera, width, height, side) {
-      const { gl, at } = shared;
+      const { gl } = shared;
       send();
-      gl.useProgram(shared.point.made);
-      gl.uniform4f(at.view, (2 * 65535 * camera.kx) / width, (2 * 65535 * camera.ky) / height, (2 * camera.ox) / width - 1, 1 - (2 * camera.oy) / height);
-      gl.uniform1f(at.cell, Math.max(1, (65536 / side) ** 2 * camera.kx * camera.ky));
-      gl.uniform1i(at.palette, 0);
       for (const { rows, size, strength, hole, ink } of lists) {
         if (!rows.length) continue;
+        const at = use(hole === undefined && size <= SQUARE ? "dot" : "disc");
+        gl.uniform4f(at.view, (2 * 65535 * camera.kx) / width, (2 * 65535 * camera.ky) / height, (2 * camera.ox) / width - 1, 1 - (2 * camera.oy) / height);
+        gl.uniform1f(at.cell, Math.max(1, (65536 / side) ** 2 * camera.kx * camera.ky));
+        gl.uniform1i(at.palette, 0);
         gl.uniform1f(at.size, size);
         gl.uniform1f(at.strength, strength);
         gl.uniform1f(at.hole, hole === undefined ? -1 : hole);
@@ -170,7 +184,7 @@
     /* Draw a picture over everything. */
     function picture(bytes, width, height) {
       const { gl } = shared;
-      gl.useProgram(shared.picture.made);
+      use("picture");
       gl.bindVertexArray(shared.empty);
       gl.activeTexture(gl.TEXTURE0);
       gl.bindTexture(gl.TEXTURE_2D, shared.image);

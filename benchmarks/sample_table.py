@@ -45,14 +45,18 @@ LIMIT = """() => {
 }"""
 
 
-def workspace_of(folder: Path) -> tuple[Workspace, Session]:
-    """Fill a workspace with noise in ten classes and a tiny classifier, indexed."""
+def workspace_of(folder: Path, n: int = N, side: int = 8) -> tuple[Workspace, Session]:
+    """Fill a workspace with n images of noise in ten classes and a tiny classifier."""
     import keras
 
     rng = np.random.default_rng(0)
-    np.savez(folder / "noise.npz", x=rng.integers(0, 256, (N, 8, 8, 1)).astype(np.uint8), y=np.arange(N) % 10)
+    np.savez(folder / "noise.npz", x=rng.integers(0, 256, (n, side, side, 1), np.uint8), y=np.arange(n) % 10)
     keras.utils.set_random_seed(0)
-    layers = [keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(10, activation="softmax", name="out")]
+    layers = [
+        keras.Input((side, side, 1)),
+        keras.layers.Flatten(),
+        keras.layers.Dense(10, activation="softmax", name="out"),
+    ]
     keras.Sequential(layers).save(folder / "tiny.keras")
     at = ["--workspace", str(folder / "ws")]
     command(["add-dataset", str(folder / "noise.npz"), "--name", "noise", *at])
