@@ -110,6 +110,7 @@ def map_controls(
                             "method",
                             "method",
                         ),
+                        _continuing([parameter for parameter in form if parameter.name in live], values, view.start),
                         controls.choose(
                             "embedding-samples", "samples", sizes, view.n_samples, "n_samples", "n", read="number"
                         ),
@@ -123,7 +124,6 @@ def map_controls(
                             for parameter in form
                             if parameter.name not in live
                         ),
-                        _continuing([parameter for parameter in form if parameter.name in live], values, view.start),
                     ],
                     className="popover-body",
                 ),

@@ -120,7 +120,7 @@ def _principal(features: Floats, mean: Floats, dimensions: int) -> tuple[Floats,
     largest = float(np.abs(centred).max())
     if largest > 0:
         centred /= np.float32(2.0 ** np.floor(np.log2(largest)))  # squares of any float32 stay finite
-    if width <= EXACT:
+    if width <= min(n, EXACT):
         products = np.zeros((width, width))
         kind: npt.DTypeLike = np.float64 if n <= BLOCK else np.float32  # blocks are rounded apart, so errors cancel
         for start in range(0, n, BLOCK):
