@@ -12,7 +12,7 @@
   let held = { key: null, arrays: null };
   let near = { key: null, rows: new Map() };
 
-  space.embeddingHonesty = function (map, view) {
+  space.honestyWanted = function (map, view) {
     const wanted = map && map.key && view && COLOURS.includes(view.colour) ? map.key : null;
     if (wanted === asked) return dash.no_update;
     if (wanted) nnvis.network.run("honesty", { map: wanted });

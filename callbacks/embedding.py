@@ -50,17 +50,18 @@ def register(app: Dash, services: Services) -> None:
         prevent_initial_call=True,
     )
     def project(report: Callable[[Any], None], wanted: Any) -> Any:
-        """Answer with the projection's key, or with what went wrong."""
+        """Answer with the projection's key and whether it was computed just now, or with what went wrong."""
         try:
             request = projection_request(wanted)
-            if not services.workspace.artifacts.has(request.key):
+            fresh = not services.workspace.artifacts.has(request.key)
+            if fresh:
                 report({"key": request.key, "message": "waiting for the engine", "request": wanted})
             artifact = wait_for(services, manager, request, report, request=wanted)
         except PageLeft:
             raise PreventUpdate from None
         except NNVisError as error:
             return {"request": wanted, "problem": str(error)}
-        return {"key": request.key, "request": wanted, "notes": artifact.card.get("notes", "")}
+        return {"key": request.key, "request": wanted, "notes": artifact.card.get("notes", ""), "fresh": fresh}
 
     app.clientside_callback(
         ClientsideFunction("nnvis", "embeddingPlace"),
@@ -104,7 +105,7 @@ def register(app: Dash, services: Services) -> None:
         ids.EMBEDDING_PLACED,
         ids.EMBEDDING_HONESTY,
     )
-    draw(app, "embeddingHonesty", ids.EMBEDDING_HONESTY_ASKED, ids.EMBEDDING_MAP, ids.VIEW)
+    draw(app, "honestyWanted", ids.EMBEDDING_HONESTY_WANTED, ids.EMBEDDING_MAP, ids.VIEW)
     register_job(app, services, "honesty", checked)
 
 

@@ -136,6 +136,7 @@ def map_controls(
                             "method",
                             "method",
                         ),
+                        _continuing([parameter for parameter in form if parameter.name in live], values, view.start),
                         controls.choose(
                             "embedding-samples", "samples", sizes, view.n_samples, "n_samples", "n", read="number"
                         ),

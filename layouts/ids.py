@@ -81,7 +81,7 @@ EMBEDDING_PATH_DRAWN = "embedding-path-drawn"
 EMBEDDING_OUTSIDE = "embedding-outside"
 EMBEDDING_DRAWN = "embedding-drawn"
 EMBEDDING_HONESTY = "embedding-honesty"  # written by the browser alone: of which map the honesty is there
-EMBEDDING_HONESTY_ASKED = "embedding-honesty-asked"
+EMBEDDING_HONESTY_WANTED = "embedding-honesty-wanted"
 EMBEDDING_PLAYED = "embedding-played"
 
 TESTING_SAMPLE = "testing-sample"

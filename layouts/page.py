@@ -48,7 +48,7 @@ STORES = (
     ids.EMBEDDING_PATH_DRAWN,
     ids.EMBEDDING_DRAWN,
     ids.EMBEDDING_HONESTY,
-    ids.EMBEDDING_HONESTY_ASKED,
+    ids.EMBEDDING_HONESTY_WANTED,
     ids.EMBEDDING_PLAYED,
     *(ids.tray(name, what) for name in ids.TRAY for what in ("asked", "answered")),
     ids.TESTING_REQUEST,

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from layouts.controls import DEFAULT
+from nnvis_dash.state.codec import decode_link
 from tests.browser import steps
 from tests.browser.conftest import Pages, Server
 
@@ -115,6 +116,36 @@ def test_the_projection_is_watched_while_it_is_computed_and_can_be_replayed(page
     page.click('[data-tool="replay"]')
     page.wait_for_function(f"() => Number(document.querySelector('{steps.MAP}').dataset.frames) >= 20", timeout=240_000)
     steps.wait_for_map(page)
+
+
+def test_a_live_parameter_goes_on_from_the_map_and_the_map_says_how_far_it_is_true(
+    pages: Pages, demo_server: Server
+) -> None:
+    page = steps.open_on(pages, demo_server, "digits")
+    before, look = page.evaluate("nnvis.mapKey()"), page.get_attribute(steps.MAP, "data-look")
+    page.click(".popover-box summary")
+    page.locator("#embedding-perplexity-range").fill("12")
+    page.wait_for_function(f"(look) => document.querySelector('{steps.MAP}').dataset.look !== look", arg=look)
+    page.wait_for_function("() => nnvis.settled()")
+    steps.wait_for_map(page)
+    view = decode_link(page.url.split("s=")[1]).view
+    assert (view.start, dict(view.parameters)["perplexity"]) == (before, 12)
+    page.click("text=start anew")
+    page.wait_for_function("() => document.querySelector('.continuing button').disabled")
+    steps.wait_for_map(page)
+    page.keyboard.press("Escape")
+    page.evaluate(
+        """() => addEventListener("nnvis-network-job", ({ detail }) => {
+            if (detail.name === "honesty" && detail.answer) window.measured = detail.answer;
+        })"""
+    )
+    steps.press(page, "colour by", "trust")
+    page.wait_for_function("() => window.measured && window.measured.request.map === nnvis.mapKey()", timeout=60_000)
+    found = page.evaluate("async () => Array.from((await nnvis.honesty(nnvis.mapKey())).trustworthiness)")
+    assert len(found) == steps.points(page)
+    assert 0.8 < sum(found) / len(found) <= 1
+    near = page.evaluate("async () => Array.from(await nnvis.trueNeighbours(nnvis.mapKey(), 3))")
+    assert len(set(near) - {3}) == 10
 
 
 def test_another_dataset_while_a_projection_is_computed(pages: Pages, demo_server: Server) -> None:

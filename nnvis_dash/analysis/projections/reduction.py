@@ -5,6 +5,7 @@ Invariant: the same reduction is applied to the samples that make the map and to
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,10 @@ DIMENSIONS = 50  # more features are reduced to so many principal components, in
 EXACT = 1024  # up to so many samples or dimensions the decomposition is exact
 NEGLIGIBLE = 1e-6  # deviation of a component, relative to the largest, below which it is rounding error
 BLOCK = 4096  # rows handled at once
+
+# With more threads of BLAS a decomposition waits actively for a core that another process has (beside other work 2 s
+# instead of 0.3). The limit is the whole process's, so that one sets it at a time.
+_alone = threading.Lock()
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +53,10 @@ class Reduction:
         mean = _mean(scaled)
         if scaled.shape[1] <= dimensions and not always:
             return cls(unit_length, mean, np.zeros((0, len(mean)), np.float32), np.zeros(0, np.float32))
-        components, explained = _principal(scaled, mean, dimensions)
+        from threadpoolctl import threadpool_limits
+
+        with _alone, threadpool_limits(1, "blas"):
+            components, explained = _principal(scaled, mean, dimensions)
         return cls(unit_length, mean, components, explained)
 
     def apply(self, features: Floats) -> Floats:
@@ -120,7 +128,7 @@ def _principal(features: Floats, mean: Floats, dimensions: int) -> tuple[Floats,
     largest = float(np.abs(centred).max())
     if largest > 0:
         centred /= np.float32(2.0 ** np.floor(np.log2(largest)))  # squares of any float32 stay finite
-    if width <= EXACT:
+    if width <= min(n, EXACT):
         products = np.zeros((width, width))
         kind: npt.DTypeLike = np.float64 if n <= BLOCK else np.float32  # blocks are rounded apart, so errors cancel
         for start in range(0, n, BLOCK):
