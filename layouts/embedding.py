@@ -143,7 +143,6 @@ def map_controls(
                         controls.number(
                             "embedding-seed", "seed", view.seed, "seed", "seed", low=0, high=2**31 - 1, step=1
                         ),
-                        _continuing([parameter for parameter in form if parameter.name in live], values, view.start),
                         *(
                             controls.parameter(
                                 "embedding", parameter, values.get(parameter.name, parameter.default), "parameters"

@@ -144,6 +144,12 @@ def test_a_live_parameter_goes_on_from_the_map_and_the_map_says_how_far_it_is_tr
     found = page.evaluate("async () => Array.from((await nnvis.honesty(nnvis.mapKey())).trustworthiness)")
     assert len(found) == steps.points(page)
     assert 0.8 < sum(found) / len(found) <= 1
+    page.wait_for_selector(f'{steps.MAP}[data-look$="|honest"]')
+    assert "trustworthiness ¾ or less" in page.text_content("#embedding-legend")
+    page.mouse.move(*steps.on_screen(page, steps.place_of(page, 5)))
+    page.wait_for_selector(f'{steps.MAP}[data-neighbours="10"]')
+    page.mouse.move(0, 0)
+    page.wait_for_selector(f'{steps.MAP}[data-neighbours="0"]')
     near = page.evaluate("async () => Array.from(await nnvis.trueNeighbours(nnvis.mapKey(), 3))")
     assert len(set(near) - {3}) == 10
 
@@ -183,26 +189,6 @@ def test_hover_shows_the_image_and_a_click_tests_it(pages: Pages, demo_server: S
         "(id) => document.querySelector('#testing-sample').textContent.startsWith('#' + id)", arg=sample
     )
     steps.heatmap(page)
-
-
-def test_a_point_shows_its_true_neighbours_and_how_far_it_can_be_believed(pages: Pages, demo_server: Server) -> None:
-    page = pages.open(demo_server.address)
-    steps.choose_dataset(page, "digits")
-    page.mouse.move(*steps.on_screen(page, steps.place_of(page, 5)))
-    page.wait_for_selector(f'{steps.MAP}[data-neighbours="10"]')
-    page.mouse.move(0, 0)
-    page.wait_for_selector(f'{steps.MAP}[data-neighbours="0"]')
-    for colour in ("trust", "continuity"):
-        steps.press(page, "colour by", colour)
-        page.wait_for_selector(f'{steps.MAP}[data-look$="|honest"]')
-        assert "¾ or less" in page.text_content("#embedding-legend")
-    key = page.evaluate("() => nnvis.mapKey()")
-    page.click(".map-controls .popover-box summary")
-    page.fill("#embedding-perplexity-range", "8")  # live: the map goes on from where it is
-    page.wait_for_function("(key) => nnvis.mapKey() !== key", arg=key)
-    steps.wait_for_map(page)
-    page.wait_for_selector(f'{steps.MAP}[data-look$="|honest"]')
-    assert page.is_enabled(".continuing button")
 
 
 def test_a_sample_that_is_not_on_the_map_is_placed_into_it(pages: Pages, demo_server: Server) -> None:
