@@ -168,7 +168,7 @@
       tray(name);
       if (name === "index" && answer) nnvis.store("index-done", answer);
       // A map may be there before its first progress is: it is played all the same.
-      if (name === "embedding" && answer && answer.fresh) space.embeddingProgress(answer, answer.request, null);
+      if (name === "embedding" && answer && answer.fresh) space.embeddingProgress(answer, jobs[name].request, null);
       return dash.no_update;
     };
   }

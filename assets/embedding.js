@@ -246,6 +246,8 @@
     appear();
     if (live && live.key === key) return;
     const run = (live = { key: key, last: -1, played: 0, look: null });
+    box().dataset.points = "0";
+    drawn = {};
     const arrived = () => over || Boolean(latest && latest.map && latest.map.key === key);
     const pause = (time) => new Promise((resolve) => setTimeout(resolve, time));
     let started = false;
@@ -278,11 +280,7 @@
     const { catalog, view, selection } = latest || {};
     const attributes = catalog && view && selection ? await nnvis.samples.load(catalog) : null;
     if (live !== run) return;
-    if (first) {
-      box().dataset.points = "0";
-      nnvis.mapParts.looked(null);
-      drawn = {};
-    }
+    if (first) nnvis.mapParts.looked(null);
     plane.setPoints(xy, true);
     const look = attributes ? lookOf(run.key, attributes, view, selection) : "";
     if (first || run.look !== look) {
