@@ -76,10 +76,10 @@ def lasso(page: Any, polygon: list[tuple[float, float]]) -> None:
     page.mouse.up()
 
 
-def zoom(page: Any, x: float, y: float, times: int) -> None:
-    """Zoom in at a place given as shares of the map's frame, until images stand for points."""
-    box = page.locator(steps.MAP).bounding_box()
-    page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
+def zoom(page: Any, times: int) -> None:
+    """Zoom in at a selected point until images stand for points."""
+    row = page.evaluate("() => nnvis.drawnMap().plane.data.states.indexOf(2)")
+    page.mouse.move(*steps.on_screen(page, steps.place_of(page, row)))
     for _ in range(times):
         page.mouse.wheel(0, -400)
     page.wait_for_function("() => Number(document.querySelector('#embedding-graph').dataset.images) > 0")
@@ -113,7 +113,7 @@ def test_a_lasso_counts_its_classes_at_once_and_the_server_hears_the_same_sample
     lit = page.evaluate("() => nnvis.drawnMap().plane.data.states.reduce((sum, state) => sum + (state === 2), 0)")
     assert lit == chosen
 
-    zoom(page, 0.4, 0.55, 16 if n > 100_000 else 6)
+    zoom(page, 16 if n > 100_000 else 6)
     assert page.get_attribute(steps.MAP, "data-view") == "points"
     assert page.locator(".minimap").is_visible()
     before = page.evaluate("() => nnvis.drawnMap().plane.camera.ox")

@@ -29,7 +29,7 @@ def test_digits_of_mnist_are_points_and_nearer_images(pages: Pages, mnist_server
     wrong = "nnvis.samples.passing(null, { classes: [], correctness: 'wrong' }, 10000)"
     ringed = page.evaluate(f"() => {wrong}.reduce((sum, one) => sum + one)")
     assert ringed == int((~right).sum())
-    zoom(page, 0.4, 0.4, 4)
+    zoom(page, 4)
     # An image on the map is that of its sample: its pixels are those of the dataset.
     row, seen = page.evaluate(
         """() => {
