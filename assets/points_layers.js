@@ -83,7 +83,7 @@
   const SIDES = [72, 40]; // CSS pixels of an image: the larger where there is room
   const TILE = 4; // cells along a side of what is fetched at once
   const NEAR = 1.5; // zoomed in at least so far
-  const CROWD = [0.8, 2.5]; // points at most for so many pixels of the view, for either
+  const CROWD = [0.8, 8]; // points at most for so many pixels of the view, for either
   const LARGEST = 160; // device pixels
   const REST = 140; // milliseconds without a movement after which images are fetched
   const KEPT = 160; // sheets
