@@ -69,7 +69,7 @@
     const xy = new Uint16Array(buffer, 8 + FRAME, 2 * n);
     const bits = new Uint8Array(buffer, 8 + FRAME + 4 * n);
     const ids = new Int32Array(n);
-    for (let id = 0, row = 0; id < all; id += 1) if (bits[id >> 3] & (1 << (id & 7))) ids[row++] = id;
+    for (let id = 0, row = 0; id < all; id += 1) if (n === all || bits[id >> 3] & (1 << (id & 7))) ids[row++] = id;
     points = mapped(key, n, ids, new Float32Array(buffer, 8, 3), xy);
     return points;
   }

@@ -96,8 +96,7 @@ def weights(n: int) -> list[tuple[str, float]]:
     rng = np.random.default_rng(0)
     xy = rng.normal(size=(n, 2)).astype(np.float32)
     label = (np.arange(n) % GROUPS).astype(np.int32)
-    bits = np.packbits(np.ones(n, bool), bitorder="little")
-    ours = sum(part.nbytes for part in (*placed(xy), bits, classes(label, 1)))
+    ours = sum(part.nbytes for part in (*placed(xy), classes(label, 1)))
     encoded = sum(len(base64.b64encode(part)) for part in (*xy.T.copy(), label.astype(np.uint8)))
     listed = len(json.dumps({"x": xy[:, 0].tolist(), "y": xy[:, 1].tolist(), "color": label.tolist()}))
     return [("this project", ours / n), ("Plotly, base64", encoded / n), ("Plotly, lists", listed / n)]

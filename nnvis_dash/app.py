@@ -83,6 +83,7 @@ def create_app(settings: Settings | None = None) -> dash.Dash:
         "application/json",
         "application/javascript",
         "text/javascript",
+        "application/octet-stream",
     ]
     app = dash.Dash(
         TITLE,

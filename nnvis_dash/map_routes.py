@@ -34,13 +34,17 @@ def map_blueprint(services: Services) -> flask.Blueprint:
     @routes.get("/map/<key>/points")
     @answers_or_404
     def points(key: str) -> flask.Response:
-        """The map: its number of points n and of samples N (uint32), then `placed`, then N bits: is it on the map."""
+        """The map: its number of points n and one more than its last sample N (uint32), then `placed`.
+
+        Where n isn't N, N bits follow: is this sample on the map?
+        """
         artifact = services.workspace.artifacts.load(key)
         ids = np.asarray(artifact.array("sample_ids"))
-        bits = np.zeros(int(ids.max(initial=-1)) + 1, bool)
-        bits[ids] = True
-        sizes = np.array([len(ids), len(bits)], "<u4")
-        return binary(sizes, *placed(artifact.array("coordinates")), np.packbits(bits, bitorder="little"))
+        here = np.zeros(int(ids.max(initial=-1)) + 1, bool)
+        here[ids] = True
+        sizes = np.array([len(ids), len(here)], "<u4")
+        bits = np.packbits(here, bitorder="little") if len(ids) < len(here) else np.empty(0, "u1")
+        return binary(sizes, *placed(artifact.array("coordinates")), bits)
 
     @routes.get("/map/<key>/frames")
     @answers_or_404

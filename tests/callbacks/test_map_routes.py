@@ -137,6 +137,13 @@ def test_the_points_are_four_bytes_each_and_a_bit_for_every_sample(tmp_path: Pat
     assert np.flatnonzero(np.unpackbits(np.frombuffer(data[32:], "u1"), bitorder="little")).tolist() == ids.tolist()
 
 
+def test_of_a_map_of_all_samples_no_bits_are_sent(tmp_path: Path, client: Any) -> None:
+    coordinates = np.array([[0, 0], [1, 2], [3, 1]], np.float32)
+    Workspace(tmp_path).artifacts.save(KEY, {"coordinates": coordinates, "sample_ids": np.arange(3)}, {})
+    data = client.get(f"/map/{KEY}/points").data
+    assert np.frombuffer(data[:8], "<u4").tolist() == [3, 3] and len(data) == 8 + 12 + 12
+
+
 def test_labels_travel_in_one_byte_where_they_fit(tmp_path: Path, client: Any) -> None:
     for name, last, width in (("few", 254, 1), ("lots", 255, 2)):
         np.savez(tmp_path / f"{name}.npz", images=np.zeros((3, 2, 2, 1), np.uint8), labels=np.array([0, last, 1]))
