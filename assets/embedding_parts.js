@@ -50,15 +50,21 @@
     const box = by("embedding-legend");
     const text = (words) => h("span", {}, words);
     const spot = (colour) => h("span", { class: "swatch", style: { background: colour } });
+    // A click shows these alone, another one all again.
+    const entry = function (correctness, sign, words) {
+      const alone = Boolean(now) && now.selection.correctness === correctness;
+      const change = JSON.stringify({ kind: "correctness", correctness: alone ? "all" : correctness });
+      return h("button", { type: "button", class: "legend-entry", "data-change": change, "aria-pressed": String(alone), title: alone ? "Show all again" : `Show what is ${correctness} alone` }, sign, text(words));
+    };
     const bar = (scale) => h("span", { class: "ramp", style: { background: `linear-gradient(90deg,${scale.map(([at, colour]) => `${colour} ${100 * at}%`).join(",")})` } });
     const parts = {
       confidence: () => [text("confidence 0"), bar(scales.confidence), text("1")],
       entropy: () => [text("entropy 0"), bar(scales.entropy), text("1 (of log K)")],
       trustworthiness: () => (now && now.honest ? [text("trustworthiness ¾ or less"), bar(scales.trustworthiness), text("1")] : [text("comparing neighbours")]),
       continuity: () => (now && now.honest ? [text("continuity ¾ or less"), bar(scales.continuity), text("1")] : [text("comparing neighbours")]),
-      correct: () => [spot(scales.right), text("right"), spot(scales.wrong), text("wrong")],
+      correct: () => [entry("right", spot(scales.right), "right"), entry("wrong", spot(scales.wrong), "wrong")],
     }[view.colour];
-    box.replaceChildren(...(parts ? parts() : [text("colour: " + view.colour)]), h("span", { class: "ring" }), text("mistake"));
+    box.replaceChildren(...(parts ? parts() : [text("colour: " + view.colour)]), entry("wrong", h("span", { class: "ring" }), "mistake"));
     if (plane && !plane.webgl) box.append(h("span", { class: "plain", title: "This browser has no WebGL2: the points are drawn without the graphics processor" }, "without WebGL"));
   }
 

@@ -16,20 +16,24 @@
 
   /* Where each class's points are densest: [{name, at: [x, y], count}], the largest first. `numbers` by id. */
   nnvis.densest = function ({ xy, ids, visible, numbers, names }) {
-    const counts = new Map();
+    const counts = new Uint32Array(names.length);
+    let total = 0;
     for (let row = 0; row < ids.length; row += 1) {
       const number = numbers[ids[row]];
-      if (visible[row] && number >= 0) counts.set(number, (counts.get(number) || 0) + 1);
+      if (!visible[row] || !(number >= 0 && number < names.length)) continue;
+      counts[number] += 1;
+      total += 1;
     }
-    const total = Array.from(counts.values()).reduce((sum, count) => sum + count, 0);
-    const named = Array.from(counts).filter(([, count]) => count >= LEAST * total).sort((a, b) => b[1] - a[1]).slice(0, MOST); // prettier-ignore
-    const place = new Map(named.map(([number], i) => [number, i]));
+    const named = Array.from(counts, (count, number) => [number, count]).filter(([, count]) => count && count >= LEAST * total).sort((a, b) => b[1] - a[1]).slice(0, MOST); // prettier-ignore
+    const place = new Int32Array(names.length + 1).fill(-1); // its last: of no class
+    named.forEach(([number], i) => (place[number] = i));
     const bins = new Uint32Array(named.length * BINS * BINS);
     const binOf = (row, i) => (i * BINS + Math.floor((xy[2 * row + 1] * BINS) / 65536)) * BINS + Math.floor((xy[2 * row] * BINS) / 65536);
     const each = function (visit) {
       for (let row = 0; row < ids.length; row += 1) {
-        const i = visible[row] ? place.get(numbers[ids[row]]) : undefined;
-        if (i !== undefined) visit(row, i);
+        const number = numbers[ids[row]];
+        const i = visible[row] && number >= 0 ? place[Math.min(number, names.length)] : -1;
+        if (i >= 0) visit(row, i);
       }
     };
     each((row, i) => (bins[binOf(row, i)] += 1));

@@ -230,7 +230,7 @@ class Pages:
 def until(page: Any, expression: str, *, arg: Any = None, timeout: float = TIMEOUT) -> None:
     """Wait until a function of the page gives what is true; Playwright's own needs eval, which the page forbids."""
     end = time.monotonic() + timeout / 1000
-    while not page.evaluate(expression, arg):
+    while not page.evaluate_handle(expression, arg).evaluate("(value) => Boolean(value)"):
         assert time.monotonic() < end, f"not within {timeout / 1000:.0f} s: {expression}"
         page.wait_for_timeout(40)
 

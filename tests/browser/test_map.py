@@ -153,6 +153,10 @@ def test_keys_search_and_pictures(pages: Pages, server: Server) -> None:
     page.press("#embedding-find", "Enter")
     assert "nothing of that name" in page.evaluate("() => document.querySelector('#embedding-find').validationMessage")
 
+    page.evaluate("() => nnvis.send({kind: 'select', samples: '', origin: 'test'})")
+    for button, shown in (("mistake", "wrong"), ("mistake", "all")):  # the legend filters
+        page.click(f"#embedding-legend >> text={button}")
+        page.wait_for_selector(f'{steps.MAP}[data-look$="|{shown}|"]')
     for kind, start in (("png", b"\x89PNG"), ("svg", b"<svg")):
         page.click(".tools summary")
         with page.expect_download() as download:
