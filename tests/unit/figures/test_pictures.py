@@ -24,6 +24,23 @@ def test_class_colours_are_stable_distinct_and_enough() -> None:
     assert all(len(colour) == 7 and int(colour[1:], 16) >= 0 for colour in many)
 
 
+def test_class_colours_are_told_apart_without_red_or_green_cones_too() -> None:
+    views = theme.seen(theme.class_colours(200))
+    apart = np.linalg.norm(views[:, :, None] - views[:, None], axis=3) + 9 * np.eye(200)
+    for n, least in ((10, 0.08), (20, 0.06), (50, 0.03), (200, 0.015)):  # in OKLab, black and white are 1 apart
+        assert apart[:, :n, :n].min() > least
+    white, grey = theme.seen(["#ffffff", "#808080"])[:, :, 1:].transpose(1, 0, 2)
+    np.testing.assert_allclose([white, grey], 0, atol=1e-3)  # no eye sees a colour in grey
+    hues = theme.seen(["#ee3333", "#338833"])[:, :, 1]  # from green to red
+    assert hues[0, 0] - hues[0, 1] > 4 * np.abs(hues[1:, 0] - hues[1:, 1]).max()
+
+
+def test_colours_come_again_when_all_are_taken() -> None:
+    many = theme.class_colours(4000)
+    first = many.index(many[0], 1)
+    assert len(set(many)) == first and many[first:] == (many * 2)[: len(many) - first]
+
+
 def test_a_scale_starts_and_ends_in_its_end_colours() -> None:
     table = theme.lookup(theme.HEAT)
     assert table.shape == (256, 3)
