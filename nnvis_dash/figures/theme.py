@@ -40,7 +40,7 @@ _LAB = (
 )
 _WORTH = np.array([[0.55], [1.0], [1.0]])  # of a distance to each eye: most eyes have all cones, and are asked for more
 _LEVELS = 16  # of each of red, green and blue that a further colour may have
-_LIGHTNESS = (0.36, 0.84)  # of it in OKLab: neither black nor lost on white paper
+_LIGHTNESS = (0.42, 0.84)  # of it in OKLab: neither black nor lost on white paper
 _CHROMA = (0.04, 0.2)  # neither grey, which says that there is no class, nor glaring
 
 
