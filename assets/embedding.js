@@ -34,7 +34,7 @@
       left: () => (nnvis.samples.left(), nnvis.mapParts.hovered(null, -1)),
       click: (row, event) => !live && points && nnvis.send(nnvis.meant({ kind: "primary", sample: points.ids[row], origin: "embedding" }, event)),
       select,
-      lassoing: (mask, count) => !live && nnvis.mapParts.lassoing(mask, count),
+      lassoing: (mask) => !live && nnvis.mapParts.lassoing(mask),
       shown: () => latest && latest.view && nnvis.overview(latest.view) === "map",
       current: () => (points && latest && latest.selection && points.rowOf(latest.selection.primary) >= 0 ? points.rowOf(latest.selection.primary) : null),
     });
@@ -110,11 +110,10 @@
       if (fresh) plane.setPoints(at.xy);
       plane.setLook({ ...coloured(view, at.ids, catalog, honest), visible, ringed: mistakes(at, visible) });
       if (fresh) {
-        drawn = {};
         plane.setLit(null);
         plane.fit();
       }
-      drawn = { ...drawn, look, key: at.key, visible };
+      drawn = { look, key: at.key }; // the selection is lit and counted anew: its bars go by the colour
       nnvis.mapParts.looked({ at, attributes, view, catalog, selection, visible, scales: scales(), honest });
       box().dataset.points = String(visible.reduce((sum, one) => sum + one, 0));
       box().dataset.look = look;

@@ -39,7 +39,7 @@
     now = what;
     lit = near = null;
     named = [];
-    bars(null, 0);
+    bars(null);
     if (!now) return;
     const { at, attributes, view, catalog, visible } = now;
     if (view.colour === "label" || view.colour === "prediction") named = nnvis.densest({ xy: at.xy, ids: at.ids, visible, numbers: attributes[view.colour], names: catalog.names });
@@ -72,10 +72,10 @@
 
   function chosen(mask) {
     lit = mask;
-    bars(mask, 0);
+    bars(mask);
   }
 
-  const lassoing = (mask, count) => bars(mask || lit, mask ? count : 0);
+  const lassoing = (mask) => bars(mask || lit);
 
   /* How many of a mask's points each class has. */
   function counts(mask) {
@@ -197,6 +197,7 @@
         if (cx < -size || cy < -size || cx > width + size || cy > height + size) continue;
         const tone = 4 * data.tones[row];
         svg.append(nnvis.svg("circle", { cx: cx.toFixed(2), cy: cy.toFixed(2), r: size.toFixed(2), fill: `rgb(${data.palette.slice(tone, tone + 3)})`, "fill-opacity": data.states[row] === 1 ? 0.14 : 0.9 }));
+        if (plane.ringed(row)) svg.append(nnvis.svg("circle", { cx: cx.toFixed(2), cy: cy.toFixed(2), r: (size + 1.5).toFixed(2), fill: "none", stroke: "#1f2733" }));
       }
       for (const { name, at } of named) {
         const [x, y] = plane.pixel(at);

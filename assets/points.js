@@ -70,7 +70,8 @@
       }
       const { n, xs, ys, passes } = points();
       const chosen = [];
-      for (let i = 0; i < n; i += 1) if (passes[i] && inside(drag, xs[i], ys[i])) chosen.push(i);
+      const within = nnvis.insidePolygon(drag);
+      for (let i = 0; i < n; i += 1) if (passes[i] && within(xs[i], ys[i])) chosen.push(i);
       if (chosen.length) select(chosen, event);
     };
     canvas.addEventListener("pointerup", end);
@@ -87,14 +88,5 @@
       if (far < best) [best, found] = [far, i];
     }
     return found;
-  }
-
-  function inside(path, px, py) {
-    let odd = false;
-    for (let i = 0, j = path.length - 1; i < path.length; j = i, i += 1) {
-      const [[xi, yi], [xj, yj]] = [path[i], path[j]];
-      if (yi > py !== yj > py && px < ((xj - xi) * (py - yi)) / (yj - yi) + xi) odd = !odd;
-    }
-    return odd;
   }
 })();

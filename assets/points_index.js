@@ -136,7 +136,11 @@
     return rows;
   };
 
-  nnvis.insidePolygon = (polygon, x, y) => inside(polygon.map((place) => place[0]), polygon.map((place) => place[1]), x, y);
+  /* A test whether a place is within a polygon of [x, y]. */
+  nnvis.insidePolygon = function (polygon) {
+    const [px, py] = [0, 1].map((axis) => polygon.map((place) => place[axis]));
+    return (x, y) => inside(px, py, x, y);
+  };
 
   /* A step through n rows that visits each once and leaps far. */
   function coprime(n) {

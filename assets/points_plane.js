@@ -32,8 +32,8 @@
 
   const sizeOf = (n, low) => Math.max(3, (n > 20000 ? 3 : n > 5000 ? 4 : n > 2000 ? 5 : 7) - (low ? 2 : 0));
 
-  /* `options`: {name, square, room: {left, right, top, bottom}, hover(row, event), left(), click(row, event),
-   * select(mask, count, event), lassoing(mask or null, count),
+  /* `options`: {square, room: {left, right, top, bottom}, hover(row, event), left(), click(row, event),
+   * select(mask, count, event), lassoing(mask or null),
    * current(), shown()}; all but the room may be left out.
    * `square`: both axes at one scale, and what is fitted is the points; else the whole range of the coordinates. */
   nnvis.plane = function (frame, options) {
@@ -336,8 +336,7 @@
         drag.turn = requestAnimationFrame(function () {
           if (!drag) return;
           drag.turn = 0;
-          const { mask, count } = plane.within(drag.path);
-          options.lassoing(mask, count);
+          options.lassoing(plane.within(drag.path).mask);
         });
       }
     });
@@ -346,7 +345,8 @@
       const { kind, path, far } = drag;
       drag = null;
       svg.replaceChildren();
-      if (event.type === "pointercancel" || !plane.index) return options.lassoing && options.lassoing(null, 0);
+      if (options.lassoing) options.lassoing(null);
+      if (event.type === "pointercancel" || !plane.index) return;
       if (far < CLICK) {
         const row = plane.rowAt(...path[0]);
         if (row >= 0 && options.click) options.click(row, event);
@@ -354,7 +354,6 @@
       }
       if (kind === "pan") return;
       const { mask, count } = plane.within(path);
-      if (options.lassoing) options.lassoing(null, 0);
       if (count && options.select) options.select(mask, count, event);
     };
     frame.addEventListener("pointerup", end);
@@ -378,7 +377,7 @@
       if (event.key === "Escape" && drag) {
         drag = null;
         svg.replaceChildren();
-        if (options.lassoing) options.lassoing(null, 0);
+        if (options.lassoing) options.lassoing(null);
       } else if (KEYS[event.key] && event.shiftKey) step(KEYS[event.key], event);
       else if (KEYS[event.key]) plane.pan(-KEYS[event.key][0] * STEP, -KEYS[event.key][1] * STEP);
       else if (event.key === "+" || event.key === "=") plane.zoom(1.4);

@@ -50,27 +50,13 @@
     }`;
 
   const SOURCES = { dot: [POINT, DOT], disc: [POINT, DISC], picture: [PLANE, PICTURE] };
-  const UNIFORMS = ["view", "size", "cell", "strength", "hole", "ink", "palette"];
-
-  function program(gl, vertex, fragment) {
-    const made = gl.createProgram();
-    for (const [kind, source] of [[gl.VERTEX_SHADER, vertex], [gl.FRAGMENT_SHADER, fragment]]) { // prettier-ignore
-      const shader = gl.createShader(kind);
-      gl.shaderSource(shader, source);
-      gl.compileShader(shader);
-      gl.attachShader(made, shader);
-    }
-    gl.linkProgram(made);
-    if (!gl.getProgramParameter(made, gl.LINK_STATUS) && !gl.isContextLost()) throw new Error(gl.getProgramInfoLog(made));
-    return { made, at: Object.fromEntries(UNIFORMS.map((name) => [name, gl.getUniformLocation(made, name)])) };
-  }
 
   /* Use a program, compiled when it is first needed; its uniforms' places. */
   function use(name) {
     const { gl, programs } = shared;
-    if (!programs[name]) programs[name] = program(gl, ...SOURCES[name]);
+    if (!programs[name]) programs[name] = nnvis.glProgram(gl, ...SOURCES[name]);
     gl.useProgram(programs[name].made);
-    return programs[name].at;
+    return programs[name].places;
   }
 
   let shared; // {canvas, gl, ...} of the page; null: there is no WebGL2

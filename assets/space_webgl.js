@@ -95,25 +95,6 @@
   const ACCENT = [0.35, 0.66, 1.0];
   const TINTS = { line: [0.42, 0.49, 0.6, 0.55], skip: [0.98, 0.66, 0.3, 0.8], turn: [0.42, 0.49, 0.6, 0.28], lit: [0.35, 0.66, 1, 1] };
 
-  function program(gl, vertex, fragment) {
-    const made = gl.createProgram();
-    for (const [kind, source] of [[gl.VERTEX_SHADER, vertex], [gl.FRAGMENT_SHADER, fragment]]) { // prettier-ignore
-      const shader = gl.createShader(kind);
-      gl.shaderSource(shader, source);
-      gl.compileShader(shader);
-      if (!gl.getShaderParameter(shader, gl.COMPILE_STATUS) && !gl.isContextLost()) throw new Error(gl.getShaderInfoLog(shader));
-      gl.attachShader(made, shader);
-    }
-    gl.linkProgram(made);
-    if (!gl.getProgramParameter(made, gl.LINK_STATUS) && !gl.isContextLost()) throw new Error(gl.getProgramInfoLog(made));
-    const places = {};
-    for (let i = 0; i < gl.getProgramParameter(made, gl.ACTIVE_UNIFORMS); i += 1) {
-      const { name } = gl.getActiveUniform(made, i);
-      places[name] = gl.getUniformLocation(made, name);
-    }
-    return { made, places };
-  }
-
   /* A drawing on this canvas, or null where there is no WebGL2. `ramp`: two scales of 256 colours of 3
    * bytes, one from 0 up and one around 0. */
   space.webgl = function (canvas, ramp) {
@@ -124,8 +105,8 @@
 
     function prepare() {
       sent = new Map();
-      const cards = program(gl, CARD, SHADE);
-      const ribbons = program(gl, RIBBON, INK);
+      const cards = nnvis.glProgram(gl, CARD, SHADE);
+      const ribbons = nnvis.glProgram(gl, RIBBON, INK);
       tools = { cards, ribbons, buffers: new Map(), ramp: gl.createTexture(), white: null, lines: null, linesOf: "" };
       gl.bindTexture(gl.TEXTURE_2D, tools.ramp);
       gl.pixelStorei(gl.UNPACK_ALIGNMENT, 1);

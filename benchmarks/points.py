@@ -42,6 +42,7 @@ SCRIPTS = (
     "changes",
     "samples",
     "points_index",
+    "webgl",
     "points_webgl",
     "points_plane",
     "points_layers",

@@ -113,6 +113,13 @@ def test_a_lasso_counts_its_classes_at_once_and_the_server_hears_the_same_sample
     lit = page.evaluate("() => nnvis.drawnMap().plane.data.states.reduce((sum, state) => sum + (state === 2), 0)")
     assert lit == chosen
 
+    steps.press(page, "colour by", "prediction")  # the bars go by it, of the same samples
+    page.wait_for_selector(f'{steps.MAP}[data-look*="|prediction|"]')
+    page.wait_for_selector(f'#embedding-bars[data-total="{chosen}"]:not([hidden])')
+    steps.press(page, "colour by", "label")
+    page.wait_for_selector(f'{steps.MAP}[data-look*="|label|"]')
+    assert bars(page) == counted
+
     zoom(page, 16 if n > 100_000 else 6)
     assert page.get_attribute(steps.MAP, "data-view") == "points"
     assert page.locator(".minimap").is_visible()

@@ -202,6 +202,19 @@ def _weights(at: float, weight: Any) -> None:
     weight[3] = one * at * at * at
 
 
+@_inlined
+def _read(field: Any, a: int, b: int, x: Any, y: Any) -> Any:
+    """Return the field's scalar and two components at a place in cell (a, b), its nodes weighed by x and y."""
+    s, fx, fy = np.float32(0), np.float32(0), np.float32(0)
+    for p in range(4):
+        for q in range(4):
+            weight = x[p] * y[q]
+            s += weight * field[0, a - 1 + p, b - 1 + q]
+            fx += weight * field[1, a - 1 + p, b - 1 + q]
+            fy += weight * field[2, a - 1 + p, b - 1 + q]
+    return s, fx, fy
+
+
 @_compiled(_ff, _r, _r, _r, _n, _n, _ff)
 def scatter(places: Any, left: float, bottom: float, spacing: float, first: int, last: int, grid: Any) -> None:
     """Spread each sample over the 4 × 4 nodes around it; `left`, `bottom` is where node (0, 0) lies."""
@@ -227,14 +240,7 @@ def gather(places: Any, field: Any, left: float, bottom: float, spacing: float, 
         a, b = int(u), int(v)
         _weights(u - a * one, x)
         _weights(v - b * one, y)
-        s, fx, fy = np.float32(0), np.float32(0), np.float32(0)
-        for p in range(4):
-            for q in range(4):
-                weight = x[p] * y[q]
-                s += weight * field[0, a - 1 + p, b - 1 + q]
-                fx += weight * field[1, a - 1 + p, b - 1 + q]
-                fy += weight * field[2, a - 1 + p, b - 1 + q]
-        at[0, i], at[1, i], at[2, i] = s, fx, fy
+        at[0, i], at[1, i], at[2, i] = _read(field, a, b, x, y)
 
 
 @_compiled(_ff, _n, _n, _ff)
@@ -345,13 +351,7 @@ def settle(
             a, b = int(u), int(v)
             _weights(u - a * one, x)
             _weights(v - b * one, y)
-            s, fx, fy = np.float32(0), np.float32(0), np.float32(0)
-            for p in range(4):
-                for q in range(4):
-                    share = x[p] * y[q]
-                    s += share * field[0, a - 1 + p, b - 1 + q]
-                    fx += share * field[1, a - 1 + p, b - 1 + q]
-                    fy += share * field[2, a - 1 + p, b - 1 + q]
+            s, fx, fy = _read(field, a, b, x, y)
             half, push = np.float32(0.5) / total, one / (s * np.float32(DRAWN))
             px += half * (mx + fx * push)
             py += half * (my + fy * push)
