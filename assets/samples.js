@@ -32,7 +32,8 @@
     shown = catalog;
     const key = [catalog.dataset, catalog.model, catalog.ready].join();
     if (known && known.key === key) return known;
-    const address = "attributes/" + catalog.dataset + "/" + (catalog.model || "-") + (catalog.ready ? "?ready=1" : "");
+    // `form`: a browser keeps these for ever, and may still have them as they travelled before.
+    const address = `attributes/${catalog.dataset}/${catalog.model || "-"}?form=2${catalog.ready ? "&ready=1" : ""}`;
     const answer = await nnvis.bytes(address);
     if (!answer) return null;
     if (known && known.key === key) return known;
