@@ -177,7 +177,7 @@ def shown(page: Any) -> dict[str, Any]:
                     tones: Array.from(map.plane.data.tones), palette: Array.from(map.plane.data.palette),
                     states: Array.from(map.plane.data.states),
                     pressed: pressed.filter((text) => !["Lasso", "Box", "Pan"].includes(text)),
-                    lists: [...document.querySelectorAll("select")].map((s) => s.value),
+                    lists: [...document.querySelectorAll("select")].map((s) => `${s.id || s.ariaLabel} ${s.value}`),
                     strip: document.getElementById("embedding-strip").textContent,
                     thumbs: [...document.querySelectorAll(".thumb img")].map((i) => i.getAttribute("src")),
                     title: document.getElementById("testing-sample").textContent,
@@ -187,3 +187,23 @@ def shown(page: Any) -> dict[str, Any]:
             }"""
         )
     )
+
+
+def at_rest(page: Any) -> dict[str, Any]:
+    """Return what the page shows once it shows the same for half a second: its parts are drawn one after another."""
+    settle(page)
+    for _ in range(60):
+        before = shown(page)
+        page.wait_for_timeout(500)
+        if shown(page) == before:
+            return before
+    raise AssertionError("the page does not come to rest within 30 s")
+
+
+def comes_to_show(page: Any, before: dict[str, Any]) -> None:
+    """Wait until the page shows what another did: its parts are drawn one after another."""
+    for _ in range(60):
+        if shown(page) == before:
+            return
+        page.wait_for_timeout(500)
+    assert shown(page) == before

@@ -52,13 +52,13 @@ def walk(pages: Pages, server: Server, dataset: str, classifiers: list[str]) -> 
     page.select_option("#testing-target-select", next(value for value, name in classes.items() if name != predicted))
     steps.heatmap(page, first)
 
-    before = steps.shown(page)
+    before = steps.at_rest(page)
     again = pages.open(server.address + "/" + before["address"])
     steps.wait_for_map(again)
     steps.heatmap(again)
     steps.wait_for_selection(again)
     again.wait_for_selector("#embedding-bars:not([hidden])")
-    assert steps.shown(again) == before
+    steps.comes_to_show(again, before)
 
 
 @pytest.mark.parametrize(
