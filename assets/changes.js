@@ -130,17 +130,21 @@
   }
 
   /* Sample ids as text, "1-5,8": the same as nnvis_dash/state/ids.py. */
-  nnvis.encodeIds = function (ids) {
+  nnvis.encodeIds = (ids) => rangesOf(ids, Infinity);
+
+  /* The ranges of ids as text, or null where there are more than `most`. */
+  function rangesOf(ids, most) {
     const sorted = ascending(ids) ? ids : Array.from(new Set(ids)).sort((a, b) => a - b);
     const parts = [];
     for (let i = 0; i < sorted.length; ) {
+      if (parts.length === most) return null;
       let j = i;
       while (j + 1 < sorted.length && sorted[j + 1] === sorted[j] + 1) j += 1;
       parts.push(j > i ? sorted[i] + "-" + sorted[j] : String(sorted[i]));
       i = j + 1;
     }
     return parts.join(",");
-  };
+  }
 
   function ascending(ids) {
     for (let i = 1; i < ids.length; i += 1) if (!(ids[i - 1] < ids[i])) return false;
@@ -156,17 +160,30 @@
     return ids;
   };
 
-  const LONGEST = 1500; // characters of a selection that stay in the state; longer ones are kept on the server
+  /* Sample ids as bits, the first one the lowest of the first byte, and back: the same as nnvis_dash/workspace/selections.py. */
+  function bitsOf(ids) {
+    const bits = new Uint8Array((ids.reduce((most, id) => Math.max(most, id), -1) >> 3) + 1);
+    for (const id of ids) bits[id >> 3] |= 1 << (id & 7);
+    return bits;
+  }
+  function idsOf(bits) {
+    const ids = [];
+    for (let at = 0; at < bits.length; at += 1)
+      for (let bit = 0, left = bits[at]; left; bit += 1, left >>= 1) if (left & 1) ids.push(8 * at + bit);
+    return ids;
+  }
+
+  const MOST_RANGES = 80; // of a selection that stands in the state; larger ones are kept on the server
   nnvis.select = async function (ids, origin) {
-    let text = nnvis.encodeIds(ids);
-    if (text.length > LONGEST) {
-      const answer = await fetch("texts", {
+    let text = rangesOf(ids, MOST_RANGES);
+    if (text === null) {
+      const answer = await fetch("selections", {
         method: "POST",
-        headers: { "Content-Type": "application/json" },
-        body: JSON.stringify(text),
+        headers: { "Content-Type": "application/octet-stream" },
+        body: bitsOf(ids),
       });
-      if (!answer.ok) return;
-      const key = await answer.json();
+      const key = answer.ok ? await answer.json() : null;
+      if (typeof key !== "string") return;
       kept.set(key, ids);
       text = "@" + key;
     }
@@ -185,8 +202,8 @@
     if (!text.startsWith("@")) return nnvis.decodeIds(text);
     const key = text.slice(1);
     if (!kept.has(key)) {
-      const answer = await fetch("texts/" + encodeURIComponent(key));
-      kept.set(key, answer.ok ? nnvis.decodeIds(await answer.json()) : []);
+      const answer = await fetch("selections/" + encodeURIComponent(key));
+      kept.set(key, answer.ok ? idsOf(new Uint8Array(await answer.arrayBuffer())) : []);
     }
     return kept.get(key);
   };

@@ -122,7 +122,7 @@
     })));
     if (answer.flipped.length) {
       const all = h("button", { type: "button", class: "act", title: "Select all images whose prediction changes" }, "select them");
-      all.addEventListener("click", () => nnvis.select(nnvis.decodeIds(answer.changed), "network"));
+      all.addEventListener("click", () => nnvis.send({ kind: "select", samples: answer.changed, origin: "network" }));
       parts.push(h("div", { class: "freeze-strip" }, answer.flipped.map(thumb), all));
     }
     return parts;

@@ -21,7 +21,6 @@ from nnvis_dash.engine.jobs import Request
 from nnvis_dash.errors import ParameterError
 from nnvis_dash.services import Services
 from nnvis_dash.state.codec import field_check
-from nnvis_dash.state.ids import encode_ids
 from nnvis_dash.state.selection import Selection
 from nnvis_dash.state.view import View
 
@@ -95,4 +94,4 @@ def passing_rows(services: Services, wanted: Mapping[str, Any]) -> str | None:
     card = services.workspace.dataset(str(wanted.get("dataset"))).card
     primary = services.workspace.model(str(wanted["primary"])) if wanted.get("primary") else None
     label, prediction, _, _ = services.attributes(card, primary)
-    return encode_ids(np.flatnonzero(visible(selection, label, prediction)).tolist())
+    return services.workspace.selections.text(np.flatnonzero(visible(selection, label, prediction)))

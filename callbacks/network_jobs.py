@@ -21,7 +21,6 @@ from nnvis_dash.engine.jobs import Request
 from nnvis_dash.errors import ParameterError
 from nnvis_dash.figures import heatmap
 from nnvis_dash.services import Services
-from nnvis_dash.state.ids import encode_ids
 from nnvis_dash.state.references import Reference
 from nnvis_dash.state.selection import Selection
 from nnvis_dash.types import ModelCard
@@ -56,14 +55,14 @@ def effect(services: Services, wanted: Mapping[str, Any], wait: Wait) -> dict[st
             {"id": int(one), "before": int(found.predictions[one]), "after": int(found.predictions_frozen[one])}
             for one in shown
         ],
-        "changed": encode_ids(changed.tolist()),
+        "changed": services.workspace.selections.text(changed),
     }
 
 
 def campaign(services: Services, wanted: Mapping[str, Any], wait: Wait) -> dict[str, Any]:
     """Every unit of some layers frozen by itself: the lists, and the key under which the matrix is."""
     samples = Selection(samples=str(wanted.get("samples") or ""))
-    chosen = encode_ids(services.chosen(samples).tolist()) if samples.samples else ""
+    chosen = services.workspace.selections.text(services.chosen(samples)) if samples.samples else ""
     parameters = {
         "dataset": wanted["dataset"],
         "model": wanted["model"],

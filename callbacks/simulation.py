@@ -22,7 +22,6 @@ from nnvis_dash.engine.jobs import Request
 from nnvis_dash.errors import ParameterError
 from nnvis_dash.services import Services
 from nnvis_dash.state.codec import field_check
-from nnvis_dash.state.ids import decode_ids, encode_ids
 from nnvis_dash.state.selection import Selection
 
 MOST_STEPS = 101  # degrees that the page asks for at once
@@ -96,7 +95,7 @@ def pair_parameters(services: Services, wanted: Mapping[str, Any]) -> dict[str, 
     known = parameters(wanted, [])
     card = services.workspace.dataset(known["dataset"]).card
     text = selected(services, wanted)
-    ids = np.array(decode_ids(text), np.int64) if text else np.arange(card.n_samples)
+    ids = services.workspace.selections.ids(text) if text else np.arange(card.n_samples)
     if len(ids) > PAIRED:
         labels = services.dataset(card.fingerprint).labels
         order = stratified_order(None if labels is None else np.asarray(labels)[ids], len(ids))
@@ -106,7 +105,7 @@ def pair_parameters(services: Services, wanted: Mapping[str, Any]) -> dict[str, 
         "model": known["models"][0],
         "first": _few(change(str(wanted.get("change")))).plain(),
         "second": _few(change(str(wanted.get("other")))).plain(),
-        "samples": encode_ids(ids.tolist()),
+        "samples": services.workspace.selections.text(ids),
         "precision": known["precision"],
     }
 
@@ -142,7 +141,7 @@ def selected(services: Services, wanted: Mapping[str, Any]) -> str:
         shown &= lit
     if not shown.any():
         raise ParameterError("The selection and the filters leave no image", "Show all of them, or select others.")
-    return "" if shown.all() else encode_ids(np.flatnonzero(shown).tolist())
+    return "" if shown.all() else services.workspace.selections.text(np.flatnonzero(shown))
 
 
 def parameters(wanted: Mapping[str, Any], plain: list[dict[str, Any]]) -> dict[str, Any]:

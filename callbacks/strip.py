@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from dash import Dash, Input, Output
 
 from callbacks.reading import selection_of, session_of
@@ -44,15 +45,12 @@ def _strip(services: Services, session: Session, selection: Selection) -> Any:
     models = services.models(session)
     primary = models[0] if models else None
     label, prediction, _, _ = services.attributes(card, primary)
-    shown = visible(selection, label, prediction)
-    if selection.samples:
-        chosen = services.chosen(selection)
-        lit = np.zeros(card.n_samples, dtype=bool)
-        lit[chosen[chosen < card.n_samples]] = True
-        shown &= lit
-    order = services.ambiguity(card, primary)
-    words = "by number" if order is None else "most ambiguous first"
-    first = (np.flatnonzero(shown) if order is None else order[shown[order]])[:SHOWN]
+    chosen = services.chosen(selection) if selection.samples else np.arange(card.n_samples)
+    rows = chosen[chosen < card.n_samples]
+    rows = rows[visible(selection, label[rows], prediction[rows])]
+    ranks = services.ambiguity(card, primary)
+    words = "by number" if ranks is None else "most ambiguous first"
+    first = rows[:SHOWN] if ranks is None else rows[foremost(ranks[rows], SHOWN)]
     names = services.class_names(card, primary)
 
     def name(number: int) -> str:
@@ -67,7 +65,13 @@ def _strip(services: Services, session: Session, selection: Selection) -> Any:
         )
         for sample in first
     ]
-    return embedding.strip(pictures, int(shown.sum()), words, bool(selection.samples))
+    return embedding.strip(pictures, len(rows), words, bool(selection.samples))
+
+
+def foremost(ranks: npt.NDArray[np.int64], most: int) -> npt.NDArray[np.int64]:
+    """Return the places of the `most` smallest ranks (n,), the smallest first."""
+    some = np.argpartition(ranks, most)[:most] if len(ranks) > most else np.arange(len(ranks))
+    return some[np.argsort(ranks[some])]
 
 
 def visible(selection: Selection, label: Any, prediction: Any) -> Any:

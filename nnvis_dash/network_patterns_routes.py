@@ -15,7 +15,6 @@ from nnvis_dash.analysis.neural_patterns.wording import NOTABLE, said
 from nnvis_dash.posting import answers, body, own_pages_only
 from nnvis_dash.services import Services
 
-LONGEST = 1_500  # characters of sample ids that stand in the state; longer ones are kept under a key
 SLICES = 8  # classes of a pie that have a slice of their own
 ASKED = ("by", "support", "length", "gaps", "order", "of", "units", "classes", "correctness", "label")
 
@@ -60,12 +59,7 @@ def network_patterns_blueprint(services: Services) -> flask.Blueprint:
         record = {"dataset": dataset.fingerprint, "model": model.fingerprint, "pattern": str(wanted.get("pattern"))}
         if wanted.get("by") is not None:
             record["by"] = wanted["by"]
-        found = services.engine.ask("pattern_samples", record)
-        text = found["samples"]
-        return {
-            "count": found["count"],
-            "samples": text if len(text) <= LONGEST else "@" + services.workspace.keep_text(text),
-        }
+        return services.engine.ask("pattern_samples", record)
 
     return routes
 

@@ -86,7 +86,7 @@ def _selected(measure: str) -> Callable[[Services, DatasetCard, ModelCard, Mappi
         ids = services.chosen(Selection(samples=str(wanted.get("samples") or "")))
         if not len(ids):
             return {"measure": measure}, f"{measure} over all {dataset.n_samples:,} images"
-        return {"measure": measure, "samples": encode_ids(ids.tolist())}, f"{measure} over the selection"
+        return {"measure": measure, "samples": services.workspace.selections.text(ids)}, f"{measure} over the selection"
 
     return asked
 
@@ -95,7 +95,7 @@ def _rest(services: Services, dataset: DatasetCard, model: ModelCard, wanted: Ma
     ids = services.chosen(Selection(samples=str(wanted.get("samples") or "")))
     if not len(ids):
         raise ParameterError("No images are selected", "Lasso some on the map to compare them with the rest.")
-    return {"measure": "difference", "samples": encode_ids(ids.tolist())}, "selection − rest"
+    return {"measure": "difference", "samples": services.workspace.selections.text(ids)}, "selection − rest"
 
 
 def _pair(services: Services, dataset: DatasetCard, model: ModelCard, wanted: Mapping[str, Any]) -> Any:
@@ -123,18 +123,19 @@ def _classes(services: Services, dataset: DatasetCard, model: ModelCard, wanted:
         )
     names = services.class_names(dataset, model)
     first, second = (_images_of(labels, names, wanted.get(key)) for key in ("class_a", "class_b"))
+    text = services.workspace.selections.text
     said = f"{first[0]} − {second[0]}"
-    return {"measure": "difference", "samples": first[1], "against": second[1]}, said
+    return {"measure": "difference", "samples": text(first[1]), "against": text(second[1])}, said
 
 
-def _images_of(labels: npt.NDArray[np.int32], names: tuple[str, ...], number: Any) -> tuple[str, str]:
-    """Return a class's name and the ids of its images as text."""
+def _images_of(labels: npt.NDArray[np.int32], names: tuple[str, ...], number: Any) -> tuple[str, npt.NDArray[np.int64]]:
+    """Return a class's name and the ids of its images."""
     if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < len(names):
         raise ParameterError(f"There is no class {number!r}", f"Choose two of the {len(names)} classes.")
     ids = np.flatnonzero(labels == number)
     if not len(ids):
         raise ParameterError(f"The dataset has no image of the class {names[number]!r}", "Choose another class.")
-    return names[number], encode_ids(ids.tolist())
+    return names[number], ids
 
 
 _ASKED: dict[str, Callable[[Services, DatasetCard, ModelCard, Mapping[str, Any]], Any]] = {

@@ -153,10 +153,10 @@ def review_blueprint(services: Services) -> flask.Blueprint:
             reviews.remove_slice(card.fingerprint, name)
             return {}
         text = str(record.get("samples") or "")
-        chosen = decode_ids(services.workspace.kept_text(text[1:]) if text.startswith("@") else text)
-        if chosen and max(chosen) >= card.n_samples:
+        chosen = services.workspace.selections.ids(text)
+        if len(chosen) and chosen[-1] >= card.n_samples:
             raise ParameterError("The selection is of another dataset", "Select samples of this one.")
-        reviews.keep_slice(card.fingerprint, name, encode_ids(chosen))
+        reviews.keep_slice(card.fingerprint, name, encode_ids(chosen.tolist()))
         return {}
 
     @routes.post("/named")

@@ -1,4 +1,4 @@
-"""Flask routes for what is too large or too frequent for a callback: images, attributions, long texts of the state.
+"""Flask routes for what is too large or too frequent for a callback: images, attributions, large selections.
 
 Everything here is addressed by content, so the browser may keep it for ever. An unknown name is a 404 without details.
 Arrays travel little-endian.
@@ -17,13 +17,14 @@ import flask
 import numpy as np
 
 from nnvis_dash.analysis.attribution import METHODS
-from nnvis_dash.errors import NNVisError
+from nnvis_dash.errors import NNVisError, ParameterError
 from nnvis_dash.figures import heatmap
+from nnvis_dash.posting import answers
 from nnvis_dash.services import Services
-from nnvis_dash.state.ids import decode_ids
 from nnvis_dash.state.references import Reference
 from nnvis_dash.workspace.artifacts import Artifact
 from nnvis_dash.workspace.pixels import encode_png, fit
+from nnvis_dash.workspace.selections import MOST_BYTES
 
 FOREVER = "private, max-age=31536000, immutable"
 LARGEST_SIDE = 1024
@@ -115,25 +116,23 @@ def blueprint(services: Services) -> flask.Blueprint:
             about |= {f"{kind}_name": card.name for card in cards if card.fingerprint == about[kind]}
         return about
 
-    @routes.post("/texts")
-    def texts() -> flask.Response:
-        """Keep a large selection on the server; answers with the key that stands for it in the state and in links."""
-        if flask.request.mimetype != "application/json":
-            flask.abort(415)
-        text = flask.request.get_json(silent=True)
-        if not isinstance(text, str) or len(text) > 8_000_000:
-            flask.abort(400)
-        try:
-            decode_ids(text)
-        except NNVisError:
-            flask.abort(400)
-        return flask.jsonify(services.workspace.keep_text(text))
+    @routes.post("/selections")
+    @answers
+    def keep() -> str:
+        """Keep a large selection, a bit a sample; answers with the key that stands for it in the state and in links."""
+        length = flask.request.content_length
+        if flask.request.mimetype != "application/octet-stream" or length is None or length > MOST_BYTES:
+            raise ParameterError(
+                f"The selection has {length or 0:,} bytes of {flask.request.mimetype or 'no kind'}",
+                f"Send a bit a sample, at most {MOST_BYTES:,} bytes.",
+            )
+        return services.workspace.selections.keep(flask.request.get_data(cache=False))
 
-    @routes.get("/texts/<key>")
+    @routes.get("/selections/<key>")
     @answers_or_404
-    def text(key: str) -> flask.Response:
-        """A large selection that was kept."""
-        return flask.jsonify(services.workspace.kept_text(key))
+    def kept(key: str) -> flask.Response:
+        """A large selection that was kept, a bit a sample."""
+        return binary(np.frombuffer(services.workspace.selections.kept(key), np.uint8))
 
     @routes.get("/healthz")
     def healthz() -> str:

@@ -25,7 +25,6 @@ from nnvis_dash.engine.client import Engine
 from nnvis_dash.engine.jobs import Request
 from nnvis_dash.errors import NotFound
 from nnvis_dash.settings import Settings
-from nnvis_dash.state.ids import decode_ids
 from nnvis_dash.state.references import Reference
 from nnvis_dash.state.selection import Selection
 from nnvis_dash.state.session import Session
@@ -201,20 +200,21 @@ class Services:
 
     def chosen(self, selection: Selection) -> npt.NDArray[np.int64]:
         """Return the selected sample ids, whether they stand in the state or are kept on the server."""
-        text = selection.samples
-        if text.startswith("@"):
-            text = self.workspace.kept_text(text[1:])
-        return np.array(decode_ids(text), dtype=np.int64)
+        return self.workspace.selections.ids(selection.samples)
 
     def ambiguity(self, dataset: DatasetCard, model: ModelCard | None) -> npt.NDArray[np.int64] | None:
-        """Return all sample ids, the most ambiguous first (N,); None while the index isn't there."""
+        """Return each sample's rank (N,), the most ambiguous being 0; None while the index isn't there."""
         index = None if model is None else self.index(dataset.fingerprint, model.fingerprint)
         if index is None or model is None:
             return None
-        return self._measured.get(
-            ("ambiguity", dataset.fingerprint, model.fingerprint),
-            lambda: most_ambiguous(np.asarray(index.probabilities)),
-        )
+
+        def rank() -> npt.NDArray[np.int64]:
+            order = most_ambiguous(np.asarray(index.probabilities))
+            ranks = np.empty_like(order)
+            ranks[order] = np.arange(len(order))
+            return ranks
+
+        return self._measured.get(("ambiguity", dataset.fingerprint, model.fingerprint), rank)
 
     def attributes(self, dataset: DatasetCard, model: ModelCard | None) -> tuple[npt.NDArray[Any], ...]:
         """Return label, prediction (-1 for none), confidence and entropy / log K (NaN for unknown), each (N,)."""

@@ -18,7 +18,6 @@ from nnvis_dash.analysis.simulation.change import Change
 from nnvis_dash.engine.chunks import missing, part_interval, part_name
 from nnvis_dash.engine.desk import Desk, open_workspace
 from nnvis_dash.errors import NotFound
-from nnvis_dash.state.ids import decode_ids
 from nnvis_dash.types import Floats
 
 if TYPE_CHECKING:
@@ -169,7 +168,7 @@ def _order(path: str, dataset: str, samples: str) -> npt.NDArray[np.int64]:
     from nnvis_dash.analysis.simulation.sweep import ordered
 
     data = Desk(path).dataset(dataset)
-    ids = sample_ids(data, decode_ids(samples) if samples else None)
+    ids = sample_ids(data, open_workspace(path)[0].selections.ids(samples) if samples else None)
     return np.asarray(ordered(data, ids, None), np.int64)
 
 

@@ -5,7 +5,7 @@
                 artifacts/<key>/          card.json, *.npy
                 trays/, ratings/          what people keep: their samples, and how well evidence fits, a file a dataset
                 reviews/<fingerprint>.json what people decided about a dataset's samples
-                cache/                    texts/ (large selections), incoming/ (what is being written), jobs
+                cache/                    selections/ (large ones), incoming/ (what is being written), jobs
 
 Everything new is written into ``cache/incoming`` and renamed while the lock is held, so of two processes that add the
 same thing one finds it there, and whatever fails leaves nothing behind. No memory of its own: any number of processes
@@ -15,7 +15,6 @@ may use one workspace.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import logging
 import os
@@ -30,7 +29,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from nnvis_dash.errors import DatasetError, ModelError, NNVisError, NotFound
+from nnvis_dash.errors import DatasetError, ModelError, NNVisError
 from nnvis_dash.types import DatasetCard, ModelCard
 from nnvis_dash.workspace.artifacts import Artifacts
 from nnvis_dash.workspace.datasets import Dataset, default_name, open_dataset
@@ -42,6 +41,7 @@ from nnvis_dash.workspace.metadata import read_metadata, write_metadata
 from nnvis_dash.workspace.pixels import MAX_PIXELS
 from nnvis_dash.workspace.readers import Given, ReadOptions, Split, located, read
 from nnvis_dash.workspace.reviews import Reviews
+from nnvis_dash.workspace.selections import Selections
 from nnvis_dash.workspace.shelf import KEY, Card, Shelf
 from nnvis_dash.workspace.sidecars import metadata_beside, with_sidecars
 from nnvis_dash.workspace.writing import Progress, write_dataset
@@ -67,6 +67,7 @@ class Workspace:
     path : Path
     artifacts : Artifacts
     derived : DerivedSamples
+    selections : Selections
     reviews : Reviews
 
     Raises
@@ -81,7 +82,7 @@ class Workspace:
         try:
             if not self.path.exists():
                 self.path.mkdir(parents=True, mode=0o700)
-            for name in ("models", "datasets", "artifacts", "cache", "cache/incoming", "cache/texts"):
+            for name in ("models", "datasets", "artifacts", "cache", "cache/incoming", "cache/selections"):
                 (self.path / name).mkdir(mode=0o700, exist_ok=True)
             self._lock = self.path / "cache" / "lock"
             self._lock.touch(mode=0o600)
@@ -92,6 +93,7 @@ class Workspace:
             ) from None
         self.artifacts = Artifacts(self.path / "artifacts")
         self.derived = DerivedSamples(self.artifacts)
+        self.selections = Selections(self.path / "cache" / "selections")
         self.reviews = Reviews(self.path / "reviews", self._lock)
         self._datasets = Shelf(self.path / "datasets", "dataset", DatasetCard.from_json, DatasetError)
         self._models = Shelf(self.path / "models", "model", ModelCard.from_json, ModelError)
@@ -334,33 +336,6 @@ class Workspace:
             Says what there is.
         """
         return self._remove(self._models, ref)
-
-    def keep_text(self, text: str) -> str:
-        """Keep a text under its content's key (32 hexadecimal digits), which stands for it in links."""
-        data = text.encode("utf-8", "surrogatepass")
-        key = hashlib.sha256(data).hexdigest()[:32]
-        path = self.path / "cache" / "texts" / key
-        if not path.exists():
-            temporary = self.path / "cache" / "incoming" / f"text-{secrets.token_hex(8)}"
-            temporary.write_bytes(data)
-            temporary.replace(path)
-        return key
-
-    def kept_text(self, key: str) -> str:
-        """Return a text that was kept.
-
-        Raises
-        ------
-        NotFound
-            No text has that key.
-        """
-        path = self.path / "cache" / "texts" / key if KEY.fullmatch(key) else None
-        try:
-            if path is not None:
-                return path.read_bytes().decode("utf-8", "surrogatepass")
-        except FileNotFoundError:
-            pass
-        raise NotFound(f"There is no selection {key[:64]!r} on this server", "Select the samples again.")
 
     @contextmanager
     def _incoming(self) -> Iterator[Path]:

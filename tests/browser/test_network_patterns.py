@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import numpy as np
 import pytest
 
 from nnvis_dash.demo.shapes import GREEN_CLASS
-from nnvis_dash.state.ids import decode_ids
 from nnvis_dash.workspace.store import Workspace
 from tests.browser.conftest import Pages, Server
 from tests.browser.steps import open_on, settle, wait_for_selection
@@ -102,7 +100,7 @@ def test_the_pentagons_are_recognised_by_the_planted_background(page: Any, demo_
     assert page.text_content(f"{LIST} .pattern-select") == f"select {count}"
     workspace = Workspace(demo_server.workspace)
     samples = now(page, "samples")
-    ids = np.array(decode_ids(workspace.kept_text(samples[1:]) if samples.startswith("@") else samples))
+    ids = workspace.selections.ids(samples)
     assert len(ids) == count
     grass = workspace.dataset("shapes").extra("green_background")
     assert grass[ids].mean() > 0.9 > 0.2 > grass.mean()

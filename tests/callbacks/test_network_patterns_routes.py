@@ -12,10 +12,10 @@ from scipy.stats import fisher_exact
 from nnvis_dash.analysis.index import Index, index_arrays, index_key
 from nnvis_dash.engine import mined_patterns
 from nnvis_dash.engine.client import Engine
-from nnvis_dash.network_patterns_routes import LONGEST, network_patterns_blueprint
+from nnvis_dash.network_patterns_routes import network_patterns_blueprint
 from nnvis_dash.services import Services
 from nnvis_dash.settings import Settings
-from nnvis_dash.state.ids import decode_ids, encode_ids
+from nnvis_dash.state.ids import encode_ids
 from nnvis_dash.types import Unit
 from nnvis_dash.workspace.store import Workspace
 from tests import networks
@@ -131,7 +131,7 @@ def test_patterns_of_a_selection_have_its_images_first(scene: dict[str, Any]) ->
     assert {one["text"] for one in found["patterns"]} == {"0:0.1:1.2:2.3:1", "0:0.1:1.2:2"}
     assert all(one["inside"] == 3 and one["samples"][:3] == [1, 6, 11] for one in found["patterns"])
     assert (found["fitting"], found["selected"]) == (2, 3)
-    kept = "@" + scene["ws"].keep_text("1,6,11")
+    kept = "@" + scene["ws"].selections.keep(b"\x42\x08")
     assert ask(scene, of="selection", samples=kept) == found
 
 
@@ -166,13 +166,12 @@ def test_all_images_of_a_pattern_are_told_and_many_are_kept_under_a_key(
     scene: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record = {"dataset": scene["data"].fingerprint, "model": scene["model"].fingerprint, "pattern": "0:0.1:1"}
-    expected = encode_ids([*range(0, 60, 5), *range(1, 60, 5)])
+    expected = [*range(0, 60, 5), *range(1, 60, 5)]
     found = scene["client"].post("/network/pattern/samples", json=record).get_json()
-    assert found["samples"] == expected and found["count"] == 24 and len(expected) < LONGEST
-    monkeypatch.setattr("nnvis_dash.network_patterns_routes.LONGEST", 10)
+    assert found == {"samples": encode_ids(expected), "count": 24}
+    monkeypatch.setattr("nnvis_dash.workspace.selections.MOST_RANGES", 10)
     kept = scene["client"].post("/network/pattern/samples", json=record).get_json()["samples"]
-    assert kept.startswith("@") and scene["ws"].kept_text(kept[1:]) == expected
-    assert set(decode_ids(expected)) == set(np.flatnonzero(np.isin(np.arange(N) % 5, (0, 1))).tolist())
+    assert kept.startswith("@") and scene["ws"].selections.ids(kept).tolist() == sorted(expected)
 
 
 def test_without_labels_patterns_have_no_classes(scene: dict[str, Any]) -> None:

@@ -146,7 +146,7 @@ def test_bad_decisions_are_refused(scene: Any, wrong: dict[str, Any], says: str)
 
 def test_named_slices_are_measured(scene: Any) -> None:
     assert scene.post("slice", name=" hard ones ", samples="0-4").get_json() == {}
-    key = scene.workspace.keep_text("8-9")
+    key = scene.workspace.selections.keep(b"\0\3")
     scene.post("slice", name="easy", samples=f"@{key}")
     whole, hard, easy = scene.post("named").get_json()["slices"]
     assert (whole["n"], hard["n"], hard["name"], easy["samples"]) == (N, 5, "hard ones", "8-9")

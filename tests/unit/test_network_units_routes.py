@@ -134,7 +134,7 @@ def test_each_colour_asks_for_its_own(place: Place, wanted: dict[str, Any], aske
 
 
 def test_a_large_selection_is_read_by_its_key(place: Place) -> None:
-    place.units(colour="mean", samples="@" + place.workspace.keep_text("0-4"))
+    place.units(colour="mean", samples="@" + place.workspace.selections.keep(b"\x1f"))
     assert place.asked[0][1]["samples"] == "0-4"
 
 

@@ -68,7 +68,7 @@ def truth(card: ModelCard, data: Dataset | Images, labels: npt.ArrayLike | None 
     return Truth(outputs, "")
 
 
-def sample_ids(data: Dataset | Images, samples: Sequence[int] | Ints | None) -> npt.NDArray[np.int64]:
+def sample_ids(data: Dataset | Images, samples: Sequence[int] | npt.NDArray[Any] | None) -> npt.NDArray[np.int64]:
     """Return the chosen samples, each once and ascending; all where `samples` is None.
 
     Raises

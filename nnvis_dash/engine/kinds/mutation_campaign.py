@@ -16,12 +16,12 @@ from nnvis_dash.analysis.mutation.truth import sample_ids, truth
 from nnvis_dash.engine.chunks import Arrays, in_chunks, looking, part_interval, part_name
 from nnvis_dash.engine.kinds import KINDS, KindParameters
 from nnvis_dash.errors import EngineError
-from nnvis_dash.state.ids import decode_ids
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from nnvis_dash.engine.desk import Desk
     from nnvis_dash.engine.job import Job
     from nnvis_dash.workspace.datasets import Dataset
     from nnvis_dash.workspace.store import Workspace
@@ -57,7 +57,7 @@ def mutation_campaign(job: Job, parameters: MutationCampaignParameters) -> None:
     card = job.workspace.model(parameters.model)
     layers = chosen_layers(card, parameters.layers or None)
     dataset = job.dataset(parameters.dataset)
-    ids = chosen(parameters, dataset)
+    ids = chosen(job, parameters, dataset)
     right = truth(card, dataset)
     total = len(layers) * len(ids)
     for _ in range(TRIES):
@@ -87,7 +87,7 @@ def counts_of(job: Job, start: int, stop: int) -> Arrays:
     card = classifier.card
     dataset = job.dataset(parameters.dataset)
     layers = chosen_layers(card, parameters.layers or None)
-    ids = chosen(parameters, dataset)
+    ids = chosen(job, parameters, dataset)
     labels = truth(card, dataset).labels
     look = looking(job)
     found: dict[str, npt.NDArray[np.generic]] = {}
@@ -102,9 +102,9 @@ def counts_of(job: Job, start: int, stop: int) -> Arrays:
     return found
 
 
-def chosen(parameters: MutationCampaignParameters, dataset: Dataset) -> npt.NDArray[np.int64]:
+def chosen(desk: Desk, parameters: MutationCampaignParameters, dataset: Dataset) -> npt.NDArray[np.int64]:
     """Return the ids of the samples that are used."""
-    return sample_ids(dataset, decode_ids(parameters.samples) if parameters.samples else None)
+    return sample_ids(dataset, desk.workspace.selections.ids(parameters.samples) if parameters.samples else None)
 
 
 def exact_cover(intervals: Iterable[tuple[int, int]], total: int) -> list[tuple[int, int]] | None:

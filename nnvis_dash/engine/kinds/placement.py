@@ -12,7 +12,6 @@ from nnvis_dash.engine.kinds import KINDS
 from nnvis_dash.engine.kinds.projection import ProjectionParameters, artifact_parameters, features_of
 from nnvis_dash.engine.launch import require
 from nnvis_dash.errors import ParameterError
-from nnvis_dash.state.ids import decode_ids
 
 if TYPE_CHECKING:
     from nnvis_dash.engine.job import Job
@@ -37,7 +36,7 @@ def placement(job: Job, parameters: PlacementParameters) -> None:
     from nnvis_dash.analysis.projections import Projection
 
     dataset = job.dataset(parameters.dataset)
-    ids = np.array(decode_ids(parameters.samples), np.int64)
+    ids = job.workspace.selections.ids(parameters.samples)
     if len(ids) and (ids[-1] >= len(dataset) or ids[0] < 0):
         raise ParameterError(
             f"There is no sample {int(ids[-1])} in {dataset.card.name}", f"It has samples 0 to {len(dataset) - 1}."

@@ -50,11 +50,10 @@ def breaking_view(desk: Desk, parameters: BreakingViewParameters) -> dict[str, A
     from nnvis_dash.analysis.simulation.change import Change
     from nnvis_dash.engine.jobs import Request
     from nnvis_dash.engine.sweeps import Wanted, known_sweep
-    from nnvis_dash.state.ids import decode_ids
 
     if not parameters.changes:
         raise ParameterError("No change is named", "Give at least one.")
-    rows = np.array(decode_ids(parameters.rows), np.int64) if parameters.rows else None
+    rows = desk.workspace.selections.ids(parameters.rows) if parameters.rows else None
     answered: list[dict[str, Any]] = []
     found: list[tuple[int, BreakingPoints]] = []
     for place, plain in enumerate(parameters.changes):

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from nnvis_dash.engine.questions import QUESTIONS
 from nnvis_dash.errors import ParameterError
@@ -49,6 +50,7 @@ def class_curves(desk: Desk, parameters: ClassCurvesParameters) -> dict[str, Any
         raise ParameterError("No classifier is named", "Give at least one.")
     change = Change.read(parameters.change)
     total = len(sample_order(desk, parameters.dataset, parameters.samples))
+    rows = desk.workspace.selections.ids(parameters.rows) if parameters.rows else None
     models = []
     for model in parameters.models:
         card = desk.workspace.model(model)
@@ -56,7 +58,7 @@ def class_curves(desk: Desk, parameters: ClassCurvesParameters) -> dict[str, Any
         found = known_sweep(desk, wanted)
         record: dict[str, Any] = {"model": card.fingerprint, "name": card.name, "total": total, "n": 0, "whole": None}
         if found is not None:
-            record |= _of_sweep(desk.path, wanted.key, found, parameters.rows)
+            record |= _of_sweep(desk.path, wanted.key, found, rows)
         models.append(record)
     return {
         **change.told,
@@ -65,14 +67,13 @@ def class_curves(desk: Desk, parameters: ClassCurvesParameters) -> dict[str, Any
     }
 
 
-def _of_sweep(path: str, key: str, found: Sweep, rows: str) -> dict[str, Any]:
+def _of_sweep(path: str, key: str, found: Sweep, rows: npt.NDArray[np.int64] | None) -> dict[str, Any]:
     """Return the curves of one sweep; those of all images of a finished one are reduced once."""
     from nnvis_dash.analysis.simulation.curves import curves
-    from nnvis_dash.state.ids import decode_ids
 
     whole = _finished(path, key) if len(found) == found.total else curves(found)
     numbers = np.sort(np.argsort(-whole.counts, kind="stable")[: min(MOST_CLASSES, int((whole.counts > 0).sum()))])
-    chosen = found.rows_of(decode_ids(rows)) if rows else None
+    chosen = None if rows is None else found.rows_of(rows)
     split = chosen is not None and chosen.any() and not chosen.all()
     return {
         "n": len(found),

@@ -49,10 +49,9 @@ def model_diff(desk: Desk, parameters: ModelDiffParameters) -> dict[str, Any]:
     calibration: `models`: of each edges [B + 1], counts, right, confidence, accuracy, low, high [B], ece, mce, mean
     confidence and accuracy over all, and `temperature`: None, or temperature, at_bound, ece, n it was fitted to.
     """
-    from nnvis_dash.state.ids import decode_ids
 
     found = known_answers(desk, parameters.dataset, parameters.models)
-    rows = np.arange(len(found)) if parameters.rows is None else np.array(decode_ids(parameters.rows), np.int64)
+    rows = np.arange(len(found)) if parameters.rows is None else desk.workspace.selections.ids(parameters.rows)
     rows = rows[rows < len(found)]
     labels = labels_of(found)[rows]
     n_labelled = int((labels >= 0).sum())

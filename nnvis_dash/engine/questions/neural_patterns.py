@@ -112,14 +112,11 @@ def _ranked(held: Mined, asked: NeuralPatternsParameters, chosen: Flags | None) 
 def _selected(desk: Desk, held: Mined, asked: NeuralPatternsParameters) -> Flags:
     """Return whether each image is selected (N,); where no image is, those that the filter leaves are."""
     from nnvis_dash.analysis.neural_patterns.patterns import checked_samples
-    from nnvis_dash.state.ids import decode_ids
 
-    text = asked.samples
-    text = desk.workspace.kept_text(text[1:]) if text.startswith("@") else text
     flags = np.ones(len(held.predictions), np.bool_)
-    if text:
+    if asked.samples:
         flags[:] = False
-        flags[checked_samples(decode_ids(text), len(flags))] = True
+        flags[checked_samples(desk.workspace.selections.ids(asked.samples), len(flags))] = True
         return flags
     if held.labels is None or (not asked.classes and asked.correctness == "all"):
         raise ParameterError("Nothing is selected", "Draw a lasso around points of the map, or look at all patterns.")

@@ -23,10 +23,9 @@ class PatternSamplesParameters:
 
 @QUESTIONS.register("pattern_samples", title="Images of a pattern", reference="", parameters=PatternSamplesParameters)
 def pattern_samples(desk: Desk, parameters: PatternSamplesParameters) -> dict[str, Any]:
-    """Return samples, ids as text, and how many there are."""
+    """Return samples, as the state holds them, and how many there are."""
     from nnvis_dash.engine.mined_patterns import channels_of, paths_of, samples_of
-    from nnvis_dash.state.ids import encode_ids
 
     paths = paths_of(desk, parameters.model, parameters.dataset, parameters.by)
-    ids = samples_of(channels_of(parameters.pattern, paths), paths).tolist()
-    return {"samples": encode_ids(ids), "count": len(ids)}
+    ids = samples_of(channels_of(parameters.pattern, paths), paths)
+    return {"samples": desk.workspace.selections.text(ids), "count": len(ids)}

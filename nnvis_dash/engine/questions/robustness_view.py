@@ -47,10 +47,9 @@ def robustness_view(desk: Desk, parameters: RobustnessViewParameters) -> dict[st
     from nnvis_dash.analysis.simulation.robustness import robustness
     from nnvis_dash.analysis.simulation.words import fragile_sentence
     from nnvis_dash.engine.sweeps import Wanted, known_sweep, sample_order
-    from nnvis_dash.state.ids import decode_ids
 
     total = len(sample_order(desk, parameters.dataset, parameters.samples))
-    ids = decode_ids(parameters.rows) if parameters.rows else None
+    ids = desk.workspace.selections.ids(parameters.rows) if parameters.rows else None
 
     def sweep_of(model: str, change: Any) -> Sweep | None:
         wanted = Wanted(model, parameters.dataset, change, parameters.samples, parameters.precision)

@@ -52,22 +52,21 @@ def unit_responses(desk: Desk, parameters: UnitResponsesParameters) -> dict[str,
     if parameters.measure == PAIR:
         values, of = _between(desk, parameters, statistics), [1, 1]
     else:
-        values, of = _over(index, parameters, statistics)
+        values, of = _over(desk, index, parameters, statistics)
     dead = np.zeros(len(values), np.uint8) if statistics is None else statistics.dead.astype(np.uint8)
     return {"values": values, "dead": dead, "of": of}
 
 
 def _over(
-    index: Index, parameters: UnitResponsesParameters, statistics: UnitStatistics | None
+    desk: Desk, index: Index, parameters: UnitResponsesParameters, statistics: UnitStatistics | None
 ) -> tuple[np.ndarray[Any, Any], list[int]]:
     """Return the responses to images of the dataset, and how many were compared with how many."""
     from nnvis_dash.analysis import units
-    from nnvis_dash.state.ids import decode_ids
 
     n = len(index)
     if parameters.measure == NOTHING:
         return np.zeros(len(index.units), np.float32), [0]
-    chosen = np.array(decode_ids(parameters.samples), np.int64) if parameters.samples else np.arange(n)
+    chosen = desk.workspace.selections.ids(parameters.samples) if parameters.samples else np.arange(n)
     if parameters.measure != "difference":
         found = units.unit_responses(
             index,
@@ -79,7 +78,7 @@ def _over(
         )
         return found, [len(chosen)]
     rest = parameters.against == units.REST
-    against: Any = units.REST if rest else np.array(decode_ids(parameters.against), np.int64)
+    against: Any = units.REST if rest else desk.workspace.selections.ids(parameters.against)
     found = units.unit_responses(
         index, chosen, against, parameters.by, "difference", parameters.standardised, statistics
     )

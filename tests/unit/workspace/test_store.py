@@ -310,15 +310,6 @@ def test_a_card_that_another_model_has_is_refused_and_nothing_changes(workspace:
     assert not list((workspace.path / "cache" / "incoming").iterdir())
 
 
-def test_texts(workspace: Workspace) -> None:
-    key = workspace.keep_text("1-5,8\n☃\ud800")
-    assert key == workspace.keep_text("1-5,8\n☃\ud800") and len(key) == 32
-    assert Workspace(workspace.path).kept_text(key) == "1-5,8\n☃\ud800"
-    for unknown in ("0" * 32, "../lock", "", "x" * 10_000):
-        with pytest.raises(NotFound, match="no selection"):
-            workspace.kept_text(unknown)
-
-
 def run_python(code: str, *arguments: object) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", code, *map(str, arguments)],
