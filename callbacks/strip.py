@@ -45,12 +45,12 @@ def _strip(services: Services, session: Session, selection: Selection) -> Any:
     models = services.models(session)
     primary = models[0] if models else None
     label, prediction, _, _ = services.attributes(card, primary)
+    known = None if primary is None else services.measures(card.fingerprint, primary.fingerprint)
     chosen = services.chosen(selection) if selection.samples else np.arange(card.n_samples)
     rows = chosen[chosen < card.n_samples]
     rows = rows[visible(selection, label[rows], prediction[rows])]
-    ranks = services.ambiguity(card, primary)
-    words = "by number" if ranks is None else "most ambiguous first"
-    first = rows[:SHOWN] if ranks is None else rows[foremost(ranks[rows], SHOWN)]
+    words = "by number" if known is None else "most ambiguous first"
+    first = rows[:SHOWN] if known is None else rows[foremost(known.rank[rows], SHOWN)]
     names = services.class_names(card, primary)
 
     def name(number: int) -> str:
@@ -68,7 +68,7 @@ def _strip(services: Services, session: Session, selection: Selection) -> Any:
     return embedding.strip(pictures, len(rows), words, bool(selection.samples))
 
 
-def foremost(ranks: npt.NDArray[np.int64], most: int) -> npt.NDArray[np.int64]:
+def foremost(ranks: npt.NDArray[Any], most: int) -> npt.NDArray[np.int64]:
     """Return the places of the `most` smallest ranks (n,), the smallest first."""
     some = np.argpartition(ranks, most)[:most] if len(ranks) > most else np.arange(len(ranks))
     return some[np.argsort(ranks[some])]

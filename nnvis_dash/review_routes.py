@@ -17,7 +17,7 @@ from nnvis_dash.envelope import envelope
 from nnvis_dash.errors import NotFound, ParameterError
 from nnvis_dash.posting import answers, body, own_pages_only
 from nnvis_dash.routes import answers_or_404, download
-from nnvis_dash.services import Services, predictions
+from nnvis_dash.services import Services
 from nnvis_dash.state.ids import decode_ids, encode_ids
 from nnvis_dash.types import DatasetCard
 from nnvis_dash.workspace.artifacts import Artifact
@@ -195,13 +195,13 @@ def _done(services: Services, request: Request) -> Artifact:
 def _measured(services: Services, card: DatasetCard, model: str, ids: Any) -> dict[str, Any] | None:
     """Return accuracy with its 95 % interval and mean confidence of a classifier on samples; None without an index."""
     known = services.workspace.model(model)
-    index, labels = services.index(card.fingerprint, known.fingerprint), services.labels(card, known)
-    if index is None or not len(ids):
+    found, labels = services.measures(card.fingerprint, known.fingerprint), services.labels(card, known)
+    if found is None or not len(ids):
         return None
-    confidence = float(np.asarray(index.probabilities)[ids].max(axis=1).mean())
+    confidence = float(found.confidence[ids].mean())
     labelled = ids[:0] if labels is None else ids[labels[ids] >= 0]
     if labels is None or not len(labelled):
         return {"confidence": confidence, "accuracy": None}
-    right = int((predictions(index)[labelled] == labels[labelled]).sum())
+    right = int((found.prediction[labelled] == labels[labelled]).sum())
     low, high = clopper_pearson(right, len(labelled))
     return {"confidence": confidence, "accuracy": right / len(labelled), "low": low, "high": high}

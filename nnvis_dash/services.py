@@ -18,9 +18,9 @@ import numpy.typing as npt
 
 from nnvis_dash.analysis.classes import as_outputs, lacking, share_names
 from nnvis_dash.analysis.index import Index, load_index
+from nnvis_dash.analysis.measures import Measures, measures_key
 from nnvis_dash.analysis.prediction_difference.stored import Stored
 from nnvis_dash.analysis.references import image_of
-from nnvis_dash.analysis.uncertainty import most_ambiguous, normalised_entropy
 from nnvis_dash.engine.client import Engine
 from nnvis_dash.engine.jobs import Request
 from nnvis_dash.errors import NotFound
@@ -190,11 +190,11 @@ class Services:
 
     def correct(self, dataset: DatasetCard, model: ModelCard) -> npt.NDArray[np.int8] | None:
         """Return (N,) int8: 1 right, 0 wrong, -1 without a label; None where labels or index are missing."""
-        index = self.index(dataset.fingerprint, model.fingerprint)
+        found = self.measures(dataset.fingerprint, model.fingerprint)
         labels = self.labels(dataset, model)
-        if index is None or labels is None:
+        if found is None or labels is None:
             return None
-        right = (predictions(index) == labels).astype(np.int8)
+        right = (found.prediction == labels).astype(np.int8)
         right[labels < 0] = -1
         return right
 
@@ -202,41 +202,34 @@ class Services:
         """Return the selected sample ids, whether they stand in the state or are kept on the server."""
         return self.workspace.selections.ids(selection.samples)
 
-    def ambiguity(self, dataset: DatasetCard, model: ModelCard | None) -> npt.NDArray[np.int64] | None:
-        """Return each sample's rank (N,), the most ambiguous being 0; None while the index isn't there."""
-        index = None if model is None else self.index(dataset.fingerprint, model.fingerprint)
-        if index is None or model is None:
+    def measures(self, dataset: str, model: str) -> Measures | None:
+        """Return what a classifier's answers come to, (N,) each; None while the index isn't there."""
+        index = self.index(dataset, model)
+        if index is None:
             return None
+        key = measures_key(self.index_request(dataset, model).key)
 
-        def rank() -> npt.NDArray[np.int64]:
-            order = most_ambiguous(np.asarray(index.probabilities))
-            ranks = np.empty_like(order)
-            ranks[order] = np.arange(len(order))
-            return ranks
+        def find() -> Measures:
+            artifacts = self.workspace.artifacts
+            if artifacts.has(key):
+                return Measures.load(artifacts.load(key))
+            found = Measures.of(index.probabilities)
+            with contextlib.suppress(OSError):  # a full disk: this worker has them all the same
+                return Measures.load(artifacts.save(key, found.arrays()))
+            return found
 
-        return self._measured.get(("ambiguity", dataset.fingerprint, model.fingerprint), rank)
+        return self._measured.get(key, find)
 
     def attributes(self, dataset: DatasetCard, model: ModelCard | None) -> tuple[npt.NDArray[Any], ...]:
         """Return label, prediction (-1 for none), confidence and entropy / log K (NaN for unknown), each (N,)."""
         n = dataset.n_samples
         labels = self.labels(dataset, model)
         label = np.full(n, -1, dtype=np.int32) if labels is None else np.asarray(labels)
-        index = None if model is None else self.index(dataset.fingerprint, model.fingerprint)
-        if index is None or model is None:
+        found = None if model is None else self.measures(dataset.fingerprint, model.fingerprint)
+        if found is None:
             unknown = np.full(n, np.nan, dtype=np.float32)
             return label, np.full(n, -1, dtype=np.int32), unknown, unknown
-
-        def measure() -> tuple[npt.NDArray[Any], ...]:
-            probabilities = np.asarray(index.probabilities)
-            confidence = probabilities.max(axis=1).astype(np.float32)
-            return predictions(index), confidence, normalised_entropy(probabilities).astype(np.float32)
-
-        return label, *self._measured.get(("attributes", dataset.fingerprint, model.fingerprint), measure)
-
-
-def predictions(index: Index) -> npt.NDArray[np.int32]:
-    """Return the predicted class of every sample, (N,)."""
-    return np.asarray(index.probabilities).argmax(axis=1).astype(np.int32)
+        return label, found.prediction, found.confidence, found.entropy
 
 
 def fits(model: ModelCard, dataset: DatasetCard) -> bool:

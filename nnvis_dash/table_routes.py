@@ -18,11 +18,10 @@ import flask
 import numpy as np
 import numpy.typing as npt
 
-from nnvis_dash.analysis.uncertainty import normalised_entropy
 from nnvis_dash.envelope import envelope
 from nnvis_dash.errors import NotFound, ParameterError
 from nnvis_dash.posting import answers, body, own_pages_only
-from nnvis_dash.services import Services, predictions
+from nnvis_dash.services import Services
 from nnvis_dash.types import DatasetCard, ModelCard
 from nnvis_dash.workspace.spreadsheet import harmless
 
@@ -107,18 +106,17 @@ def _columns(services: Services, wanted: dict[str, Any]) -> list[Column]:
 
 
 def _of_model(services: Services, data: DatasetCard, model: ModelCard, of: str) -> list[Column]:
-    index = services.index(data.fingerprint, model.fingerprint)
-    if index is None:
+    known = services.measures(data.fingerprint, model.fingerprint)
+    if known is None:
         return []
-    probabilities = np.asarray(index.probabilities)
-    said = predictions(index)
+    said = known.prediction
     found = [Column(f"prediction{of}", said, services.class_names(data, model))]
     labels = services.labels(data, model)
     if labels is not None:
         right = np.where(labels < 0, -1, said == labels).astype(np.int32)
         found.append(Column(f"right{of}", right, ("no", "yes")))
-    found.append(Column(f"confidence{of}", probabilities.max(axis=1).astype(np.float32)))
-    found.append(Column(f"entropy{of}", normalised_entropy(probabilities).astype(np.float32)))
+    found.append(Column(f"confidence{of}", known.confidence))
+    found.append(Column(f"entropy{of}", known.entropy))
     return found
 
 

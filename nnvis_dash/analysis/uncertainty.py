@@ -82,20 +82,6 @@ def margin(probabilities: npt.ArrayLike) -> Floats:
     return (best[:, 1] - best[:, 0]).astype(np.float32)
 
 
-def most_ambiguous(probabilities: npt.ArrayLike) -> npt.NDArray[np.int64]:
-    """Return the row numbers from the smallest margin to the largest; equal margins keep their order.
-
-    Parameters
-    ----------
-    probabilities : (N, K) float, in 0..1
-
-    Returns
-    -------
-    (N,) int64
-    """
-    return np.argsort(margin(probabilities), kind="stable").astype(np.int64)
-
-
 def _checked(probabilities: npt.ArrayLike) -> npt.NDArray[np.floating]:
     """Return `probabilities` as an array, or say why it can't be read as (N, K)."""
     values = np.asarray(probabilities)

@@ -127,12 +127,13 @@ def test_everything_that_was_accepted_survives_a_killed_server(server: Server) -
         server.kill()
         server.start()
         assert answer.result(timeout=60).array("squares")[-1] == 2499**2
-    # the row of the other looks alive for STALE seconds; a new web worker then takes it up when it connects
+    # the row of the other looks alive for STALE seconds; a new web worker then takes it up when it connects, unless
+    # the next server needed longer than that to come and the one who waited took it up
     row = engine.row(left.key)
     assert row is not None
-    assert row.state == "running"
-    with engine.table._cache.transact():
-        engine.table._put(dataclasses.replace(row, heartbeat=row.heartbeat - 60))
+    if not row.finished:
+        with engine.table._cache.transact():
+            engine.table._put(dataclasses.replace(row, heartbeat=row.heartbeat - 60))
     other = Engine(server.workspace, server.address)
     other._connect_again(None)
     other.result(Request("test-quick", {"name": "connects"}))

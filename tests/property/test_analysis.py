@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -12,7 +13,8 @@ from hypothesis.extra import numpy as arrays
 from nnvis_dash.analysis.attribution import attribute, stretch
 from nnvis_dash.analysis.classifier import Classifier
 from nnvis_dash.analysis.index import ARRAYS, index_chunk, merge_chunks
-from nnvis_dash.analysis.uncertainty import confidence, entropy, margin, most_ambiguous, normalised_entropy
+from nnvis_dash.analysis.measures import Measures
+from nnvis_dash.analysis.uncertainty import confidence, entropy, margin, normalised_entropy
 from tests import networks
 
 probabilities = arrays.arrays(
@@ -33,8 +35,18 @@ def test_uncertainties_keep_their_bounds(p):
     assert ((entropy(p) >= 0) & (entropy(p) <= np.log(n_classes) + 1e-5)).all()
     assert ((normalised_entropy(p) >= 0) & (normalised_entropy(p) <= 1 + 1e-5)).all()
     assert ((margin(p) >= 0) & (margin(p) <= confidence(p) + 1e-6)).all()
-    order = most_ambiguous(p)
-    assert sorted(order) == list(range(len(p)))
+
+
+@given(probabilities, st.integers(1, 40))
+def test_measures_are_the_same_in_any_blocks(p, block):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("nnvis_dash.analysis.measures.BLOCK", block)
+        found = Measures.of(p)
+    assert found.prediction.tolist() == p.argmax(axis=1).tolist()
+    np.testing.assert_array_equal(found.confidence, confidence(p))
+    np.testing.assert_array_equal(found.entropy, normalised_entropy(p))
+    order = np.argsort(found.rank)
+    assert sorted(found.rank) == list(range(len(p)))
     assert (np.diff(margin(p)[order]) >= 0).all()
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nnvis_dash.analysis.uncertainty import confidence, entropy, margin, most_ambiguous, normalised_entropy
+from nnvis_dash.analysis.measures import Measures
+from nnvis_dash.analysis.uncertainty import confidence, entropy, margin, normalised_entropy
 from nnvis_dash.errors import ParameterError
 
 ROWS = np.array(
@@ -19,7 +20,7 @@ def test_by_hand():
     np.testing.assert_allclose(entropy(ROWS), [np.log(2), np.log(4), 0, last], rtol=1e-6)
     np.testing.assert_allclose(normalised_entropy(ROWS), [0.5, 1, 0, last / np.log(4)], rtol=1e-6)
     np.testing.assert_allclose(margin(ROWS), [0, 0, 1, 0.5], rtol=1e-6)
-    assert most_ambiguous(ROWS).tolist() == [0, 1, 3, 2]
+    assert Measures.of(ROWS).rank.tolist() == [0, 1, 3, 2]
 
 
 def test_one_class_and_no_samples():
@@ -29,7 +30,7 @@ def test_one_class_and_no_samples():
     np.testing.assert_array_equal(normalised_entropy(one), 0)
     np.testing.assert_array_equal(margin(one), 1)
     none = np.empty((0, 3), np.float32)
-    for function in (confidence, entropy, normalised_entropy, margin, most_ambiguous):
+    for function in (confidence, entropy, normalised_entropy, margin):
         assert function(none).shape == (0,)
 
 
