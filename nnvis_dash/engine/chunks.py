@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from distributed import Future
 
+from nnvis_dash.engine.courtesy import give_way
 from nnvis_dash.engine.job import Job, describe, outcome_error
 from nnvis_dash.engine.jobs import Request
 from nnvis_dash.engine.launch import BATCH, CHUNK
@@ -97,11 +98,12 @@ def run_chunk(compute: Compute, path: str, kind: str, text: str, attempt: int, s
 
 
 def looking(job: Job) -> Callable[[], None]:
-    """Return a function that raises Cancelled when nobody wants a job any more, cheap enough for every batch."""
+    """Return a function for every batch of a chunk: it gives way, and raises Cancelled when nobody wants the job."""
     looked = time.monotonic()
 
     def look() -> None:
         nonlocal looked
+        give_way()
         if time.monotonic() - looked > LOOK:
             job.wanted()
             looked = time.monotonic()

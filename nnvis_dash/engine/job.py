@@ -10,13 +10,14 @@ import logging
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from distributed import get_client, get_worker, secede
 
 from nnvis_dash import errors
+from nnvis_dash.engine.courtesy import serving
 from nnvis_dash.engine.desk import Desk
 from nnvis_dash.engine.jobs import Request
 from nnvis_dash.engine.kinds import KINDS
@@ -177,7 +178,7 @@ def run(path: str, kind: str, text: str, attempt: int) -> dict[str, str]:
         if request.read.batch:
             job.leave_thread()
         if not (request.read.kept and job.workspace.artifacts.has(job.key)):
-            with job.running():
+            with job.running(), nullcontext() if request.read.batch else serving():
                 entry.function(job, request.read)
         job.end("done")
         logger.info("%s %s: %.3f s", kind, job.key[:8], time.perf_counter() - began)
@@ -217,7 +218,8 @@ def answer(path: str, name: str, text: str) -> dict[str, Any]:
     """
     try:
         entry = QUESTIONS[name]
-        return {"answer": entry.function(Desk(path), entry.read(json.loads(text)))}
+        with serving():
+            return {"answer": entry.function(Desk(path), entry.read(json.loads(text)))}
     except Exception as error:
         if not isinstance(error, NNVisError):
             logger.exception("%s: no answer", name)

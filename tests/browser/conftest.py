@@ -67,8 +67,9 @@ def command(*words: str) -> None:
 class Server:
     """`python -m nnvis_dash serve` over a workspace, as a process of its own."""
 
-    def __init__(self, workspace: Path) -> None:
+    def __init__(self, workspace: Path, *options: str) -> None:
         self.workspace = workspace
+        self.options = options
         self.port = free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         self.output: list[str] = []
@@ -77,7 +78,10 @@ class Server:
     def start(self) -> None:
         """Start it and wait until it answers."""
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "nnvis_dash", "serve", "--workspace", str(self.workspace), "--port", str(self.port)],
+            [
+                *(sys.executable, "-m", "nnvis_dash", "serve", *self.options),
+                *("--workspace", str(self.workspace), "--port", str(self.port)),
+            ],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -13,6 +13,7 @@ import numpy as np
 from nnvis_dash.analysis.card import chunk_size, units_of
 from nnvis_dash.analysis.index import Index, choose_precision, index_arrays, index_chunk, index_key
 from nnvis_dash.engine.chunks import Arrays, gather, in_chunks
+from nnvis_dash.engine.courtesy import give_way
 from nnvis_dash.engine.kinds import KINDS, KindParameters
 from nnvis_dash.errors import ParameterError
 
@@ -80,6 +81,7 @@ def rows_of(job: Job, start: int, stop: int) -> Arrays:
     step = max(SMALLEST, -(-(stop - start) // STEPS))
     rows: list[Arrays] = []
     for low in range(start, stop, step):
+        give_way()
         ids = range(low, min(low + step, stop))
         images = dataset.batch(ids, classifier.card.input_shape, classifier.card.resize)
         rows.append(index_chunk(classifier, images, precision))
