@@ -21,7 +21,9 @@ from distributed import CancelledError, Client, Future, KilledWorker, fire_and_f
 
 from nnvis_dash.engine.jobs import STALE, JobTable, Request, Row
 from nnvis_dash.engine.launch import QUESTION, claim, launch
+from nnvis_dash.engine.tls import security
 from nnvis_dash.errors import Cancelled, EngineError
+from nnvis_dash.settings import Settings
 from nnvis_dash.workspace.store import Workspace
 
 if TYPE_CHECKING:
@@ -263,7 +265,8 @@ class Engine:
             if old is not None and self._pid == os.getpid():
                 threading.Thread(target=_close, args=(old,), daemon=True).start()
             try:
-                self._client = Client(self.address, timeout=CONNECT, set_as_default=False, name="nnvis")
+                who = security(Settings.from_environment())
+                self._client = Client(self.address, timeout=CONNECT, set_as_default=False, name="nnvis", security=who)
             except (OSError, ValueError, TimeoutError) as error:
                 self._failed = time.monotonic()
                 logger.warning("no engine at %s: %s", self.address, type(error).__name__)

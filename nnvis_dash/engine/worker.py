@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from nnvis_dash.lifetime import end_with_parent
 from nnvis_dash.settings import Settings
 
 if TYPE_CHECKING:
@@ -134,6 +135,8 @@ def _without(*phrases: bytes) -> Iterator[None]:
 @click.option("--quiet", is_flag=True, help="leave the line that each job writes into the log out")
 def dask_setup(worker: Any, quiet: bool) -> None:
     """Begin to import TensorFlow in the background; Dask calls this before the worker is ready."""
+    if worker.nanny:
+        end_with_parent()
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the server, which then stops its workers
     log = logging.getLogger("nnvis_dash")
