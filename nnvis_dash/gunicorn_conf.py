@@ -14,6 +14,7 @@ from typing import Any
 
 from nnvis_dash.engine.beside import EngineBeside
 from nnvis_dash.lifetime import STOPPING
+from nnvis_dash.logs import configuration
 from nnvis_dash.settings import Settings
 
 _settings = Settings.from_environment()
@@ -29,7 +30,16 @@ max_requests = 20000
 max_requests_jitter = 2000
 preload_app = False
 control_socket_disable = True
-loglevel = "warning"
+logconfig_dict = configuration(_settings, "web")
+
+
+def on_starting(server: Any) -> None:
+    """Begin to count anew, before any worker does."""
+    counted = _settings.workspace_path / "cache" / "metrics"
+    counted.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for file in counted.glob("*.db"):
+        file.unlink(missing_ok=True)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(counted)
 
 
 def when_ready(server: Any) -> None:
@@ -66,6 +76,13 @@ def post_worker_init(worker: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if worker.age == 1:
         print(f"NNVis is ready: http://{_settings.host}:{_settings.port}  (Ctrl+C stops it)", flush=True)  # noqa: T201
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """Take what the worker's metrics said of the present back; what it counted stays."""
+    from prometheus_client import multiprocess
+
+    multiprocess.mark_process_dead(worker.pid)
 
 
 def on_exit(server: Any) -> None:

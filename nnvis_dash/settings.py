@@ -32,6 +32,7 @@ class Settings:
     engine_threads: int = _setting(2, "threads of each engine worker; one always stays free for a person")  # type: ignore[assignment]
     web_workers: int = _setting(2, "gunicorn worker processes")  # type: ignore[assignment]
     web_threads: int = _setting(8, "threads of each gunicorn worker")  # type: ignore[assignment]
+    log: str = _setting("text", "text for a terminal, or json: a line for each request, with its id")  # type: ignore[assignment]
     drain_seconds: int = _setting(0, "seconds in which a stopping server answers while /readyz says no")  # type: ignore[assignment]
     tls_ca: str = _setting("", "PEM file of the CA that signs web, scheduler and workers; empty: no TLS between them")  # type: ignore[assignment]
     tls_cert: str = _setting("", "PEM file of this machine's certificate for the engine")  # type: ignore[assignment]

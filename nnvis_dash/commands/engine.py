@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import logging
 import sys
 from typing import Any
 
 from nnvis_dash.engine.cluster import run_engine
+from nnvis_dash.logs import configure
 from nnvis_dash.settings import Settings
 
 
@@ -33,6 +33,6 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     """Run until a signal comes or the lifeline ends."""
     given = {"engine_workers": args.workers, "workspace": args.workspace}
     settings = dataclasses.replace(settings, **{name: value for name, value in given.items() if value is not None})
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s engine %(levelname)s %(message)s")
+    configure(settings, "engine", args.quiet or args.lifeline)
     run_engine(settings, args.port, args.preload, args.quiet, sys.stdin.fileno() if args.lifeline else None)
     return 0

@@ -124,7 +124,7 @@ class EngineBeside:
         root = str(Path(__file__).resolve().parents[2])
         variables = {
             "PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")])),
-            "PYTHONWARNINGS": "ignore:resource_tracker",  # of one that was killed it says what it left, and takes it away
+            "PYTHONWARNINGS": "ignore:resource_tracker",  # what one that was killed left goes unsaid
         }
         self._pid = os.posix_spawn(
             sys.executable,

@@ -21,7 +21,7 @@ from nnvis_dash.engine.client import Engine
 from nnvis_dash.engine.cluster import environment, local_cluster
 from nnvis_dash.engine.jobs import Request
 from nnvis_dash.settings import Settings
-from tests.engine.conftest import await_true, engine_workers, runs
+from tests.engine.conftest import await_true, runs
 
 
 def python(code: str, *arguments: str) -> str:
