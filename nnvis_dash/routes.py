@@ -134,9 +134,4 @@ def blueprint(services: Services) -> flask.Blueprint:
         """A large selection that was kept, a bit a sample."""
         return binary(np.frombuffer(services.workspace.selections.kept(key), np.uint8))
 
-    @routes.get("/healthz")
-    def healthz() -> str:
-        """Whether this process answers."""
-        return "ok"
-
     return routes

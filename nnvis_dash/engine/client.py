@@ -20,8 +20,11 @@ from typing import TYPE_CHECKING, Any
 from distributed import CancelledError, Client, Future, KilledWorker, fire_and_forget
 
 from nnvis_dash.engine.jobs import STALE, JobTable, Request, Row
-from nnvis_dash.engine.launch import QUESTION, claim, launch
+from nnvis_dash.engine.launch import QUESTION, claim, launch, noting_request
+from nnvis_dash.engine.report import EngineWorker
+from nnvis_dash.engine.tls import security
 from nnvis_dash.errors import Cancelled, EngineError
+from nnvis_dash.settings import Settings
 from nnvis_dash.workspace.store import Workspace
 
 if TYPE_CHECKING:
@@ -55,6 +58,7 @@ class Engine:
         self._pid = 0
         self._lock = threading.Lock()
         self._failed = 0.0
+        self.on_asked: Callable[[Request, bool], None] = lambda request, found: None  # the web server counts
 
     def submit(self, request: Request) -> str:
         """Start a request's job unless it runs or its artifact is there; return its key at once.
@@ -69,7 +73,9 @@ class Engine:
             The request can't be read.
         """
         key = request.key
-        if not self._has(request):
+        found = self._has(request)
+        self.on_asked(request, found)
+        if not found:
             client = self._connect()
             row = claim(self.table, self.workspace, request)
             launch(client, self.workspace, request, row.attempt, keep=True)
@@ -117,6 +123,7 @@ class Engine:
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         held = 0
+        self.on_asked(request, self._has(request))
         for _ in range(TRIES):
             if self._has(request):
                 return self.workspace.artifacts.load(request.key)
@@ -155,14 +162,15 @@ class Engine:
         from nnvis_dash.engine.job import answer, outcome_error
 
         client = self._connect()
-        future = client.submit(
-            answer,
-            str(self.workspace.path),
-            name,
-            json.dumps(dict(parameters)),
-            key=f"{name}-{uuid.uuid4().hex}",
-            priority=QUESTION,
-        )
+        with noting_request():
+            future = client.submit(
+                answer,
+                str(self.workspace.path),
+                name,
+                json.dumps(dict(parameters)),
+                key=f"{name}-{uuid.uuid4().hex}",
+                priority=QUESTION,
+            )
         try:
             outcome = future.result(timeout=timeout)
         except (TimeoutError, OSError, CancelledError, KilledWorker):
@@ -172,6 +180,15 @@ class Engine:
         if "answer" not in outcome:
             raise outcome_error(outcome)
         return dict(outcome["answer"])
+
+    def workers(self, timeout: float = 2.0) -> list[EngineWorker]:
+        """Return the engine's workers as the scheduler knows them now; none where it can't be reached."""
+        try:
+            client = self._connect()
+            identity = client.sync(client.scheduler.identity, n_workers=-1, callback_timeout=timeout)
+        except (EngineError, OSError, TimeoutError, CancelledError):
+            return []
+        return [EngineWorker.read(worker) for worker in identity["workers"].values()]
 
     def warm(self, model_fingerprint: str) -> None:
         """Ask every worker to load a model, so that the first click on it is answered at once."""
@@ -263,7 +280,8 @@ class Engine:
             if old is not None and self._pid == os.getpid():
                 threading.Thread(target=_close, args=(old,), daemon=True).start()
             try:
-                self._client = Client(self.address, timeout=CONNECT, set_as_default=False, name="nnvis")
+                who = security(Settings.from_environment())
+                self._client = Client(self.address, timeout=CONNECT, set_as_default=False, name="nnvis", security=who)
             except (OSError, ValueError, TimeoutError) as error:
                 self._failed = time.monotonic()
                 logger.warning("no engine at %s: %s", self.address, type(error).__name__)

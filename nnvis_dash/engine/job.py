@@ -22,6 +22,7 @@ from nnvis_dash.engine.desk import Desk
 from nnvis_dash.engine.jobs import Request
 from nnvis_dash.engine.kinds import KINDS
 from nnvis_dash.engine.questions import QUESTIONS
+from nnvis_dash.engine.report import job_ended
 from nnvis_dash.errors import Cancelled, EngineError, NNVisError
 
 if TYPE_CHECKING:
@@ -181,6 +182,7 @@ def run(path: str, kind: str, text: str, attempt: int) -> dict[str, str]:
             with job.running(), nullcontext() if request.read.batch else serving():
                 entry.function(job, request.read)
         job.end("done")
+        job_ended(kind, "done", time.perf_counter() - began)
         logger.info("%s %s: %.3f s", kind, job.key[:8], time.perf_counter() - began)
         return {"state": "done"}
     except Exception as error:
@@ -189,6 +191,7 @@ def run(path: str, kind: str, text: str, attempt: int) -> dict[str, str]:
             logger.info("%s %s: left to the next engine, for this one stops", kind, job.key[:8])
             job.table.abandon(job.key, attempt)
             return outcome
+        job_ended(kind, outcome["state"], time.perf_counter() - began)
         if job is not None:
             job.end(outcome["state"], reason=str(outcome_error(outcome)))
         level = logging.INFO if isinstance(error, NNVisError) else logging.ERROR
