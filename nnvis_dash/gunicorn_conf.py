@@ -15,4 +15,5 @@ max_requests = 20000
 max_requests_jitter = 2000
 preload_app = False
 control_socket_disable = True
+forwarded_allow_ips = ""  # which proxies are believed is for `nnvis_dash.access` to say
 loglevel = "warning"

@@ -12,7 +12,7 @@ import flask
 import numpy as np
 
 from nnvis_dash.analysis.neural_patterns.wording import NOTABLE, said
-from nnvis_dash.posting import answers, body, own_pages_only
+from nnvis_dash.posting import answers, body
 from nnvis_dash.services import Services
 
 LONGEST = 1_500  # characters of sample ids that stand in the state; longer ones are kept under a key
@@ -23,7 +23,6 @@ ASKED = ("by", "support", "length", "gaps", "order", "of", "units", "classes", "
 def network_patterns_blueprint(services: Services) -> flask.Blueprint:
     """Return the routes over these services."""
     routes = flask.Blueprint("network_patterns", __name__)
-    own_pages_only(routes)
 
     @routes.post("/network/patterns")
     @answers

@@ -17,12 +17,13 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
+from nnvis_dash.access import check
+from nnvis_dash.access.secret import link
 from nnvis_dash.engine.cluster import local_cluster
 from nnvis_dash.errors import EngineError, ParameterError
 from nnvis_dash.settings import Settings
 
 log = logging.getLogger(__name__)
-LOCAL = ("127.0.0.1", "localhost", "::1")
 
 
 def add_parser(subparsers: Any) -> None:
@@ -36,7 +37,7 @@ def add_parser(subparsers: Any) -> None:
 def add_server_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that every command which serves has."""
     parser.add_argument(
-        "--host", help="address to listen on (default 127.0.0.1; others let anyone there use the workspace)"
+        "--host", help="address to listen on (default 127.0.0.1; others need NNVIS_AUTH and NNVIS_ALLOWED_HOSTS)"
     )
     parser.add_argument("--port", type=int, help="port to listen on (default 8050)")
     parser.add_argument("--workers", type=int, help="web worker processes (default 2)")
@@ -71,13 +72,12 @@ def serve(settings: Settings) -> int:
     Raises
     ------
     ParameterError
-        The port is taken.
+        The port is taken, or the settings would let in whoever reaches the address.
     EngineError
         The web server did not come up.
     """
+    check(settings)
     _check_port(settings)
-    if settings.host not in LOCAL:
-        print(f"Listening on {settings.host}: whoever reaches this address can use the workspace.", file=sys.stderr)
     with _engine(settings) as address, _stopping() as stopping:
         web = subprocess.Popen(
             [sys.executable, "-m", "gunicorn", "-c", "python:nnvis_dash.gunicorn_conf", "nnvis_dash.wsgi:server"],
@@ -85,7 +85,7 @@ def serve(settings: Settings) -> int:
         )
         try:
             _await_web(settings, web)
-            print(f"NNVis is ready: http://{settings.host}:{settings.port}  (Ctrl+C stops it)", flush=True)
+            print(f"NNVis is ready: {link(settings)}  (Ctrl+C stops it)", flush=True)
             while web.poll() is None and not stopping:
                 time.sleep(0.2)
             return 0 if stopping else int(web.returncode or 0)
