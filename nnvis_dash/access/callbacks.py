@@ -12,7 +12,7 @@ from typing import Any
 import dash
 import flask
 from dash import _callback, _callback_signing
-from dash.exceptions import BackgroundCallbackError
+from dash.exceptions import BackgroundCallbackError, DashException, PreventUpdate
 
 from nnvis_dash.access.answers import refused
 from nnvis_dash.access.door import Door
@@ -38,7 +38,7 @@ def guard(app: dash.Dash, door: Door) -> None:
         flask.request.max_content_length = LARGEST
         record = flask.request.get_json()
         known = app.callback_map.get(record.get("output")) if _is_question(record) else None
-        if known is None or not _fits(record, known):
+        if known is None or "callback" not in known or not _fits(record, known):  # some are answered in the browser
             return refused(400, f"There is no such question. {_MEND}")
         if not _handles_are_ours(app):
             return refused(400, f"The work that this asks for isn't this page's. {_MEND}")
@@ -46,12 +46,14 @@ def guard(app: dash.Dash, door: Door) -> None:
             return limited
         try:
             return answer()
+        except PreventUpdate:
+            raise
         except NNVisError as error:
             return refused(400, str(error))
         except BackgroundCallbackError as error:
             log.error("a background callback failed: %s", error)
             return refused(400, "The work for this failed. Start it again.")
-        except UNREADABLE:
+        except (DashException, *UNREADABLE):
             log.exception("a callback could not read what it was asked: %s", record["output"])
             return refused(400, f"The question can't be read. {_MEND}")
 

@@ -57,7 +57,7 @@ class Limit:
 
 
 GUESSES = Limit("guess", 5, 5 / 60, "guesses of the token")
-SIGN_INS = Limit("sign-in", 20, 20 / 60, "sign-ins")
+SIGN_INS = Limit("sign-in", 60, 1.0, "sign-ins")
 UPLOADS = Limit("upload", 60, 1.0, "uploads")
 ADDITIONS = Limit("add", 30, 0.5, "additions to the workspace")
 JOBS = Limit("job", 240, 20.0, "jobs")
