@@ -61,7 +61,8 @@ class WaitingJobs(DiskcacheManager):  # type: ignore[misc]
             time.sleep(HOLD)
             self._done.pop(key, None)
 
-        threading.Thread(target=run, name=f"waits-{key[:8]}", daemon=True).start()
+        within = contextvars.copy_context()  # on behalf of whoever asked
+        threading.Thread(target=within.run, args=(run,), name=f"waits-{key[:8]}", daemon=True).start()
         threading.Thread(target=beat, name=f"beats-{key[:8]}", daemon=True).start()
         return key
 

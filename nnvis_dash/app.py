@@ -7,12 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import secrets
 from datetime import timedelta
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 import dash
 import diskcache
@@ -23,6 +20,10 @@ from plotly.utils import PlotlyJSONEncoder
 from callbacks import register_all
 from callbacks.waiting import WaitingJobs
 from layouts.page import frame, page
+from nnvis_dash.access import Door, check
+from nnvis_dash.access.callbacks import guard
+from nnvis_dash.access.headers import on_every_response
+from nnvis_dash.access.secret import signing_key
 from nnvis_dash.comparison_routes import comparison_blueprint
 from nnvis_dash.difference_routes import difference_blueprint
 from nnvis_dash.engine.client import Engine
@@ -51,10 +52,6 @@ from nnvis_dash.workspace.store import Workspace
 
 ROOT = Path(__file__).resolve().parent.parent
 TITLE = "NNVis"
-POLICY = (
-    "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; "
-    "object-src 'none'; base-uri 'none'; frame-ancestors 'none'; script-src 'self' "
-)
 
 
 def create_app(settings: Settings | None = None) -> dash.Dash:
@@ -65,16 +62,22 @@ def create_app(settings: Settings | None = None) -> dash.Dash:
     settings : Settings, optional
         From the environment where none are given. `settings.scheduler` must name a running engine for anything that is
         not computed yet; what is in the workspace is shown without one.
+
+    Raises
+    ------
+    ParameterError
+        The settings would leave the server open to whoever reaches it (`access.check`).
     """
     settings = settings or Settings.from_environment()
+    check(settings)
     workspace = Workspace(settings.workspace_path, max_pixels=settings.max_pixels)
     engine = Engine(workspace.path, settings.scheduler)
     services = Services(settings, workspace, engine)
     cache = diskcache.Cache(str(_private(workspace.path / "cache" / "callbacks")), disk=diskcache.JSONDisk)
-    server = flask.Flask("nnvis")
-    server.secret_key = _secret(workspace.path / "cache" / "secret")
+    server = flask.Flask("nnvis", static_folder=None)
+    server.secret_key = signing_key(workspace.path)
     server.config["MAX_CONTENT_LENGTH"] = 32 * 2**20
-    # The cookie that says whose sample tray is whose. Cookies know no ports, so each server's has a name of its own.
+    # The cookie that says who a browser is. Cookies know no ports, so each server's has a name of its own.
     server.config["SESSION_COOKIE_NAME"] = f"nnvis_{hashlib.sha256(server.secret_key).hexdigest()[:8]}"
     server.config["SESSION_COOKIE_SAMESITE"] = "Lax"
     server.config["SESSION_REFRESH_EACH_REQUEST"] = False
@@ -87,6 +90,8 @@ def create_app(settings: Settings | None = None) -> dash.Dash:
         "text/javascript",
         "application/octet-stream",
     ]
+    on_every_response(server, lambda: app.csp_hashes())
+    door = Door(server, settings)
     app = dash.Dash(
         TITLE,
         server=server,
@@ -125,7 +130,7 @@ def create_app(settings: Settings | None = None) -> dash.Dash:
     _serve_bootstrap(server)
     Compress(server)
     register_all(app, services)
-    _protect(app)
+    guard(app, door)
     return app
 
 
@@ -156,46 +161,18 @@ def _serve_bootstrap(server: flask.Flask) -> None:
         return response
 
 
-def _protect(app: dash.Dash) -> None:
-    """Send the headers that keep foreign pages, frames and scripts out."""
-
-    @app.server.after_request
-    def headers(response: flask.Response) -> flask.Response:
-        if response.mimetype == "text/html":
-            response.headers["Content-Security-Policy"] = POLICY + " ".join(app.csp_hashes())
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["Referrer-Policy"] = "same-origin"
-        response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
-        return response
-
-
 def _private(folder: Path) -> Path:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
 
 
-def _secret(path: Path) -> bytes:
-    """Return the key that signs handles, the same in every worker and after a restart; made at the first start."""
-    if not path.exists():
-        _private(path.parent)
-        draft = path.with_name(f"{path.name}.{os.getpid()}")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(secrets.token_bytes(32))
-        try:
-            os.link(draft, path)  # the first worker wins, the others read its key
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
-    return path.read_bytes()
-
-
 def render_once(app: dash.Dash) -> None:
-    """Ask the app for its page, so that this process knows every script that the page will ask for.
+    """Make the app's page, so that this process knows every script that the page will ask for.
 
     A worker that has not rendered the page answers requests for Dash's own scripts with HTTP 500 (Dash 4.4.1).
     """
-    client: Any = app.server.test_client()
-    for address in ("/", "/_dash-layout", "/_dash-dependencies"):
-        client.get(address)
+    with app.server.test_request_context("/"):
+        app._setup_server()
+        app.index()
+        app.serve_layout()
+        app.dependencies()

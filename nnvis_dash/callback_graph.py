@@ -14,7 +14,8 @@ from nnvis_dash.app import render_once
 def edges(app: Dash) -> list[tuple[tuple[str, ...], tuple[str, ...], str]]:
     """Return every callback as (inputs, outputs, kind); an endpoint is ``id.property``, kind server, browser or job."""
     render_once(app)
-    dependencies: Any = json.loads(app.server.test_client().get("/_dash-dependencies").data)
+    with app.server.test_request_context("/_dash-dependencies"):
+        dependencies: Any = json.loads(app.dependencies().get_data())
     found = []
     for callback in dependencies:
         inputs = tuple(f"{entry['id']}.{entry['property']}" for entry in callback["inputs"])

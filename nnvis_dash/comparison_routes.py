@@ -16,7 +16,7 @@ from nnvis_dash.analysis.attribution import METHODS
 from nnvis_dash.analysis.comparison import agreeing, own_classes, top_classes
 from nnvis_dash.errors import ParameterError
 from nnvis_dash.figures import heatmap
-from nnvis_dash.posting import answers, body, own_pages_only
+from nnvis_dash.posting import answers, body
 from nnvis_dash.routes import FOREVER, answers_or_404, download
 from nnvis_dash.services import Services
 from nnvis_dash.state import checks
@@ -33,7 +33,6 @@ COLUMNS = ("dataset", "sample", "classifier", "fingerprint", "method", "class", 
 def comparison_blueprint(services: Services) -> flask.Blueprint:
     """Return the routes over these services."""
     routes = flask.Blueprint("comparison", __name__, url_prefix="/comparison")
-    own_pages_only(routes)
 
     def ratings_of(dataset: str) -> Ratings:
         return Ratings(services.workspace.path / "ratings", services.dataset(dataset).card.fingerprint)

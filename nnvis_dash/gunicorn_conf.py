@@ -9,15 +9,23 @@ from __future__ import annotations
 import dataclasses
 import os
 import signal
+import sys
 from types import FrameType
 from typing import Any
 
+from nnvis_dash.access import check
+from nnvis_dash.access.secret import link
 from nnvis_dash.engine.beside import EngineBeside
+from nnvis_dash.errors import ParameterError
 from nnvis_dash.lifetime import STOPPING
 from nnvis_dash.logs import configuration
 from nnvis_dash.settings import Settings
 
-_settings = Settings.from_environment()
+try:
+    _settings = Settings.from_environment()
+    check(_settings)
+except ParameterError as refused:
+    sys.exit(str(refused))
 
 bind = f"{_settings.host}:{_settings.port}"
 workers = _settings.web_workers
@@ -30,6 +38,7 @@ max_requests = 20000
 max_requests_jitter = 2000
 preload_app = False
 control_socket_disable = True
+forwarded_allow_ips = ""  # which proxies are believed is for `nnvis_dash.access` to say
 logconfig_dict = configuration(_settings, "web")
 
 
@@ -75,7 +84,7 @@ def post_worker_init(worker: Any) -> None:
     """Leave Ctrl+C to the arbiter, which lets requests end; the first worker of all says that the page is there."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if worker.age == 1:
-        print(f"NNVis is ready: http://{_settings.host}:{_settings.port}  (Ctrl+C stops it)", flush=True)  # noqa: T201
+        print(f"NNVis is ready: {link(_settings)}  (Ctrl+C stops it)", flush=True)  # noqa: T201
 
 
 def child_exit(server: Any, worker: Any) -> None:

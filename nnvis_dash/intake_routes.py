@@ -15,7 +15,7 @@ from nnvis_dash.analysis.doctor import Diagnosis
 from nnvis_dash.engine.jobs import Request
 from nnvis_dash.engine.kinds.doctor import request as doctor_request
 from nnvis_dash.errors import NotFound, ParameterError
-from nnvis_dash.posting import answers, body, own_pages_only
+from nnvis_dash.posting import answers, body
 from nnvis_dash.services import Services
 from nnvis_dash.types import DatasetCard, ModelCard
 from nnvis_dash.workspace.labels import plain_text
@@ -29,8 +29,6 @@ def intake_blueprint(services: Services) -> flask.Blueprint:
     """Return the routes over these services."""
     routes = flask.Blueprint("intake", __name__)
     uploads = Uploads(services.workspace.path / "cache" / "uploads", services.settings.max_upload_mb << 20)
-
-    own_pages_only(routes)
 
     @routes.post("/uploads")
     @answers

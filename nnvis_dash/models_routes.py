@@ -9,14 +9,13 @@ import flask
 from callbacks.models import map_requests, passing_rows
 from callbacks.reading import classifiers_wanted
 from nnvis_dash.envelope import envelope
-from nnvis_dash.posting import answers, body, own_pages_only
+from nnvis_dash.posting import answers, body
 from nnvis_dash.services import Services
 
 
 def models_blueprint(services: Services) -> flask.Blueprint:
     """Return the routes over these services."""
     routes = flask.Blueprint("models", __name__, url_prefix="/models")
-    own_pages_only(routes)
 
     @routes.post("/answers")
     @answers

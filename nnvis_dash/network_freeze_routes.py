@@ -11,7 +11,7 @@ from nnvis_dash.analysis.mutation.campaign import load_campaign
 from nnvis_dash.analysis.mutation.frozen import frozen_json, n_frozen, read_frozen, read_ranges
 from nnvis_dash.envelope import envelope
 from nnvis_dash.errors import ParameterError
-from nnvis_dash.posting import answers, body, own_pages_only
+from nnvis_dash.posting import answers, body
 from nnvis_dash.routes import FOREVER, LARGEST_SIDE, answers_or_404
 from nnvis_dash.services import Services
 from nnvis_dash.state.ids import encode_ids
@@ -25,7 +25,6 @@ DIVERGING = 127  # a change of 1 as it is sent
 def network_freeze_blueprint(services: Services) -> flask.Blueprint:
     """Return the routes over these services."""
     routes = flask.Blueprint("network_freeze", __name__)
-    own_pages_only(routes)
 
     @routes.post("/network/frozen")
     @answers

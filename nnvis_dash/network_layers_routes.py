@@ -5,7 +5,6 @@ from __future__ import annotations
 import flask
 
 from nnvis_dash.errors import EngineError, NNVisError, NotFound
-from nnvis_dash.posting import own_pages_only
 from nnvis_dash.routes import FOREVER, answers_or_404
 from nnvis_dash.services import Services
 
@@ -13,7 +12,6 @@ from nnvis_dash.services import Services
 def network_layers_blueprint(services: Services) -> flask.Blueprint:
     """Return the route over these services."""
     routes = flask.Blueprint("network_layers", __name__)
-    own_pages_only(routes)
 
     @routes.get("/network/<model>/architecture.json")
     @answers_or_404

@@ -14,7 +14,7 @@ from nnvis_dash.analysis.mutation.frozen import read_ranges
 from nnvis_dash.envelope import envelope
 from nnvis_dash.errors import NotFound, ParameterError
 from nnvis_dash.figures import theme
-from nnvis_dash.posting import answers, body, own_pages_only
+from nnvis_dash.posting import answers, body
 from nnvis_dash.services import Services
 from nnvis_dash.state.references import Reference
 from nnvis_dash.types import ModelCard
@@ -26,7 +26,6 @@ SIDE = 56  # positions of a picture's longer side, unless another is asked for
 def network_maps_blueprint(services: Services) -> flask.Blueprint:
     """Return the routes over these services."""
     routes = flask.Blueprint("network_maps", __name__)
-    own_pages_only(routes)
 
     @routes.post("/network/maps")
     @answers

@@ -12,7 +12,7 @@ import flask
 import numpy as np
 
 from nnvis_dash.analysis.neural_patterns.wording import NOTABLE, said
-from nnvis_dash.posting import answers, body, own_pages_only
+from nnvis_dash.posting import answers, body
 from nnvis_dash.services import Services
 
 SLICES = 8  # classes of a pie that have a slice of their own
@@ -22,7 +22,6 @@ ASKED = ("by", "support", "length", "gaps", "order", "of", "units", "classes", "
 def network_patterns_blueprint(services: Services) -> flask.Blueprint:
     """Return the routes over these services."""
     routes = flask.Blueprint("network_patterns", __name__)
-    own_pages_only(routes)
 
     @routes.post("/network/patterns")
     @answers

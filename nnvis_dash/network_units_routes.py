@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from nnvis_dash.envelope import envelope
 from nnvis_dash.errors import ParameterError
-from nnvis_dash.posting import answers, body, own_pages_only
+from nnvis_dash.posting import answers, body
 from nnvis_dash.services import Services
 from nnvis_dash.state.ids import encode_ids
 from nnvis_dash.state.references import Reference
@@ -24,7 +24,6 @@ MOST = 100  # of a unit's top images whose classes are counted
 def network_units_blueprint(services: Services) -> flask.Blueprint:
     """Return the routes over these services."""
     routes = flask.Blueprint("network_units", __name__)
-    own_pages_only(routes)
 
     @routes.post("/network/units")
     @answers

@@ -1,7 +1,6 @@
-"""What the routes that browsers post to have in common: JSON in, JSON out, errors in words, own pages only.
+"""What the routes that browsers post to have in common: JSON in, JSON out, errors in words.
 
-What a person did wrong is answered with ``{"problem": ...}``; a page of another origin is answered with 403, whatever
-it asks.
+What a person did wrong is answered with ``{"problem": ...}``. Who may ask at all is `nnvis_dash.access`.
 """
 
 from __future__ import annotations
@@ -9,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
-from urllib.parse import urlsplit
 
 import flask
 
@@ -49,13 +47,3 @@ def body() -> dict[str, Any]:
     if not isinstance(record, dict):
         raise ParameterError("The request is not a JSON record", "Reload the page.")
     return record
-
-
-def own_pages_only(routes: flask.Blueprint) -> None:
-    """Answer pages of another origin with 403 on all routes of a blueprint."""
-
-    @routes.before_request
-    def refuse() -> None:
-        origin = flask.request.headers.get("Origin")
-        if origin is not None and urlsplit(origin).netloc != flask.request.host:
-            flask.abort(403)

@@ -15,7 +15,7 @@ from nnvis_dash.analysis.review.twins import load_twins
 from nnvis_dash.engine.jobs import Request
 from nnvis_dash.envelope import envelope
 from nnvis_dash.errors import NotFound, ParameterError
-from nnvis_dash.posting import answers, body, own_pages_only
+from nnvis_dash.posting import answers, body
 from nnvis_dash.routes import answers_or_404, download
 from nnvis_dash.services import Services
 from nnvis_dash.state.ids import decode_ids, encode_ids
@@ -29,7 +29,6 @@ LONGEST_REASON = 200
 def review_blueprint(services: Services) -> flask.Blueprint:
     """Return the routes over these services."""
     routes = flask.Blueprint("review", __name__, url_prefix="/review")
-    own_pages_only(routes)
     reviews = services.workspace.reviews
 
     def asked() -> tuple[dict[str, Any], DatasetCard]:

@@ -16,8 +16,9 @@ from nnvis_dash.errors import ParameterError
 _NUMBER = re.compile(r"[0-9]{1,18}")
 
 
-def _setting(default: object, help: str) -> object:
-    return field(default=default, metadata={"help": help})
+def _setting(default: object, help: str, secret: bool = False) -> object:
+    """Return a field; a secret one is left out of what is printed of the settings."""
+    return field(default=default, metadata={"help": help}, repr=not secret)
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,21 @@ class Settings:
     max_model_mb: int = _setting(2048, "largest model file that is read, in MB")  # type: ignore[assignment]
     max_upload_mb: int = _setting(8192, "largest upload from a browser, in MB")  # type: ignore[assignment]
     max_model_parameters: int = _setting(1_000_000_000, "most parameters that a model may have")  # type: ignore[assignment]
+    auth: str = _setting("none", "who may come in: none (this machine only), token, oidc or proxy")  # type: ignore[assignment]
+    allowed_hosts: str = _setting("", "names that the server is reached by, with commas; the local ones are known")  # type: ignore[assignment]
+    token: str = _setting("", "the start-up token; empty: one is made and kept in the workspace", secret=True)  # type: ignore[assignment]
+    oidc_issuer: str = _setting("", "address of the OpenID Connect provider")  # type: ignore[assignment]
+    oidc_client_id: str = _setting("", "the name that the provider knows this server by")  # type: ignore[assignment]
+    oidc_client_secret: str = _setting("", "the secret that goes with it", secret=True)  # type: ignore[assignment]
+    oidc_client_secret_file: str = _setting("", "file that holds that secret")  # type: ignore[assignment]
+    oidc_domains: str = _setting("", "e-mail domains that may come in, with commas; empty: all")  # type: ignore[assignment]
+    oidc_groups: str = _setting("", "groups of the provider that may come in, with commas; empty: all")  # type: ignore[assignment]
+    oidc_groups_claim: str = _setting("groups", "claim of the id token that holds a person's groups")  # type: ignore[assignment]
+    oidc_hours: int = _setting(12, "hours after which a person signs in again")  # type: ignore[assignment]
+    proxy_address: str = _setting("", "addresses or networks of the reverse proxies that are believed, with commas")  # type: ignore[assignment]
+    proxy_header: str = _setting("", "header in which such a proxy names the person, e.g. X-Forwarded-User")  # type: ignore[assignment]
+    proxy_sign_out: str = _setting("", "address at which such a proxy signs a person out")  # type: ignore[assignment]
+    metrics_token: str = _setting("", "bearer token of /metrics; empty: only this machine may ask", secret=True)  # type: ignore[assignment]
     allow_saved_models: bool = _setting(False, "1: take TensorFlow SavedModels, which are programs")  # type: ignore[assignment]
 
     @classmethod

@@ -13,7 +13,7 @@ from nnvis_dash.analysis.transformations import TRANSFORMATIONS
 from nnvis_dash.engine.jobs import Request
 from nnvis_dash.engine.sweeps import Wanted
 from nnvis_dash.errors import ParameterError
-from nnvis_dash.posting import answers, body, own_pages_only
+from nnvis_dash.posting import answers, body
 from nnvis_dash.services import Services
 from nnvis_dash.state.edits import Edit
 from nnvis_dash.state.references import Reference
@@ -25,7 +25,6 @@ QUEUED = 200  # images of those to look at first
 def simulation_blueprint(services: Services) -> flask.Blueprint:
     """Return the routes over these services."""
     routes = flask.Blueprint("simulation", __name__, url_prefix="/simulation")
-    own_pages_only(routes)
 
     @routes.post("/curves")
     @answers

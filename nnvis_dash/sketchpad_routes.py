@@ -15,7 +15,7 @@ from nnvis_dash.analysis.sketch import BLACK, WHITE, ground_of, sketched
 from nnvis_dash.errors import NotFound, ParameterError
 from nnvis_dash.figures import theme
 from nnvis_dash.figures.heatmap import data_uri
-from nnvis_dash.posting import answers, own_pages_only
+from nnvis_dash.posting import answers
 from nnvis_dash.services import Recent, Services
 from nnvis_dash.types import DatasetCard, ModelCard
 from nnvis_dash.workspace.pixels import decode, encode_png
@@ -31,7 +31,6 @@ Pixels = Any  # (H, W, C) uint8
 def sketchpad_blueprint(services: Services) -> flask.Blueprint:
     """Return the routes over these services."""
     routes = flask.Blueprint("sketchpad", __name__)
-    own_pages_only(routes)
     grounds = Recent(64)
 
     @routes.get("/sketchpad/<dataset>")

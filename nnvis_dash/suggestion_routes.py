@@ -9,14 +9,13 @@ from callbacks.suggestion import suggestion_request
 from nnvis_dash.analysis.suggestion.several import QUADRANTS, load_suggestion
 from nnvis_dash.envelope import envelope
 from nnvis_dash.errors import NotFound
-from nnvis_dash.posting import answers, body, own_pages_only
+from nnvis_dash.posting import answers, body
 from nnvis_dash.services import Services
 
 
 def suggestion_blueprint(services: Services) -> flask.Blueprint:
     """Return the routes over these services."""
     routes = flask.Blueprint("suggestion", __name__, url_prefix="/suggestion")
-    own_pages_only(routes)
 
     @routes.post("/points")
     @answers

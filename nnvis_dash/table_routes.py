@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from nnvis_dash.envelope import envelope
 from nnvis_dash.errors import NotFound, ParameterError
-from nnvis_dash.posting import answers, body, own_pages_only
+from nnvis_dash.posting import answers, body
 from nnvis_dash.services import Services
 from nnvis_dash.types import DatasetCard, ModelCard
 from nnvis_dash.workspace.spreadsheet import harmless
@@ -48,7 +48,6 @@ class Column:
 def table_blueprint(services: Services) -> flask.Blueprint:
     """Return the routes over these services."""
     routes = flask.Blueprint("table", __name__, url_prefix="/table")
-    own_pages_only(routes)
 
     @routes.post("/columns")
     @answers

@@ -19,7 +19,7 @@ import numpy as np
 from nnvis_dash.analysis.recipes import edits_in_words, in_words
 from nnvis_dash.analysis.references import working
 from nnvis_dash.errors import DatasetError, NNVisError, NotFound, ParameterError
-from nnvis_dash.posting import answers, body, own_pages_only
+from nnvis_dash.posting import answers, body
 from nnvis_dash.routes import FOREVER, LARGEST_SIDE, answers_or_404
 from nnvis_dash.services import Recent, Services
 from nnvis_dash.sketchpad_routes import drawn
@@ -39,7 +39,6 @@ COOKIE = "tray"  # the entry of the signed session that holds the owner's name
 def tray_blueprint(services: Services) -> flask.Blueprint:
     """Return the routes over these services; the server must have a secret key, which signs the cookie."""
     routes = flask.Blueprint("tray", __name__)
-    own_pages_only(routes)
     folder = services.workspace.path / "trays"
     derived = services.workspace.derived
     predicted = Recent(4096)  # (class, probability) by classifier and sample

@@ -15,7 +15,7 @@ from nnvis_dash.analysis.transformations import GROUPS, TRANSFORMATIONS, group_o
 from nnvis_dash.errors import ParameterError
 from nnvis_dash.figures import theme
 from nnvis_dash.figures.heatmap import data_uri
-from nnvis_dash.posting import answers, body, own_pages_only
+from nnvis_dash.posting import answers, body
 from nnvis_dash.registry import Entry
 from nnvis_dash.services import Services
 from nnvis_dash.state.references import Reference
@@ -31,7 +31,6 @@ MANY = 64  # images of a selection that are asked about
 def whatif_blueprint(services: Services) -> flask.Blueprint:
     """Return the routes over these services."""
     routes = flask.Blueprint("whatif", __name__)
-    own_pages_only(routes)
 
     @routes.get("/transformations")
     @answers

@@ -13,10 +13,9 @@ import socket
 import sys
 from typing import Any, NoReturn
 
+from nnvis_dash.access import check
 from nnvis_dash.errors import ParameterError
 from nnvis_dash.settings import Settings
-
-LOCAL = ("127.0.0.1", "localhost", "::1")
 
 
 def add_parser(subparsers: Any) -> None:
@@ -30,7 +29,7 @@ def add_parser(subparsers: Any) -> None:
 def add_server_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that every command which serves has."""
     parser.add_argument(
-        "--host", help="address to listen on (default 127.0.0.1; others let anyone there use the workspace)"
+        "--host", help="address to listen on (default 127.0.0.1; others need NNVIS_AUTH and NNVIS_ALLOWED_HOSTS)"
     )
     parser.add_argument("--port", type=int, help="port to listen on (default 8050)")
     parser.add_argument("--workers", type=int, help="web worker processes (default 2)")
@@ -60,11 +59,10 @@ def serve(settings: Settings) -> NoReturn:
     Raises
     ------
     ParameterError
-        The port is taken.
+        The port is taken, or the settings would let in whoever reaches the address.
     """
+    check(settings)
     _check_port(settings)
-    if settings.host not in LOCAL:
-        print(f"Listening on {settings.host}: whoever reaches this address can use the workspace.", file=sys.stderr)
     settings = dataclasses.replace(settings, workspace=str(settings.workspace_path))
     command = [sys.executable, "-m", "gunicorn", "-c", "python:nnvis_dash.gunicorn_conf", "nnvis_dash.wsgi:server"]
     sys.stdout.flush()

@@ -82,11 +82,6 @@ def test_a_file_written_is_read_back(scene: dict[str, Any]) -> None:
     assert "aren't JSON" in post(scene, "frozen/read", text="no").get_json()["problem"]
 
 
-def test_pages_of_another_origin_are_refused(scene: dict[str, Any]) -> None:
-    answer = scene["client"].post("/network/frozen", json={}, headers={"Origin": "https://elsewhere.example"})
-    assert answer.status_code == 403
-
-
 def test_an_envelope_holds_arrays_where_typed_arrays_may_begin() -> None:
     with flask.Flask("test").test_request_context():
         data = envelope({"a": "ä"}, odd=np.arange(3, dtype=np.uint8), real=np.float32([[1.5, -2]])).data

@@ -65,8 +65,3 @@ def test_an_unknown_classifier_costs_the_engine_nothing(scene: dict[str, Any]) -
     for name in ("0" * 32, "..", "no%2Fwhere"):
         assert scene["client"].get(f"/network/{name}/architecture.json").status_code == 404
     assert scene["engine"].asked == before
-
-
-def test_a_page_of_another_origin_is_refused(scene: dict[str, Any]) -> None:
-    address = f"/network/{scene['model'].fingerprint}/architecture.json"
-    assert scene["client"].get(address, headers={"Origin": "http://elsewhere.example"}).status_code == 403

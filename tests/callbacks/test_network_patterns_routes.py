@@ -223,11 +223,6 @@ def test_too_many_patterns_are_refused_with_the_support_that_would_do(
     assert "A min_support of 13 would do" in found["problem"]
 
 
-def test_a_page_of_another_origin_is_refused(scene: dict[str, Any]) -> None:
-    answer = scene["client"].post("/network/patterns", json={}, headers={"Origin": "http://elsewhere.example"})
-    assert answer.status_code == 403
-
-
 def test_the_patterns_that_were_mined_last_are_kept_within_a_limit() -> None:
     made = []
 

@@ -77,11 +77,6 @@ def test_bad_input_is_answered_in_words(scene: dict[str, Any], path: str, more: 
     assert says in problem
 
 
-def test_a_page_of_another_origin_is_refused(scene: dict[str, Any]) -> None:
-    answer = scene["client"].post("/simulation/curves", json={}, headers={"Origin": "https://elsewhere.example"})
-    assert answer.status_code == 403
-
-
 def test_own_degrees_are_spaced_and_hold_the_one_that_changes_nothing() -> None:
     assert wanted_change({"change": "rotation"}) == change("rotation")
     found = wanted_change({"change": "rotation", "low": -10, "high": 20, "steps": 4})

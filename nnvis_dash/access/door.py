@@ -1,0 +1,136 @@
+"""The door: one function before every request, whatever route it asks for.
+
+In this order: the name it asks for (Host), the page it comes from (Origin), who it is, how much they ask. What isn't in
+`OPEN` needs someone who may come in.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hmac
+import logging
+
+import flask
+
+from nnvis_dash.access import limits
+from nnvis_dash.access.answers import refused, to_sign_in, too_many, wants_page
+from nnvis_dash.access.forwarded import Forwarded, address_of, counted_as
+from nnvis_dash.access.headers import SignedSession
+from nnvis_dash.access.limits import Limits
+from nnvis_dash.access.rules import LOCAL_HOSTS, check, host_of
+from nnvis_dash.access.sign_in import sign_in_blueprint
+from nnvis_dash.access.ways import Way, way_of
+from nnvis_dash.person import ANYONE, Person, acting_as, current_person
+from nnvis_dash.settings import Settings
+
+log = logging.getLogger(__name__)
+
+HEALTH = frozenset({"/healthz", "/readyz"})  # no data: any Host, nobody in particular
+METRICS = "/metrics"  # a bearer token, or this machine
+SIGN_IN = frozenset({"/sign-in", "/sign-in/back", "/signed-out"})
+OPEN = HEALTH | {METRICS} | SIGN_IN
+READING = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class Door:
+    """Stands before every request of a server.
+
+    Parameters
+    ----------
+    server : flask.Flask
+        Nothing may be registered on it before.
+    settings : Settings
+
+    Raises
+    ------
+    ParameterError
+        The settings would leave the server open.
+    """
+
+    def __init__(self, server: flask.Flask, settings: Settings) -> None:
+        self.rules = check(settings)
+        self.limits = Limits(settings.workspace_path / "cache" / "door")
+        self._metrics_token = settings.metrics_token
+        self.way: Way = way_of(server, settings, self.rules, self.limits)
+        server.session_interface = SignedSession()
+        server.wsgi_app = Forwarded(server.wsgi_app, self.rules.proxies)  # type: ignore[method-assign]
+        server.before_request(self._enter)
+        server.teardown_request(_leave)
+        server.register_blueprint(sign_in_blueprint(self.way, self.limits))
+
+    def _enter(self) -> flask.Response | None:
+        """Refuse a request, or say on whose behalf it works and let it pass."""
+        request = flask.request
+        if request.path in HEALTH and request.method in READING:
+            return None
+        host = host_of(request.host)
+        if host not in self.rules.hosts:
+            return refused(400, "This server doesn't go by that name. Ask whoever set it up to allow it.")
+        if _is_foreign():
+            return refused(403, "The request comes from a page of another server.")
+        if request.path == METRICS:
+            return None if self._may_measure(host) else refused(401, "The measurements need their bearer token.")
+        person = self.way.person()
+        who = counted_as(request.remote_addr or "") if person is None else person.id
+        if wait := self.limits.wait(limits.REQUESTS, who):
+            return too_many(limits.REQUESTS, wait)
+        if request.path not in SIGN_IN:
+            if (answer := self.way.arriving(person)) is not None:
+                return answer
+            if person is None:
+                return self._unknown()
+        _act_as(person or ANYONE)
+        return None if request.path in SIGN_IN else self._limited()
+
+    def _unknown(self) -> flask.Response:
+        if self.way.signs_in and wants_page() and flask.request.method in ("GET", "HEAD"):
+            return to_sign_in()
+        return refused(401, "You are not signed in. Reload the page to sign in." if self.way.signs_in else NOT_NAMED)
+
+    def _may_measure(self, host: str) -> bool:
+        """Whether the request has the bearer token, or is this machine's own where none is set."""
+        if self._metrics_token:
+            given = flask.request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
+            return hmac.compare_digest(given, f"Bearer {self._metrics_token}".encode())
+        address = address_of(flask.request.remote_addr or "")
+        return address is not None and address.is_loopback and host in LOCAL_HOSTS
+
+    def _limited(self) -> flask.Response | None:
+        limit = limits.BY_ENDPOINT.get(flask.request.endpoint or "")
+        return self.count(limit) if limit else None
+
+    def count(self, limit: limits.Limit) -> flask.Response | None:
+        """Count one more of the current person; return the refusal where there are too many."""
+        wait = self.limits.wait(limit, current_person().id)
+        return too_many(limit, wait) if wait else None
+
+
+NOT_NAMED = "The proxy in front of this server doesn't say who you are."
+
+
+def _is_foreign() -> bool:
+    """Whether a page of another origin sent the request; what changes something must say that none did.
+
+    Browsers send Origin with everything but plain reading, and newer ones Sec-Fetch-Site with everything where the
+    connection is safe. A program that isn't a browser sends Origin itself.
+    """
+    request = flask.request
+    origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site")
+    if origin is not None:
+        return origin != request.host_url.rstrip("/")
+    if request.method not in READING:
+        return site != "same-origin"
+    opened = request.headers.get("Sec-Fetch-Mode") == "navigate" and request.headers.get("Sec-Fetch-Dest") == "document"
+    return site not in (None, "same-origin", "none") and not opened
+
+
+def _act_as(person: Person) -> None:
+    """Work on behalf of a person until the request is torn down."""
+    flask.g.acting = contextlib.ExitStack()
+    flask.g.acting.enter_context(acting_as(person))
+
+
+def _leave(error: BaseException | None) -> None:
+    acting = flask.g.pop("acting", None)
+    if acting is not None:
+        acting.close()
