@@ -26,6 +26,7 @@ from layouts.page import frame, page
 from nnvis_dash.comparison_routes import comparison_blueprint
 from nnvis_dash.difference_routes import difference_blueprint
 from nnvis_dash.engine.client import Engine
+from nnvis_dash.engine.personal import PersonalEngine
 from nnvis_dash.intake_routes import intake_blueprint
 from nnvis_dash.map_routes import map_blueprint
 from nnvis_dash.models_routes import models_blueprint
@@ -34,6 +35,7 @@ from nnvis_dash.network_layers_routes import network_layers_blueprint
 from nnvis_dash.network_maps_routes import network_maps_blueprint
 from nnvis_dash.network_patterns_routes import network_patterns_blueprint
 from nnvis_dash.network_units_routes import network_units_blueprint
+from nnvis_dash.person import current_person
 from nnvis_dash.result_routes import result_blueprint
 from nnvis_dash.review_routes import review_blueprint
 from nnvis_dash.routes import blueprint
@@ -45,6 +47,7 @@ from nnvis_dash.suggestion_routes import suggestion_blueprint
 from nnvis_dash.table_routes import table_blueprint
 from nnvis_dash.tray_routes import tray_blueprint
 from nnvis_dash.whatif_routes import whatif_blueprint
+from nnvis_dash.workspace.permissions import keep_private
 from nnvis_dash.workspace.store import Workspace
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -65,8 +68,11 @@ def create_app(settings: Settings | None = None) -> dash.Dash:
         not computed yet; what is in the workspace is shown without one.
     """
     settings = settings or Settings.from_environment()
-    workspace = Workspace(settings.workspace_path, max_pixels=settings.max_pixels)
-    engine = Engine(workspace.path, settings.scheduler)
+    keep_private(settings.workspace_path)
+    workspace = Workspace(
+        settings.workspace_path, max_pixels=settings.max_pixels, quota=settings.quota_mb << 20, viewer=current_person
+    )
+    engine = PersonalEngine(Engine(workspace.path, settings.scheduler), workspace, settings.max_jobs)
     services = Services(settings, workspace, engine)
     cache = diskcache.Cache(str(_private(workspace.path / "cache" / "callbacks")), disk=diskcache.JSONDisk)
     server = flask.Flask("nnvis")

@@ -15,4 +15,5 @@ max_requests = 20000
 max_requests_jitter = 2000
 preload_app = False
 control_socket_disable = True
+umask = 0o077
 loglevel = "warning"

@@ -15,6 +15,7 @@ from nnvis_dash.analysis.doctor import Diagnosis
 from nnvis_dash.engine.jobs import Request
 from nnvis_dash.engine.kinds.doctor import request as doctor_request
 from nnvis_dash.errors import NotFound, ParameterError
+from nnvis_dash.person import current_person
 from nnvis_dash.posting import answers, body, own_pages_only
 from nnvis_dash.services import Services
 from nnvis_dash.types import DatasetCard, ModelCard
@@ -28,7 +29,9 @@ _LONGEST_NAME = 200
 def intake_blueprint(services: Services) -> flask.Blueprint:
     """Return the routes over these services."""
     routes = flask.Blueprint("intake", __name__)
-    uploads = Uploads(services.workspace.path / "cache" / "uploads", services.settings.max_upload_mb << 20)
+    uploads = Uploads(
+        services.workspace.path / "cache" / "uploads", services.settings.max_upload_mb << 20, current_person
+    )
 
     own_pages_only(routes)
 
@@ -36,7 +39,9 @@ def intake_blueprint(services: Services) -> flask.Blueprint:
     @answers
     def begin() -> dict[str, Any]:
         """Announce files, ``{"files": [[path, size], ...]}``; answers with the upload's id and the size of a piece."""
-        upload = uploads.begin(body().get("files"))
+        person, quota = current_person(), services.settings.quota_mb << 20
+        kept = services.workspace.sharing.used_by(person) if person.verified and quota else 0
+        upload = uploads.begin(body().get("files"), kept, quota)
         return {"id": upload.id, "piece": PIECE, "total": upload.total}
 
     @routes.put("/uploads/<upload_id>")
@@ -100,7 +105,7 @@ def intake_blueprint(services: Services) -> flask.Blueprint:
     @routes.delete("/jobs/<key>")
     @answers
     def cancel(key: str) -> dict[str, Any]:
-        """Cancel a job for everyone who waits for it."""
+        """Cancel a job, as far as this person waits for it."""
         services.engine.cancel(key)
         return {}
 

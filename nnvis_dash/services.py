@@ -1,7 +1,7 @@
 """What a web worker holds to answer anyone: the workspace, the door to the engine, and memory-mapped results.
 
-Invariant: nothing here belongs to one user. Everything remembered is addressed by content, so any worker gives the same
-answer, and a worker that is killed loses nothing.
+Invariant: nothing remembered here belongs to one user. It is addressed by content, so any worker gives the same answer,
+and a worker that is killed loses nothing. Who may see a thing is asked of the workspace each time, never remembered.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from nnvis_dash.analysis.references import image_of
 from nnvis_dash.analysis.uncertainty import most_ambiguous, normalised_entropy
 from nnvis_dash.engine.client import Engine
 from nnvis_dash.engine.jobs import Request
+from nnvis_dash.engine.personal import PersonalEngine
 from nnvis_dash.errors import NotFound
 from nnvis_dash.settings import Settings
 from nnvis_dash.state.ids import decode_ids
@@ -31,6 +32,7 @@ from nnvis_dash.state.selection import Selection
 from nnvis_dash.state.session import Session
 from nnvis_dash.types import DatasetCard, ModelCard
 from nnvis_dash.workspace.datasets import Dataset
+from nnvis_dash.workspace.sharing import named_in
 from nnvis_dash.workspace.store import Workspace
 
 Value = TypeVar("Value")
@@ -65,7 +67,7 @@ class Services:
 
     settings: Settings
     workspace: Workspace
-    engine: Engine
+    engine: Engine | PersonalEngine
     _datasets: Recent = field(default_factory=lambda: Recent(8))
     _indexes: Recent = field(default_factory=lambda: Recent(16))
     _measured: Recent = field(default_factory=lambda: Recent(16))
@@ -73,7 +75,8 @@ class Services:
 
     def dataset(self, fingerprint: str) -> Dataset:
         """Open a dataset (memory-mapped); NotFound names what is there."""
-        return self._datasets.get(fingerprint, lambda: self.workspace.dataset(fingerprint))
+        found = self.workspace.dataset_card(fingerprint).fingerprint  # whoever opened it before
+        return self._datasets.get(found, lambda: self.workspace.dataset(found))
 
     def picture(self, dataset: str, reference: Reference) -> npt.NDArray[np.uint8]:
         """Return the image that a reference means, after its edits, in its own size (H, W, C) uint8."""
@@ -155,6 +158,8 @@ class Services:
 
     def index(self, dataset: str, model: str) -> Index | None:
         """Return the finished index, None while there is none; never waits."""
+        if self.workspace.sharing.hides(dataset) or self.workspace.sharing.hides(model):
+            return None
         key = self.index_request(dataset, model).key
 
         def load() -> Index:
@@ -174,12 +179,16 @@ class Services:
         def unread() -> Stored:
             raise NotFound("This round was not read yet", "Read it.")
 
+        stored: Stored | None = None
         if number is not None:
             with contextlib.suppress(NotFound):
-                return self._differences.get((key, number), unread)
-        stored = Stored.open(self.workspace.artifacts, key)
-        if stored is not None:
-            self._differences.get((key, stored.round), lambda: stored)
+                stored = self._differences.get((key, number), unread)
+        if stored is None:
+            read = stored = Stored.open(self.workspace.artifacts, key)
+            if read is not None:
+                self._differences.get((key, read.round), lambda: read)
+        if stored is not None and any(map(self.workspace.sharing.hides, named_in(stored.card))):
+            return None
         return stored
 
     def accuracy(self, dataset: DatasetCard, model: ModelCard) -> float | None:

@@ -37,6 +37,10 @@ class Settings:
     max_model_mb: int = _setting(2048, "largest model file that is read, in MB")  # type: ignore[assignment]
     max_upload_mb: int = _setting(8192, "largest upload from a browser, in MB")  # type: ignore[assignment]
     max_model_parameters: int = _setting(1_000_000_000, "most parameters that a model may have")  # type: ignore[assignment]
+    quota_mb: int = _setting(
+        20480, "disk that the uploads, datasets and classifiers of one signed-in person may take, in MB; 0: any"
+    )  # type: ignore[assignment]
+    max_jobs: int = _setting(10, "long jobs that one signed-in person may have queued or running; 0: any number")  # type: ignore[assignment]
     allow_saved_models: bool = _setting(False, "1: take TensorFlow SavedModels, which are programs")  # type: ignore[assignment]
 
     @classmethod

@@ -20,6 +20,7 @@ from typing import Any
 from nnvis_dash.engine.cluster import local_cluster
 from nnvis_dash.errors import EngineError, ParameterError
 from nnvis_dash.settings import Settings
+from nnvis_dash.workspace.permissions import keep_private
 
 log = logging.getLogger(__name__)
 LOCAL = ("127.0.0.1", "localhost", "::1")
@@ -76,6 +77,7 @@ def serve(settings: Settings) -> int:
         The web server did not come up.
     """
     _check_port(settings)
+    keep_private(settings.workspace_path)
     if settings.host not in LOCAL:
         print(f"Listening on {settings.host}: whoever reaches this address can use the workspace.", file=sys.stderr)
     with _engine(settings) as address, _stopping() as stopping:

@@ -17,6 +17,7 @@ from nnvis_dash.errors import NotFound
 from nnvis_dash.settings import Settings
 from nnvis_dash.workspace.datasets import Dataset, load_dataset
 from nnvis_dash.workspace.paths import there
+from nnvis_dash.workspace.permissions import keep_private
 from nnvis_dash.workspace.store import Workspace
 
 _REDRAW_SECONDS = 0.1
@@ -34,6 +35,7 @@ def open_workspace(args: argparse.Namespace, settings: Settings) -> Workspace:
     """Open the workspace that the command line or the settings name."""
     if args.workspace is not None:
         settings = replace(settings, workspace=args.workspace)
+    keep_private(settings.workspace_path)
     return Workspace(settings.workspace_path, max_pixels=settings.max_pixels)
 
 

@@ -22,6 +22,7 @@ from distributed import CancelledError, Client, Future, KilledWorker, fire_and_f
 from nnvis_dash.engine.jobs import STALE, JobTable, Request, Row
 from nnvis_dash.engine.launch import QUESTION, claim, launch
 from nnvis_dash.errors import Cancelled, EngineError
+from nnvis_dash.person import current_person
 from nnvis_dash.workspace.store import Workspace
 
 if TYPE_CHECKING:
@@ -199,18 +200,22 @@ class Engine:
         deadline: float | None,
     ) -> None:
         """Return when the future is settled or the connection is lost; leave the job when this waiter gives up."""
-        settled = threading.Event()
+        settled, person = threading.Event(), current_person().key
         future.add_done_callback(lambda _: settled.set())
         shown = row
         while not settled.wait(LOOK):
             now = self.table.get(row.key)
-            if now is not None and now.attempt == row.attempt and now.state == "cancelled":
+            if (
+                now is not None
+                and now.attempt == row.attempt
+                and (now.state == "cancelled" or not now.asked_by(person))
+            ):
                 raise _cancelled()
             if now is not None and now != shown and on_progress is not None:
                 on_progress(now)
                 shown = now
             if cancelled is not None and cancelled():
-                self.table.leave(row.key, row.attempt)
+                self.table.leave(row.key, row.attempt, person)
                 raise _cancelled()
             if deadline is not None and time.monotonic() > deadline:
                 fire_and_forget(future)
