@@ -116,7 +116,7 @@ def intake_blueprint(services: Services) -> flask.Blueprint:
         datasets = services.workspace.datasets()
         models = services.workspace.models()
         cards: list[DatasetCard | ModelCard] = [*datasets, *models]
-        names = [(card.fingerprint, card.name) for card in cards]
+        names = [(card.fingerprint, card.name, services.standing(card)) for card in cards]
         version = hashlib.sha256(repr(names).encode("utf-8", "surrogatepass")).hexdigest()[:16]
         if flask.request.args.get("known") == version:
             return {"version": version}
@@ -131,6 +131,7 @@ def intake_blueprint(services: Services) -> flask.Blueprint:
                     "labelled": card.labelled,
                     "n_classes": len(card.class_names),
                     "notes": card.notes,
+                    "standing": services.standing(card),
                 }
                 for card in datasets
             ],
@@ -144,10 +145,37 @@ def intake_blueprint(services: Services) -> flask.Blueprint:
                     "parameters": card.parameters,
                     "preprocessing": card.preprocessing.name,
                     "notes": card.notes,
+                    "standing": services.standing(card),
                 }
                 for card in models
             ],
         }
+
+    def named(kind: Any, fingerprint: str) -> DatasetCard | ModelCard:
+        if kind not in KINDS:
+            raise ParameterError(f"There is no kind {str(kind)[:40]!r}", "Say dataset or model.")
+        return (services.workspace.dataset_card if kind == "dataset" else services.workspace.model)(fingerprint)
+
+    @routes.post("/share")
+    @answers
+    def share() -> dict[str, Any]:
+        """Share what is one's own with everyone, or keep it private: ``{"kind", "fingerprint", "shared"}``."""
+        record = body()
+        card, shared = named(record.get("kind"), str(record.get("fingerprint"))), record.get("shared")
+        if not isinstance(shared, bool):
+            raise ParameterError("The request can't be read", "Reload the page.")
+        return {"standing": services.workspace.sharing.share(card, shared).standing(current_person())}
+
+    @routes.delete("/<any(datasets, models):shelf>/<fingerprint>")
+    @answers
+    def remove(shelf: str, fingerprint: str) -> dict[str, Any]:
+        """Remove what is one's own; who owns it as well keeps it."""
+        card = named(shelf.removesuffix("s"), fingerprint)
+        if isinstance(card, DatasetCard):
+            services.workspace.remove_dataset(card.fingerprint)
+        else:
+            services.workspace.remove_model(card.fingerprint)
+        return {}
 
     @routes.post("/doctor")
     @answers

@@ -25,6 +25,7 @@ from nnvis_dash.engine.client import Engine
 from nnvis_dash.engine.jobs import Request
 from nnvis_dash.engine.personal import PersonalEngine
 from nnvis_dash.errors import NotFound
+from nnvis_dash.person import current_person
 from nnvis_dash.settings import Settings
 from nnvis_dash.state.ids import decode_ids
 from nnvis_dash.state.references import Reference
@@ -104,6 +105,10 @@ class Services:
         wanted = {"dataset": dataset, "images": [one.plain for one in references], "models": list(models)}
         answer = self.engine.ask("predictions", wanted)
         return list(zip(answer["probabilities"], answer["problems"], strict=True))
+
+    def standing(self, card: DatasetCard | ModelCard) -> str:
+        """Return how a dataset or a classifier stands for the current person; see `Ownership.standing`."""
+        return self.workspace.sharing.owners(card).standing(current_person())
 
     def dataset_card(self, session: Session) -> DatasetCard | None:
         """Return the session's dataset, None where it has none or it was removed."""

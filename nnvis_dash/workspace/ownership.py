@@ -92,6 +92,13 @@ class Ownership:
         )
         return Ownership(tuple(changed))
 
+    def standing(self, person: Person) -> str:
+        """Return how it stands for who sees it: their own "private" or "shared", "of NAME", "" if everyone's."""
+        own = self.share_of(person)
+        if own is not None:
+            return "shared" if own.shared else "private"
+        return f"of {', '.join(owner.name for owner in self.owners if owner.shared)}" if self.owners else ""
+
     @property
     def words(self) -> str:
         """Whose it is, for a list."""

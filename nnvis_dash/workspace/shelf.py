@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from nnvis_dash.errors import NNVisError, NotFound
 from nnvis_dash.person import Person
@@ -27,6 +27,9 @@ Card = TypeVar("Card", DatasetCard, ModelCard)
 KEY = re.compile(r"[0-9a-f]{8,64}")  # a fingerprint
 _SHORTEST_PREFIX = 4
 _OWNERS = "owners"  # the entry of card.json
+
+
+_Entry: TypeAlias = tuple[tuple[int, int], Card, Ownership]  # when the card's file was written, and what it says
 
 
 class Shelf(Generic[Card]):
@@ -45,7 +48,7 @@ class Shelf(Generic[Card]):
         self.error = error
         self.viewer = viewer
         self._read: Callable[[dict[str, Any]], Card] = read
-        self._entries: dict[str, tuple[int, Card, Ownership]] = {}  # by fingerprint, with the time of the card's file
+        self._entries: dict[str, _Entry[Card]] = {}  # by fingerprint
 
     def cards(self) -> list[Card]:
         """Return the cards in the order of their names; one that can't be read is left out, and logged."""
@@ -56,7 +59,7 @@ class Shelf(Generic[Card]):
         """Return all cards and whose they are, whoever looks."""
         return [(card, owners) for _, card, owners in self._all()]
 
-    def _all(self) -> Iterator[tuple[int, Card, Ownership]]:
+    def _all(self) -> Iterator[_Entry[Card]]:
         for folder in self.folder.iterdir():
             entry = self._entry(folder)
             if entry is not None:
@@ -68,10 +71,11 @@ class Shelf(Generic[Card]):
             return lambda owners: True
         return partial(Ownership.seen_by, person=self.viewer())
 
-    def _entry(self, folder: Path) -> tuple[int, Card, Ownership] | None:
+    def _entry(self, folder: Path) -> _Entry[Card] | None:
         path = folder / "card.json"
         try:
-            changed = path.stat().st_mtime_ns
+            status = path.stat()
+            changed = (status.st_mtime_ns, status.st_ino)  # a clock's tick may see two writes, of two files
             known = self._entries.get(folder.name)
             if known is None or known[0] != changed:
                 record = json.loads(path.read_text(encoding="utf-8"))
