@@ -216,6 +216,7 @@
     open();
   }
 
+  const privacy = (card) => (card.standing === "private" ? " Only you see it, until you share it in the list on the left." : "");
   const again = () => h("button", { type: "button", class: "act", onclick: () => stage("zone") }, "Add more");
   const close = () => by("intake").close();
 
@@ -234,7 +235,7 @@
     if (single && chosen.length) return show();
     result(
       h("p", {}, h("b", {}, card.name), ` ${found.new ? "is in the workspace" : "was in the workspace already"}: ${card.n_samples.toLocaleString("en")} ` +
-        (single ? "image" : "images") + (card.labelled ? `, ${card.n_classes} classes.` : ", no labels.")),
+        (single ? "image" : "images") + (card.labelled ? `, ${card.n_classes} classes.` : ", no labels.") + privacy(card)),
       notes(card),
       h("div", { class: "intake-buttons end" }, again(), h("button", { type: "button", class: "act primary", id: "intake-open", onclick: show }, "Open"))
     );
@@ -244,7 +245,7 @@
     const card = nnvis.workspace.models.find((entry) => entry.fingerprint === found.fingerprint);
     result(
       h("p", {}, h("b", {}, card.name), ` ${found.new ? "is in the workspace" : "was in the workspace already"}: input ${card.input_shape.join(" × ")}, ` +
-        `${card.n_classes} classes (${card.output}), ${card.parameters.toLocaleString("en")} parameters.`),
+        `${card.n_classes} classes (${card.output}), ${card.parameters.toLocaleString("en")} parameters.` + privacy(card)),
       notes(card)
     );
     nnvis.doctor(card, again());

@@ -53,7 +53,7 @@ def register(app: Dash, services: Services) -> None:
         prevent_initial_call=True,
     )
     def cancel(wanted: Any) -> Any:
-        """Cancel a job of the tray by its key, for everyone who waits for it."""
+        """Cancel a job of the tray by its key, as far as this person waits for it."""
         if isinstance(wanted, dict) and wanted.get("key"):
             services.engine.cancel(str(wanted["key"]))
         return wanted

@@ -148,7 +148,7 @@ def _other(
     services: Services, asked: Question, name: str, model: ModelCard, artifact: Artifact
 ) -> list[dict[str, Any]]:
     """Return what another classifier says of the classes that the primary one predicts; nothing where it has none."""
-    primary = services.engine.workspace.artifacts.load(asked.request(name, asked.models[0]).key)
+    primary = services.workspace.artifacts.load(asked.request(name, asked.models[0]).key)
     prediction = np.asarray(primary.array("prediction"))
     at = int(np.abs(np.asarray(primary.array("degrees")) - float(primary.array("identity"))).argmin())
     own, theirs = (services.class_names(asked.card, card) for card in (asked.models[0], model))

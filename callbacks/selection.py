@@ -77,11 +77,12 @@ def _opened(services: Services, search: str) -> tuple[Whole, str | None]:
     if state.session.dataset not in datasets:
         return Whole(
             services.start()
-        ), "The link's dataset isn't in this workspace. Ask for it, or add it with add-dataset."
+        ), "The link's dataset is not there, or not shared with you. Ask who sent the link to share it, or add it."
     models = {card.fingerprint for card in services.workspace.models()}
     kept = tuple(fingerprint for fingerprint in state.session.classifiers if fingerprint in models)
     if kept == state.session.classifiers:
         return state, None
     missing = len(state.session.classifiers) - len(kept)
     reduced = Whole(Session(state.session.dataset, kept), state.selection, state.view)
-    return reduced, f"{missing} of the link's classifiers are not in this workspace. Add them with add-model."
+    what = f"{missing} of the link's classifiers are not there, or not shared with you."
+    return reduced, f"{what} Ask who sent the link to share them, or add them."

@@ -20,6 +20,7 @@ from dash import DiskcacheManager
 
 from nnvis_dash.engine.jobs import Request, Row
 from nnvis_dash.errors import Cancelled
+from nnvis_dash.person import acting_as, current_person
 from nnvis_dash.services import Services
 from nnvis_dash.workspace.artifacts import Artifact
 
@@ -46,11 +47,13 @@ class WaitingJobs(DiskcacheManager):  # type: ignore[misc]
         """Start the thread that waits; the job's name is its key."""
         self.handle.set(f"beat-{key}", time.time(), expire=3600)
         done = self._done[key] = threading.Event()
+        person = current_person()
 
         def run() -> None:
             _job.set(key)
             try:
-                job_fn(key, self._make_progress_key(key), args, context)
+                with acting_as(person):
+                    job_fn(key, self._make_progress_key(key), args, context)
             finally:
                 self.handle.set(f"over-{key}", True, expire=120)
                 done.set()

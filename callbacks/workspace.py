@@ -13,6 +13,7 @@ from nnvis_dash.analysis.classes import lacking
 from nnvis_dash.figures import theme
 from nnvis_dash.services import Services
 from nnvis_dash.state.session import Session
+from nnvis_dash.types import DatasetCard, ModelCard
 
 
 def register(app: Dash, services: Services) -> None:
@@ -67,7 +68,10 @@ def rail_regions(services: Services, session: Session) -> tuple[Any, Any]:
     unknown = (
         {} if card is None else {model.fingerprint: lacking(model.class_names, card.class_names) for model in fitting}
     )
-    regions = rail.workspace(services.workspace.datasets(), card, fitting, session.classifiers, accuracies, unknown)
+    shown: list[DatasetCard | ModelCard] = [*([card] if card else []), *fitting]
+    standings = {one.fingerprint: services.standing(one) for one in shown}
+    datasets = services.workspace.datasets()
+    regions = rail.workspace(datasets, card, fitting, session.classifiers, accuracies, unknown, standings)
     return regions, title
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,11 +20,14 @@ def workspace(
     chosen: Sequence[str],
     accuracies: Mapping[str, float],
     lacking: Mapping[str, Sequence[str]] | None = None,
+    standings: Mapping[str, str] | None = None,
 ) -> list[Any]:
     """List the datasets and the classifiers that fit the chosen one; the first chosen classifier is the primary one.
 
-    `lacking` are the classes of the dataset that a classifier doesn't know, by its fingerprint.
+    `lacking` are the classes of the dataset that a classifier doesn't know, by its fingerprint; `standings` whose each
+    is, as `Ownership.standing` says it.
     """
+    standings = standings or {}
     if not datasets:
         return [
             controls.empty(
@@ -43,10 +47,17 @@ def workspace(
         controls.choose(
             "rail-dataset", "Dataset", options, dataset.fingerprint if dataset else "", "dataset", "dataset"
         ),
+        _standing("dataset", dataset, standings.get(dataset.fingerprint, "")) if dataset else None,
         html.Div([html.H2("Classifiers"), _add("add", "Add a classifier")], className="row"),
         html.Div(
             [
-                _classifier(card, chosen, accuracies.get(card.fingerprint), (lacking or {}).get(card.fingerprint, ()))
+                _classifier(
+                    card,
+                    chosen,
+                    accuracies.get(card.fingerprint),
+                    (lacking or {}).get(card.fingerprint, ()),
+                    standings.get(card.fingerprint, ""),
+                )
                 for card in models
             ]
             or controls.empty("No classifier fits this dataset's classes. Add one."),
@@ -73,7 +84,42 @@ def _add(label: str, title: str = "") -> Any:
     return html.Button(label, type="button", className=f"act{quiet}", title=title, **{"data-open": "intake"})
 
 
-def _classifier(card: ModelCard, chosen: Sequence[str], accuracy: float | None, lacking: Sequence[str]) -> Any:
+def _standing(kind: str, card: DatasetCard | ModelCard, standing: str) -> Any:
+    """Whose it is: a person's own can be shared or kept private, and removed (`assets/sharing.js`)."""
+    if not standing:
+        return None
+    if standing not in ("private", "shared"):
+        return html.Div(standing, className="standing", title=f"Shared by {standing.removeprefix('of ')}")
+    shared = standing == "shared"
+    named = {"kind": kind, "fingerprint": card.fingerprint}
+    title = "Everyone here sees it: keep it private" if shared else "Only you see it: share it with everyone here"
+    return html.Div(
+        [
+            html.Button(
+                standing,
+                type="button",
+                className="act quiet",
+                title=title,
+                **{
+                    "data-share": json.dumps({**named, "shared": not shared}),
+                    "aria-pressed": "true" if shared else "false",
+                },
+            ),
+            html.Button(
+                "remove",
+                type="button",
+                className="act quiet",
+                title="Remove it from the workspace",
+                **{"data-remove-own": json.dumps(named)},
+            ),
+        ],
+        className="standing",
+    )
+
+
+def _classifier(
+    card: ModelCard, chosen: Sequence[str], accuracy: float | None, lacking: Sequence[str], standing: str
+) -> Any:
     used = card.fingerprint in chosen
     primary = bool(chosen) and chosen[0] == card.fingerprint
     if used:
@@ -106,6 +152,7 @@ def _classifier(card: ModelCard, chosen: Sequence[str], accuracy: float | None, 
             if lacking
             else None,
             html.Span(share, className="share", title="accuracy on this dataset, %" if share else ""),
+            _standing("model", card, standing),
         ],
         className="classifier" + (" primary" if primary else ""),
     )

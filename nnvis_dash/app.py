@@ -27,6 +27,7 @@ from nnvis_dash.access.secret import signing_key
 from nnvis_dash.comparison_routes import comparison_blueprint
 from nnvis_dash.difference_routes import difference_blueprint
 from nnvis_dash.engine.client import Engine
+from nnvis_dash.engine.personal import PersonalEngine
 from nnvis_dash.health_routes import health_blueprint, observe
 from nnvis_dash.intake_routes import intake_blueprint
 from nnvis_dash.map_routes import map_blueprint
@@ -37,6 +38,7 @@ from nnvis_dash.network_layers_routes import network_layers_blueprint
 from nnvis_dash.network_maps_routes import network_maps_blueprint
 from nnvis_dash.network_patterns_routes import network_patterns_blueprint
 from nnvis_dash.network_units_routes import network_units_blueprint
+from nnvis_dash.person import current_person
 from nnvis_dash.result_routes import result_blueprint
 from nnvis_dash.review_routes import review_blueprint
 from nnvis_dash.routes import blueprint
@@ -48,6 +50,7 @@ from nnvis_dash.suggestion_routes import suggestion_blueprint
 from nnvis_dash.table_routes import table_blueprint
 from nnvis_dash.tray_routes import tray_blueprint
 from nnvis_dash.whatif_routes import whatif_blueprint
+from nnvis_dash.workspace.permissions import keep_private
 from nnvis_dash.workspace.store import Workspace
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -70,8 +73,11 @@ def create_app(settings: Settings | None = None) -> dash.Dash:
     """
     settings = settings or Settings.from_environment()
     check(settings)
-    workspace = Workspace(settings.workspace_path, max_pixels=settings.max_pixels)
-    engine = Engine(workspace.path, settings.scheduler)
+    keep_private(settings.workspace_path)
+    workspace = Workspace(
+        settings.workspace_path, max_pixels=settings.max_pixels, quota=settings.quota_mb << 20, viewer=current_person
+    )
+    engine = PersonalEngine(Engine(workspace.path, settings.scheduler), workspace, settings.max_jobs)
     services = Services(settings, workspace, engine)
     cache = diskcache.Cache(str(_private(workspace.path / "cache" / "callbacks")), disk=diskcache.JSONDisk)
     server = flask.Flask("nnvis", static_folder=None)
@@ -106,7 +112,7 @@ def create_app(settings: Settings | None = None) -> dash.Dash:
     app.layout = page
     app.index_string = _index()
     observe(app)
-    engine.on_asked = asked
+    engine.whole.on_asked = asked
     server.register_blueprint(health_blueprint(services))
     server.register_blueprint(blueprint(services))
     server.register_blueprint(map_blueprint(services))

@@ -38,6 +38,7 @@ max_requests = 20000
 max_requests_jitter = 2000
 preload_app = False
 control_socket_disable = True
+umask = 0o077
 forwarded_allow_ips = ""  # which proxies are believed is for `nnvis_dash.access` to say
 logconfig_dict = configuration(_settings, "web")
 

@@ -56,9 +56,9 @@ def health_blueprint(services: Services) -> flask.Blueprint:
 
 def readiness(services: Services) -> dict[str, Any]:
     """Return of each thing that a ready server has whether it is there, and "queue", how many jobs wait."""
-    rows = _try(services.engine.rows)
+    rows = _try(services.engine.whole.rows)
     room = _try(lambda: shutil.disk_usage(services.workspace.path).free >= ROOM)
-    workers = _try(services.engine.workers)
+    workers = _try(services.engine.whole.workers)
     return {
         "running": not STOPPING,
         "disk": bool(room),
@@ -95,16 +95,9 @@ def observe(app: dash.Dash) -> None:
         fields = {"method": method, "route": route, "status": response.status_code}
         metrics.REQUESTS.labels(*(str(value) for value in fields.values())).observe(seconds)
         if route == "/_dash-update-component":
-            fields["output"] = _output(app)
+            fields["output"] = flask.g.get("output", "unknown")  # `access.callbacks` found it among the app's own
             metrics.CALLBACKS.labels(fields["output"]).observe(seconds)
         fields |= {"ms": round(1000 * seconds, 1), "person": current_person().name}
         logger.info("%s %s", fields["method"], route, extra={"fields": fields})
         response.headers["X-Request-ID"] = flask.g.get("request_id", "")
         return response
-
-
-def _output(app: dash.Dash) -> str:
-    """Return which callback was asked for: one of the app's own names, whatever the browser sent."""
-    body = flask.request.get_json(silent=True)
-    output = body.get("output") if isinstance(body, dict) else None
-    return output if isinstance(output, str) and output in app.callback_map else "unknown"

@@ -15,6 +15,7 @@ from nnvis_dash.analysis.doctor import Diagnosis
 from nnvis_dash.engine.jobs import Request
 from nnvis_dash.engine.kinds.doctor import request as doctor_request
 from nnvis_dash.errors import NotFound, ParameterError
+from nnvis_dash.person import current_person
 from nnvis_dash.posting import answers, body
 from nnvis_dash.services import Services
 from nnvis_dash.types import DatasetCard, ModelCard
@@ -28,13 +29,17 @@ _LONGEST_NAME = 200
 def intake_blueprint(services: Services) -> flask.Blueprint:
     """Return the routes over these services."""
     routes = flask.Blueprint("intake", __name__)
-    uploads = Uploads(services.workspace.path / "cache" / "uploads", services.settings.max_upload_mb << 20)
+    uploads = Uploads(
+        services.workspace.path / "cache" / "uploads", services.settings.max_upload_mb << 20, current_person
+    )
 
     @routes.post("/uploads")
     @answers
     def begin() -> dict[str, Any]:
         """Announce files, ``{"files": [[path, size], ...]}``; answers with the upload's id and the size of a piece."""
-        upload = uploads.begin(body().get("files"))
+        person, quota = current_person(), services.settings.quota_mb << 20
+        kept = services.workspace.sharing.used_by(person) if person.verified and quota else 0
+        upload = uploads.begin(body().get("files"), kept, quota)
         return {"id": upload.id, "piece": PIECE, "total": upload.total}
 
     @routes.put("/uploads/<upload_id>")
@@ -98,7 +103,7 @@ def intake_blueprint(services: Services) -> flask.Blueprint:
     @routes.delete("/jobs/<key>")
     @answers
     def cancel(key: str) -> dict[str, Any]:
-        """Cancel a job for everyone who waits for it."""
+        """Cancel a job, as far as this person waits for it."""
         services.engine.cancel(key)
         return {}
 
@@ -109,7 +114,7 @@ def intake_blueprint(services: Services) -> flask.Blueprint:
         datasets = services.workspace.datasets()
         models = services.workspace.models()
         cards: list[DatasetCard | ModelCard] = [*datasets, *models]
-        names = [(card.fingerprint, card.name) for card in cards]
+        names = [(card.fingerprint, card.name, services.standing(card)) for card in cards]
         version = hashlib.sha256(repr(names).encode("utf-8", "surrogatepass")).hexdigest()[:16]
         if flask.request.args.get("known") == version:
             return {"version": version}
@@ -124,6 +129,7 @@ def intake_blueprint(services: Services) -> flask.Blueprint:
                     "labelled": card.labelled,
                     "n_classes": len(card.class_names),
                     "notes": card.notes,
+                    "standing": services.standing(card),
                 }
                 for card in datasets
             ],
@@ -137,10 +143,37 @@ def intake_blueprint(services: Services) -> flask.Blueprint:
                     "parameters": card.parameters,
                     "preprocessing": card.preprocessing.name,
                     "notes": card.notes,
+                    "standing": services.standing(card),
                 }
                 for card in models
             ],
         }
+
+    def named(kind: Any, fingerprint: str) -> DatasetCard | ModelCard:
+        if kind not in KINDS:
+            raise ParameterError(f"There is no kind {str(kind)[:40]!r}", "Say dataset or model.")
+        return (services.workspace.dataset_card if kind == "dataset" else services.workspace.model)(fingerprint)
+
+    @routes.post("/share")
+    @answers
+    def share() -> dict[str, Any]:
+        """Share what is one's own with everyone, or keep it private: ``{"kind", "fingerprint", "shared"}``."""
+        record = body()
+        card, shared = named(record.get("kind"), str(record.get("fingerprint"))), record.get("shared")
+        if not isinstance(shared, bool):
+            raise ParameterError("The request can't be read", "Reload the page.")
+        return {"standing": services.workspace.sharing.share(card, shared).standing(current_person())}
+
+    @routes.delete("/<any(datasets, models):shelf>/<fingerprint>")
+    @answers
+    def remove(shelf: str, fingerprint: str) -> dict[str, Any]:
+        """Remove what is one's own; who owns it as well keeps it."""
+        card = named(shelf.removesuffix("s"), fingerprint)
+        if isinstance(card, DatasetCard):
+            services.workspace.remove_dataset(card.fingerprint)
+        else:
+            services.workspace.remove_model(card.fingerprint)
+        return {}
 
     @routes.post("/doctor")
     @answers

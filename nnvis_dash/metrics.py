@@ -42,7 +42,7 @@ class Standing(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics; what can't be reached is left out."""
-        yield from self._jobs(self._services.engine.rows())
+        yield from self._jobs(self._services.engine.whole.rows())
         yield from self._engine()
         room = GaugeMetricFamily("nnvis_disk_free_bytes", "Bytes that are free on the workspace's disk")
         room.add_metric([], shutil.disk_usage(self._services.workspace.path).free)
@@ -58,7 +58,7 @@ class Standing(Collector):
         yield queue
 
     def _engine(self) -> Iterator[Metric]:
-        workers = self._services.engine.workers()
+        workers = self._services.engine.whole.workers()
         alive = GaugeMetricFamily("nnvis_engine_workers", "Engine workers that showed a sign of life within 15 s")
         alive.add_metric([], sum(worker.alive for worker in workers))
         yield alive

@@ -31,6 +31,11 @@ class Person:
     name: str = ""
     verified: bool = False
 
+    @property
+    def key(self) -> str:
+        """What things are kept under that may belong to the person; empty, which stands for everyone, if unverified."""
+        return self.id if self.verified else ""
+
 
 ANYONE = Person()
 _current: ContextVar[Person] = ContextVar("person", default=ANYONE)

@@ -116,6 +116,13 @@ def blueprint(services: Services) -> flask.Blueprint:
             about |= {f"{kind}_name": card.name for card in cards if card.fingerprint == about[kind]}
         return about
 
+    @routes.after_app_request
+    def exported(response: flask.Response) -> flask.Response:
+        """Write down what is saved as a file."""
+        if response.status_code == 200 and "attachment" in response.headers.get("Content-Disposition", ""):
+            services.workspace.audit("export", what=flask.request.path)
+        return response
+
     @routes.post("/selections")
     @answers
     def keep() -> str:

@@ -1,7 +1,7 @@
 """What a web worker holds to answer anyone: the workspace, the door to the engine, and memory-mapped results.
 
-Invariant: nothing here belongs to one user. Everything remembered is addressed by content, so any worker gives the same
-answer, and a worker that is killed loses nothing.
+Invariant: nothing remembered here belongs to one user. It is addressed by content, so any worker gives the same answer,
+and a worker that is killed loses nothing. Who may see a thing is asked of the workspace each time, never remembered.
 """
 
 from __future__ import annotations
@@ -23,13 +23,16 @@ from nnvis_dash.analysis.prediction_difference.stored import Stored
 from nnvis_dash.analysis.references import image_of
 from nnvis_dash.engine.client import Engine
 from nnvis_dash.engine.jobs import Request
+from nnvis_dash.engine.personal import PersonalEngine
 from nnvis_dash.errors import NotFound
+from nnvis_dash.person import current_person
 from nnvis_dash.settings import Settings
 from nnvis_dash.state.references import Reference
 from nnvis_dash.state.selection import Selection
 from nnvis_dash.state.session import Session
 from nnvis_dash.types import DatasetCard, ModelCard
 from nnvis_dash.workspace.datasets import Dataset
+from nnvis_dash.workspace.sharing import named_in
 from nnvis_dash.workspace.store import Workspace
 
 Value = TypeVar("Value")
@@ -64,7 +67,7 @@ class Services:
 
     settings: Settings
     workspace: Workspace
-    engine: Engine
+    engine: Engine | PersonalEngine
     _datasets: Recent = field(default_factory=lambda: Recent(8))
     _indexes: Recent = field(default_factory=lambda: Recent(16))
     _measured: Recent = field(default_factory=lambda: Recent(16))
@@ -72,7 +75,8 @@ class Services:
 
     def dataset(self, fingerprint: str) -> Dataset:
         """Open a dataset (memory-mapped); NotFound names what is there."""
-        return self._datasets.get(fingerprint, lambda: self.workspace.dataset(fingerprint))
+        found = self.workspace.dataset_card(fingerprint).fingerprint  # whoever opened it before
+        return self._datasets.get(found, lambda: self.workspace.dataset(found))
 
     def picture(self, dataset: str, reference: Reference) -> npt.NDArray[np.uint8]:
         """Return the image that a reference means, after its edits, in its own size (H, W, C) uint8."""
@@ -100,6 +104,10 @@ class Services:
         wanted = {"dataset": dataset, "images": [one.plain for one in references], "models": list(models)}
         answer = self.engine.ask("predictions", wanted)
         return list(zip(answer["probabilities"], answer["problems"], strict=True))
+
+    def standing(self, card: DatasetCard | ModelCard) -> str:
+        """Return how a dataset or a classifier stands for the current person; see `Ownership.standing`."""
+        return self.workspace.sharing.owners(card).standing(current_person())
 
     def dataset_card(self, session: Session) -> DatasetCard | None:
         """Return the session's dataset, None where it has none or it was removed."""
@@ -154,6 +162,8 @@ class Services:
 
     def index(self, dataset: str, model: str) -> Index | None:
         """Return the finished index, None while there is none; never waits."""
+        if self.workspace.sharing.hides(dataset) or self.workspace.sharing.hides(model):
+            return None
         key = self.index_request(dataset, model).key
 
         def load() -> Index:
@@ -173,12 +183,16 @@ class Services:
         def unread() -> Stored:
             raise NotFound("This round was not read yet", "Read it.")
 
+        stored: Stored | None = None
         if number is not None:
             with contextlib.suppress(NotFound):
-                return self._differences.get((key, number), unread)
-        stored = Stored.open(self.workspace.artifacts, key)
-        if stored is not None:
-            self._differences.get((key, stored.round), lambda: stored)
+                stored = self._differences.get((key, number), unread)
+        if stored is None:
+            read = stored = Stored.open(self.workspace.artifacts, key)
+            if read is not None:
+                self._differences.get((key, read.round), lambda: read)
+        if stored is not None and any(map(self.workspace.sharing.hides, named_in(stored.card))):
+            return None
         return stored
 
     def accuracy(self, dataset: DatasetCard, model: ModelCard) -> float | None:
@@ -215,7 +229,7 @@ class Services:
                 return Measures.load(artifacts.load(key))
             found = Measures.of(index.probabilities)
             with contextlib.suppress(OSError):  # a full disk: this worker has them all the same
-                return Measures.load(artifacts.save(key, found.arrays()))
+                return Measures.load(artifacts.save(key, found.arrays(), {"dataset": dataset, "model": model}))
             return found
 
         return self._measured.get(key, find)

@@ -58,6 +58,10 @@ class Settings:
     proxy_header: str = _setting("", "header in which such a proxy names the person, e.g. X-Forwarded-User")  # type: ignore[assignment]
     proxy_sign_out: str = _setting("", "address at which such a proxy signs a person out")  # type: ignore[assignment]
     metrics_token: str = _setting("", "bearer token of /metrics; empty: only this machine may ask", secret=True)  # type: ignore[assignment]
+    quota_mb: int = _setting(
+        20480, "disk that the uploads, datasets and classifiers of one signed-in person may take, in MB; 0: any"
+    )  # type: ignore[assignment]
+    max_jobs: int = _setting(10, "long jobs that one signed-in person may have queued or running; 0: any number")  # type: ignore[assignment]
     allow_saved_models: bool = _setting(False, "1: take TensorFlow SavedModels, which are programs")  # type: ignore[assignment]
 
     @classmethod

@@ -1,12 +1,14 @@
 """Flask routes for the sample tray: a person's uploaded, drawn, edited and adversarial images.
 
-Whose tray it is stands in a signed cookie that holds nothing but a random name, made with the first image that is put
-in. Names and everything else that people give are text, in JSON.
+The tray of a person who is signed in is theirs in every browser. Whose tray another is stands in a signed cookie that
+holds nothing but a random name, made with the first image that is put in. Names and everything else that people give
+are text, in JSON.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import secrets
 import tempfile
 from collections.abc import Sequence
@@ -19,6 +21,7 @@ import numpy as np
 from nnvis_dash.analysis.recipes import edits_in_words, in_words
 from nnvis_dash.analysis.references import working
 from nnvis_dash.errors import DatasetError, NNVisError, NotFound, ParameterError
+from nnvis_dash.person import current_person
 from nnvis_dash.posting import answers, body
 from nnvis_dash.routes import FOREVER, LARGEST_SIDE, answers_or_404
 from nnvis_dash.services import Recent, Services
@@ -45,15 +48,21 @@ def tray_blueprint(services: Services) -> flask.Blueprint:
 
     def tray() -> Tray:
         """Return this person's tray, a new one where there is none."""
+        person = current_person()
+        if person.verified:  # the same in every browser
+            return Tray(folder, f"person-{hashlib.sha256(person.id.encode()).hexdigest()[:40]}")
         if COOKIE not in flask.session:
             flask.session[COOKIE] = secrets.token_urlsafe(24)
             flask.session.permanent = True
         return Tray(folder, str(flask.session[COOKIE]))
 
+    def begun() -> bool:
+        return current_person().verified or COOKIE in flask.session
+
     def listed() -> list[DerivedSample]:
         """Return what is in the tray and still there, the last one first."""
         found = []
-        for name in tray().names() if COOKIE in flask.session else []:
+        for name in tray().names() if begun() else []:
             with contextlib.suppress(NotFound):
                 found.append(derived.get(name))
         return found
@@ -168,7 +177,7 @@ def tray_blueprint(services: Services) -> flask.Blueprint:
     @answers
     def removed(fingerprint: str) -> dict[str, Any]:
         """Take a sample out of the tray; links that name it go on showing it."""
-        if COOKIE in flask.session:
+        if begun():
             tray().remove(fingerprint)
         return {}
 

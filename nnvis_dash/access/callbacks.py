@@ -6,6 +6,7 @@ Dash trusts its page: a question with another form ends in an exception and HTTP
 from __future__ import annotations
 
 import logging
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -38,6 +39,8 @@ def guard(app: dash.Dash, door: Door) -> None:
         flask.request.max_content_length = LARGEST
         record = flask.request.get_json()
         known = app.callback_map.get(record.get("output")) if _is_question(record) else None
+        if known is not None:
+            flask.g.output = record["output"]
         if known is None or "callback" not in known or not _fits(record, known):  # some are answered in the browser
             return refused(400, f"There is no such question. {_MEND}")
         if not _handles_are_ours(app):
@@ -54,7 +57,7 @@ def guard(app: dash.Dash, door: Door) -> None:
             log.error("a background callback failed: %s", error)
             return refused(400, "The work for this failed. Start it again.")
         except (DashException, *UNREADABLE):
-            log.exception("a callback could not read what it was asked: %s", record["output"])
+            log.error("a callback could not read what it was asked: %s\n%s", record["output"], _where())
             return refused(400, f"The question can't be read. {_MEND}")
 
     app.server.view_functions[ROUTE] = asked
@@ -63,6 +66,11 @@ def guard(app: dash.Dash, door: Door) -> None:
     def nested(error: RecursionError) -> flask.Response:
         """JSON that is nested deeper than Python reads."""
         return refused(400, f"The request can't be read. {_MEND}")
+
+
+def _where() -> str:
+    """Return the traceback of what is handled now; what a browser sent, which may stand in it, as ASCII."""
+    return traceback.format_exc().encode("ascii", "backslashreplace").decode("ascii")
 
 
 def _is_question(record: Any) -> bool:

@@ -26,23 +26,28 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     workspace = open_workspace(args, settings)
     datasets = workspace.datasets() if args.kind != "models" else None
     models = workspace.models() if args.kind != "datasets" else None
+    owners = workspace.sharing.owners
+
+    def record(card: DatasetCard | ModelCard) -> dict[str, Any]:
+        return {**card.to_json(), "owners": owners(card).to_json()}
+
     if args.json:
-        record = {"datasets": datasets, "models": models}
-        print_json({key: [card.to_json() for card in cards] for key, cards in record.items() if cards is not None})
+        shelves = {"datasets": datasets, "models": models}
+        print_json({key: [record(card) for card in cards] for key, cards in shelves.items() if cards is not None})
         return 0
     parts = []
     if datasets is not None:
-        parts.append(_datasets(datasets))
+        parts.append(_datasets(datasets, [owners(card).words for card in datasets]))
     if models is not None:
-        parts.append(_models(models))
+        parts.append(_models(models, [owners(card).words for card in models]))
     print("\n\n".join(parts))
     return 0
 
 
-def _datasets(cards: list[DatasetCard]) -> str:
+def _datasets(cards: list[DatasetCard], owners: list[str]) -> str:
     if not cards:
         return "No datasets yet: add one with `add-dataset`."
-    header = ("DATASET", "FINGERPRINT", "IMAGES", "SIZE", "CLASSES", "SOURCE")
+    header = ("DATASET", "FINGERPRINT", "IMAGES", "SIZE", "CLASSES", "OWNER", "SOURCE")
     rows = [
         (
             card.name,
@@ -50,17 +55,18 @@ def _datasets(cards: list[DatasetCard]) -> str:
             f"{card.n_samples:,}",
             "mixed" if card.image_shape is None else "×".join(str(length) for length in card.image_shape),
             str(len(card.class_names)) if card.labelled else "no labels",
+            owner,
             card.source,
         )
-        for card in cards
+        for card, owner in zip(cards, owners, strict=True)
     ]
     return table(header, rows)
 
 
-def _models(cards: list[ModelCard]) -> str:
+def _models(cards: list[ModelCard], owners: list[str]) -> str:
     if not cards:
         return "No models yet: add one with `add-model`."
-    header = ("MODEL", "FINGERPRINT", "INPUT", "CLASSES", "OUTPUT", "PREPROCESSING", "PARAMETERS", "SOURCE")
+    header = ("MODEL", "FINGERPRINT", "INPUT", "CLASSES", "OUTPUT", "PREPROCESSING", "PARAMETERS", "OWNER", "SOURCE")
     rows = [
         (
             card.name,
@@ -70,8 +76,9 @@ def _models(cards: list[ModelCard]) -> str:
             card.output,
             card.preprocessing.name,
             f"{card.parameters:,}",
+            owner,
             card.source,
         )
-        for card in cards
+        for card, owner in zip(cards, owners, strict=True)
     ]
     return table(header, rows)

@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 from nnvis_dash.access import check
 from nnvis_dash.errors import ParameterError
 from nnvis_dash.settings import Settings
+from nnvis_dash.workspace.permissions import keep_private
 
 
 def add_parser(subparsers: Any) -> None:
@@ -63,6 +64,7 @@ def serve(settings: Settings) -> NoReturn:
     """
     check(settings)
     _check_port(settings)
+    keep_private(settings.workspace_path)
     settings = dataclasses.replace(settings, workspace=str(settings.workspace_path))
     command = [sys.executable, "-m", "gunicorn", "-c", "python:nnvis_dash.gunicorn_conf", "nnvis_dash.wsgi:server"]
     sys.stdout.flush()

@@ -13,10 +13,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from nnvis_dash.errors import NotFound
+from nnvis_dash.errors import NotFound, ParameterError
 from nnvis_dash.settings import Settings
+from nnvis_dash.types import DatasetCard, ModelCard
 from nnvis_dash.workspace.datasets import Dataset, load_dataset
 from nnvis_dash.workspace.paths import there
+from nnvis_dash.workspace.permissions import keep_private
 from nnvis_dash.workspace.store import Workspace
 
 _REDRAW_SECONDS = 0.1
@@ -34,6 +36,7 @@ def open_workspace(args: argparse.Namespace, settings: Settings) -> Workspace:
     """Open the workspace that the command line or the settings name."""
     if args.workspace is not None:
         settings = replace(settings, workspace=args.workspace)
+    keep_private(settings.workspace_path)
     return Workspace(settings.workspace_path, max_pixels=settings.max_pixels)
 
 
@@ -52,6 +55,42 @@ def open_images(workspace: Workspace, ref: str, labels: str | None = None) -> Da
         if path is None:
             raise
         return load_dataset(path, labels=None if labels is None else Path(labels))
+
+
+def add_one_option(parser: argparse.ArgumentParser) -> None:
+    """Add what names one dataset or one model; see `find_one`."""
+    parser.add_argument("ref", metavar="NAME", help="its name, its fingerprint, or the first digits of it")
+    kind = parser.add_mutually_exclusive_group()
+    kind.add_argument("--dataset", action="store_true", help="look among the datasets only")
+    kind.add_argument("--model", action="store_true", help="look among the models only")
+
+
+def find_one(workspace: Workspace, args: argparse.Namespace) -> DatasetCard | ModelCard:
+    """Return the dataset or the model that the command line names.
+
+    Raises
+    ------
+    NotFound
+        There is nothing of that name.
+    ParameterError
+        A dataset and a model have that name.
+    """
+    found: list[DatasetCard | ModelCard] = []
+    misses: list[NotFound] = []
+    for wanted, find in ((not args.model, workspace.dataset_card), (not args.dataset, workspace.model)):
+        if wanted:
+            try:
+                found.append(find(args.ref))
+            except NotFound as error:
+                misses.append(error)
+    if len(found) > 1:
+        raise ParameterError(f"A dataset and a model are named {args.ref!r}", "Say which with --dataset or --model.")
+    if not found:
+        if len(misses) == 1:
+            raise misses[0]
+        names = [*(card.name for card in workspace.datasets()), *(card.name for card in workspace.models())]
+        raise NotFound.among("dataset or model", args.ref, names)
+    return found[0]
 
 
 def print_json(record: Any) -> None:

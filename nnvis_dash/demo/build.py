@@ -57,7 +57,7 @@ def build(workspace: Workspace, on_progress: Callable[[str], None] | None = None
     """
     say = on_progress or log.info
     class_names = {name: _add_dataset(workspace, name, say) for name in SOURCES}
-    held = {card.name: card for card in workspace.models()}
+    held = {card.name: card for card in workspace.models() if workspace.sharing.owners(card).everyones}
     missing = []
     for name, card in read_cards().items():
         edition = hashlib.sha256((WEIGHTS / f"{name}.keras").read_bytes()).hexdigest()[:32]
@@ -85,7 +85,8 @@ def build(workspace: Workspace, on_progress: Callable[[str], None] | None = None
 
 def _add_dataset(workspace: Workspace, name: str, say: Callable[[str], None]) -> tuple[str, ...]:
     """Add a dataset where this edition of it is missing; return its class names."""
-    held = next((card for card in workspace.datasets() if card.name == name), None)
+    named = (card for card in workspace.datasets() if card.name == name)
+    held = next((card for card in named if workspace.sharing.owners(card).everyones), None)
     notes = held.notes if held else {}
     if held and notes.get(NOTE) == DIGESTS[name]:
         return held.class_names

@@ -24,6 +24,7 @@ from nnvis_dash.engine.launch import QUESTION, claim, launch, noting_request
 from nnvis_dash.engine.report import EngineWorker
 from nnvis_dash.engine.tls import security
 from nnvis_dash.errors import Cancelled, EngineError
+from nnvis_dash.person import current_person
 from nnvis_dash.settings import Settings
 from nnvis_dash.workspace.store import Workspace
 
@@ -80,6 +81,11 @@ class Engine:
             row = claim(self.table, self.workspace, request)
             launch(client, self.workspace, request, row.attempt, keep=True)
         return key
+
+    @property
+    def whole(self) -> Engine:
+        """This engine, as nobody in particular uses it."""
+        return self
 
     def row(self, key: str) -> Row | None:
         """Return how a job stands, None when it was never asked for."""
@@ -216,18 +222,22 @@ class Engine:
         deadline: float | None,
     ) -> None:
         """Return when the future is settled or the connection is lost; leave the job when this waiter gives up."""
-        settled = threading.Event()
+        settled, person = threading.Event(), current_person().key
         future.add_done_callback(lambda _: settled.set())
         shown = row
         while not settled.wait(LOOK):
             now = self.table.get(row.key)
-            if now is not None and now.attempt == row.attempt and now.state == "cancelled":
+            if (
+                now is not None
+                and now.attempt == row.attempt
+                and (now.state == "cancelled" or not now.asked_by(person))
+            ):
                 raise _cancelled()
             if now is not None and now != shown and on_progress is not None:
                 on_progress(now)
                 shown = now
             if cancelled is not None and cancelled():
-                self.table.leave(row.key, row.attempt)
+                self.table.leave(row.key, row.attempt, person)
                 raise _cancelled()
             if deadline is not None and time.monotonic() > deadline:
                 fire_and_forget(future)

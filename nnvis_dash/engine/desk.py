@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from nnvis_dash.engine.jobs import JobTable
 from nnvis_dash.settings import Settings
+from nnvis_dash.workspace.permissions import keep_private
 from nnvis_dash.workspace.store import Workspace
 
 if TYPE_CHECKING:
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 @lru_cache(maxsize=8)
 def open_workspace(path: str) -> tuple[Workspace, JobTable]:
     """Open a workspace and its job table, once a process."""
-    workspace = Workspace(path, max_pixels=Settings.from_environment().max_pixels)
+    settings = Settings.from_environment()
+    keep_private(Path(path))
+    workspace = Workspace(path, max_pixels=settings.max_pixels, quota=settings.quota_mb << 20)
     return workspace, JobTable(Path(path) / "cache" / "jobs")
 
 

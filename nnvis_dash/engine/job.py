@@ -24,6 +24,7 @@ from nnvis_dash.engine.kinds import KINDS
 from nnvis_dash.engine.questions import QUESTIONS
 from nnvis_dash.engine.report import job_ended
 from nnvis_dash.errors import Cancelled, EngineError, NNVisError
+from nnvis_dash.workspace.sharing import named_in
 
 if TYPE_CHECKING:
     import numpy as np
@@ -115,8 +116,8 @@ class Job(Desk):
             raise _cancelled()
 
     def save(self, arrays: Mapping[str, npt.NDArray[np.generic]], card: Mapping[str, Any]) -> None:
-        """Save the job's artifact."""
-        self.workspace.artifacts.save(self.key, arrays, card)
+        """Save the job's artifact; its card also names the datasets and classifiers that it was made of."""
+        self.workspace.artifacts.save(self.key, arrays, {"named": named_in(self.request.parameters), **card})
 
     def _write(self, **changes: Any) -> None:
         if not self.table.update(self.key, self.attempt, **{**self._state, **changes}):

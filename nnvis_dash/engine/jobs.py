@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -82,6 +82,7 @@ class Row:
     heartbeat: float = 0.0  # seconds since 1970
     attempt: int = 0
     waiters: int = 0  # who would miss it; a job that is left by the last of them is cancelled
+    people: dict[str, int] = field(default_factory=dict)  # waiters by the id of who asked; "": everyone
     starts: int = 0  # how often a worker began this attempt; more than one after a worker or server was lost
     parameters: str = "{}"  # of the request, as JSON
 
@@ -89,6 +90,10 @@ class Row:
     def request(self) -> Request:
         """What was asked for."""
         return Request.from_text(self.kind, self.parameters)
+
+    def asked_by(self, person: str) -> bool:
+        """Whether one of that id asked for it; "" stands for everyone who isn't told apart."""
+        return person in self.people if self.people else person == ""
 
     @property
     def finished(self) -> bool:
@@ -147,19 +152,22 @@ class JobTable:
         known = [row for row in found if row is not None]
         return sorted(known, key=lambda row: (not row.finished, row.started or row.heartbeat), reverse=True)
 
-    def claim(self, request: Request, title: str, held: int = 0) -> Row:
+    def claim(self, request: Request, title: str, held: int = 0, people: Iterable[str] = ("",)) -> Row:
         """Return the row of a job that is queued or running with one more waiter, else begin its next attempt.
 
-        `held` is the attempt that the waiter is counted in already.
+        `held` is the attempt that the waiter is counted in already; `people` are the ids of who asks.
         """
         key, kind = request.key, request.kind
         with self._cache.transact(retry=True):
             row = self.get(key)
             if row is not None and not row.finished:
-                row = replace(row, waiters=row.waiters + (row.attempt != held))
+                if row.attempt != held:
+                    shares = {one: row.people.get(one, 0) + 1 for one in people}
+                    row = replace(row, waiters=row.waiters + 1, people={**row.people, **shares})
             else:
                 attempt = 1 if row is None else row.attempt + 1
                 row = Row(key, kind, title, heartbeat=time.time(), attempt=attempt, waiters=1, parameters=request.text)
+                row = replace(row, people=dict.fromkeys(people, 1))
             self._put(row)
         if row.attempt == 1 and row.waiters == 1 and len(self._cache) > KEPT_ROWS * 1.2:
             self._prune()
@@ -201,15 +209,31 @@ class JobTable:
         row = self.get(key)
         return row is not None and self.update(key, row.attempt, state="cancelled", message="")
 
-    def leave(self, key: str, attempt: int) -> bool:
-        """Take one waiter off; the last one cancels the job. Return whether it was the last."""
+    def leave(self, key: str, attempt: int, person: str = "") -> bool:
+        """Take one waiter off, of that person; the last one cancels the job. Return whether it was the last."""
         with self._cache.transact(retry=True):
             row = self.get(key)
             if row is None or row.attempt != attempt or row.finished:
                 return False
             waiters = max(0, row.waiters - 1)
-            self._put(replace(row, waiters=waiters, state=row.state if waiters else "cancelled"))
+            people = {one: count - (one == person) for one, count in row.people.items()}
+            people = {one: count for one, count in people.items() if count > 0} or row.people
+            self._put(replace(row, waiters=waiters, people=people, state=row.state if waiters else "cancelled"))
         return waiters == 0
+
+    def withdraw(self, key: str, person: str) -> bool:
+        """Take all that a person asked off a job, which goes on for others; return whether it is cancelled."""
+        with self._cache.transact(retry=True):
+            row = self.get(key)
+            if row is None or row.finished or not row.asked_by(person):
+                return False
+            people = {one: count for one, count in row.people.items() if one != person}
+            if people:
+                row = replace(row, waiters=max(1, row.waiters - row.people[person]), people=people)
+            else:
+                row = replace(row, state="cancelled", message="", heartbeat=time.time())
+            self._put(row)
+        return not people
 
     def close(self) -> None:
         """Close the file."""

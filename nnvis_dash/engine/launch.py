@@ -6,6 +6,7 @@ The task's key holds the request's content and the row's attempt, so the schedul
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from nnvis_dash.engine.jobs import JobTable, Request, Row
 from nnvis_dash.engine.kinds import KINDS
 from nnvis_dash.errors import Cancelled, EngineError, NotFound
 from nnvis_dash.logs import current_request
+from nnvis_dash.person import current_person
 from nnvis_dash.state.ids import content_key
 
 if TYPE_CHECKING:
@@ -30,13 +32,16 @@ CHUNK = -10
 BATCH = {"batch": 1}  # the worker resource that chunks take, so that a thread stays free for a person
 
 
-def claim(table: JobTable, workspace: Workspace, request: Request, held: int = 0) -> Row:
-    """Take a share in the request's job, or begin its next attempt; `held`: the attempt that is shared already."""
+def claim(table: JobTable, workspace: Workspace, request: Request, held: int = 0, people: Collection[str] = ()) -> Row:
+    """Take a share in the request's job, or begin its next attempt; `held`: the attempt that is shared already.
+
+    `people` are the ids of those on whose behalf; the current person where none are named.
+    """
     try:
         title = request.read.title(workspace)
     except NotFound:  # the task itself will say so
         title = ""
-    return table.claim(request, title or KINDS[request.kind].title, held)
+    return table.claim(request, title or KINDS[request.kind].title, held, people or (current_person().key,))
 
 
 def noting_request() -> AbstractContextManager[None]:
@@ -88,7 +93,8 @@ def require(job: Job, request: Request, message: str = "") -> Artifact:
     if artifacts.has(request.key):
         return artifacts.load(request.key)
     job.leave_thread()
-    row = claim(job.table, job.workspace, request)
+    own = job.table.get(job.key)
+    row = claim(job.table, job.workspace, request, people=own.people if own is not None else ())
     future = launch(job.client, job.workspace, request, row.attempt, keep=False)
     settled = threading.Event()
     future.add_done_callback(lambda _: settled.set())

@@ -21,6 +21,7 @@ from nnvis_dash.state.ids import content_key
 from nnvis_dash.workspace.artifacts import Artifacts
 from nnvis_dash.workspace.disk import disk_errors, write_whole
 from nnvis_dash.workspace.lock import locked
+from nnvis_dash.workspace.permissions import FOLDER
 
 KINDS = ("uploaded", "drawn", "edited", "adversarial")
 MOST = 200  # entries of a tray
@@ -143,7 +144,7 @@ class Tray:
     def __init__(self, folder: Path, owner: str) -> None:
         if not _OWNER.fullmatch(owner):
             raise ParameterError("The tray's owner can't be read", "Reload the page.")
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder.mkdir(parents=True, exist_ok=True, mode=FOLDER)
         self._path = folder / f"{owner}.json"
 
     def names(self) -> list[str]:

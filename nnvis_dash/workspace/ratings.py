@@ -18,6 +18,7 @@ from typing import Any, TypeAlias
 from nnvis_dash.errors import DatasetError, ParameterError
 from nnvis_dash.workspace.disk import disk_errors, write_whole
 from nnvis_dash.workspace.lock import locked
+from nnvis_dash.workspace.permissions import FOLDER
 from nnvis_dash.workspace.spreadsheet import harmless
 
 LOWEST, HIGHEST = 1, 5
@@ -111,7 +112,7 @@ class Ratings:
             raise ParameterError(f"The rating is {str(rating)[:40]}", f"Give {LOWEST} to {HIGHEST}.")
         new = Rating(sample, model, method, rating or 0, explained, round(time.time(), 3))
         with disk_errors(DatasetError):
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=FOLDER)
             with locked(self._path.with_suffix(".lock")):
                 known = self.all()
                 if rating is None:

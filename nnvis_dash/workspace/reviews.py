@@ -19,6 +19,7 @@ from nnvis_dash.errors import DatasetError, NotFound, ParameterError
 from nnvis_dash.workspace.disk import disk_errors, write_whole
 from nnvis_dash.workspace.labels import plain_text
 from nnvis_dash.workspace.lock import locked
+from nnvis_dash.workspace.permissions import FOLDER
 from nnvis_dash.workspace.spreadsheet import harmless
 
 DECISIONS = ("keep", "fix", "drop")
@@ -161,7 +162,7 @@ class Reviews:
                 "decisions": {str(sample): asdict(one) for sample, one in sorted(after.decisions.items())},
                 "slices": after.slices,
             }
-            self._folder.mkdir(mode=0o700, exist_ok=True)
+            self._folder.mkdir(mode=FOLDER, exist_ok=True)
             write_whole(self._path(dataset), json.dumps(record))
             return after
 

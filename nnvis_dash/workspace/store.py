@@ -5,11 +5,15 @@
                 artifacts/<key>/          card.json, *.npy
                 trays/, ratings/          what people keep: their samples, and how well evidence fits, a file a dataset
                 reviews/<fingerprint>.json what people decided about a dataset's samples
+                audit/<year>-<month>.jsonl who did what
                 cache/                    selections/ (large ones), incoming/ (what is being written), jobs
 
 Everything new is written into ``cache/incoming`` and renamed while the lock is held, so of two processes that add the
 same thing one finds it there, and whatever fails leaves nothing behind. No memory of its own: any number of processes
 may use one workspace.
+
+What is added belongs to the current person where they are verified, to everyone otherwise. A workspace that is opened
+with a `viewer` shows what that person may see and changes what is theirs; to it, all else isn't there.
 """
 
 from __future__ import annotations
@@ -21,7 +25,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -30,19 +34,25 @@ from typing import Any
 import numpy.typing as npt
 
 from nnvis_dash.errors import DatasetError, ModelError, NNVisError
+from nnvis_dash.person import Person, current_person
 from nnvis_dash.types import DatasetCard, ModelCard
 from nnvis_dash.workspace.artifacts import Artifacts
+from nnvis_dash.workspace.audit import AuditLog
 from nnvis_dash.workspace.datasets import Dataset, default_name, open_dataset
 from nnvis_dash.workspace.derived import DerivedSamples
 from nnvis_dash.workspace.disk import disk_errors
 from nnvis_dash.workspace.labels import LabelsGiven, NamesGiven, plain_text
 from nnvis_dash.workspace.lock import locked
 from nnvis_dash.workspace.metadata import read_metadata, write_metadata
+from nnvis_dash.workspace.ownership import Ownership
+from nnvis_dash.workspace.permissions import FOLDER
 from nnvis_dash.workspace.pixels import MAX_PIXELS
+from nnvis_dash.workspace.quota import check_room, size_of
 from nnvis_dash.workspace.readers import Given, ReadOptions, Split, located, read
 from nnvis_dash.workspace.reviews import Reviews
 from nnvis_dash.workspace.selections import Selections
-from nnvis_dash.workspace.shelf import KEY, Card, Shelf
+from nnvis_dash.workspace.sharing import SeenArtifacts, Sharing, not_yours
+from nnvis_dash.workspace.shelf import KEY, Card, Shelf, with_owners
 from nnvis_dash.workspace.sidecars import metadata_beside, with_sidecars
 from nnvis_dash.workspace.writing import Progress, write_dataset
 
@@ -61,6 +71,10 @@ class Workspace:
         Made if it isn't there, readable by its owner only.
     max_pixels : int
         Largest image that is read.
+    quota : int
+        Bytes that the datasets and classifiers of one verified person may have; 0: any number.
+    viewer : callable, optional
+        Says on whose behalf the workspace is looked at; without one, everything is seen and may be changed.
 
     Attributes
     ----------
@@ -69,6 +83,8 @@ class Workspace:
     derived : DerivedSamples
     selections : Selections
     reviews : Reviews
+    audit : AuditLog
+    sharing : Sharing
 
     Raises
     ------
@@ -76,14 +92,23 @@ class Workspace:
         The folder can't be made.
     """
 
-    def __init__(self, path: str | Path, *, max_pixels: int = MAX_PIXELS) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        max_pixels: int = MAX_PIXELS,
+        quota: int = 0,
+        viewer: Callable[[], Person] | None = None,
+    ) -> None:
         self.path = Path(path).expanduser().absolute()
         self._max_pixels = max_pixels
+        self._quota = quota
+        self._viewer = viewer
         try:
             if not self.path.exists():
                 self.path.mkdir(parents=True, mode=0o700)
             for name in ("models", "datasets", "artifacts", "cache", "cache/incoming", "cache/selections"):
-                (self.path / name).mkdir(mode=0o700, exist_ok=True)
+                (self.path / name).mkdir(mode=FOLDER, exist_ok=True)
             self._lock = self.path / "cache" / "lock"
             self._lock.touch(mode=0o600)
         except OSError as error:
@@ -91,12 +116,15 @@ class Workspace:
                 f"The workspace {self.path.name!r} can't be used: {error.strerror}",
                 "Choose a folder that you may write to (--workspace or NNVIS_WORKSPACE).",
             ) from None
-        self.artifacts = Artifacts(self.path / "artifacts")
-        self.derived = DerivedSamples(self.artifacts)
+        kept = Artifacts(self.path / "artifacts")
+        self.derived = DerivedSamples(kept)
         self.selections = Selections(self.path / "cache" / "selections")
         self.reviews = Reviews(self.path / "reviews", self._lock)
-        self._datasets = Shelf(self.path / "datasets", "dataset", DatasetCard.from_json, DatasetError)
-        self._models = Shelf(self.path / "models", "model", ModelCard.from_json, ModelError)
+        self.audit = AuditLog(self.path / "audit")
+        self._datasets = Shelf(self.path / "datasets", "dataset", DatasetCard.from_json, DatasetError, viewer)
+        self._models = Shelf(self.path / "models", "model", ModelCard.from_json, ModelError, viewer)
+        self.sharing = Sharing(self._datasets, self._models, self._lock, self.audit, viewer)
+        self.artifacts = kept if viewer is None else SeenArtifacts(kept.root, self.sharing.hides)
 
     def add_dataset(
         self,
@@ -141,7 +169,7 @@ class Workspace:
         -------
         card : DatasetCard
         new : bool
-            False where the same content was there, under whatever name.
+            False where the same content was there for this person, under whatever name.
 
         Raises
         ------
@@ -202,6 +230,10 @@ class Workspace:
             Says what there is.
         """
         return open_dataset(self._datasets.folder / self._datasets.find(ref).fingerprint)
+
+    def dataset_card(self, ref: str) -> DatasetCard:
+        """Return a dataset's card without opening it; see `dataset`."""
+        return self._datasets.find(ref)
 
     def remove_dataset(self, ref: str) -> DatasetCard:
         """Remove a dataset; results computed on it stay until they are removed.
@@ -294,38 +326,54 @@ class Workspace:
         with disk_errors(ModelError), self._incoming() as folder:
             with locked(self._lock):
                 old = self._models.find(ref)
+                owners = self.sharing.changeable(self._models, old)
                 card = replace(card, name=old.name)
-                there, target = self._models.folder / old.fingerprint, self._models.folder / card.fingerprint
+                same = card.fingerprint == old.fingerprint
+                own, rest = (owners, None) if same else self.sharing.parted(owners)
+                there = self._models.folder / old.fingerprint
                 written = folder / "card.json"
-                written.write_text(json.dumps(card.to_json(), indent=1), encoding="utf-8")
-                if target == there:
+                written.write_text(with_owners(card.to_json(), own), encoding="utf-8")
+                if same:
                     written.replace(there / "card.json")
                 else:
-                    self._move(there, target, folder, card)
+                    self._move(there, folder, card, rest)
             log.info("replaced the model %s by %s", old.fingerprint, card.fingerprint)
+            self.audit("replace", what="model", name=card.name, fingerprint=card.fingerprint, before=old.fingerprint)
             return card
 
-    def _move(self, there: Path, target: Path, folder: Path, card: ModelCard) -> None:
+    def _move(self, there: Path, folder: Path, card: ModelCard, rest: Ownership | None) -> None:
         """Bring a model to its new place, in two renames: whoever looks between them finds both or the new one.
 
-        The new folder holds links to the old one's files, so that a reader who has the old path goes on reading.
+        The new folder holds links to the old one's files, so that a reader who has the old path goes on reading. Where
+        others own the model as well, `rest`, they keep it as it was; what somebody else has at the new place is joined.
         """
+        target = self._models.folder / card.fingerprint
         other = self._models.known(card.fingerprint)
         if other is not None:
             raise ModelError(
                 f"The workspace holds this model with this preprocessing already: {other.name!r}",
                 f"Use that one, or remove it first (remove {other.name}).",
             )
+        if self._models.hides(card.fingerprint):
+            self._models.give(card.fingerprint, self._models.owners(card.fingerprint).joined(current_person()))
+        else:
+            self._link_there(there, target, folder)
+        if rest is None:
+            there.rename(folder / "old")  # removed with the folder
+        else:
+            self._models.give(there.name, rest)
+
+    @staticmethod
+    def _link_there(there: Path, target: Path, folder: Path) -> None:
         if target.exists():  # a damaged one, without a card
             shutil.rmtree(target)
         whole = folder / "whole"
-        whole.mkdir(mode=0o700)
+        whole.mkdir(mode=FOLDER)
         for file in there.iterdir():
             if file.name != "card.json":
                 _link(file, whole / file.name)
         (folder / "card.json").rename(whole / "card.json")
         whole.rename(target)
-        there.rename(folder / "old")  # removed with the folder
 
     def remove_model(self, ref: str) -> ModelCard:
         """Remove a model; results computed with it stay until they are removed.
@@ -346,31 +394,51 @@ class Workspace:
                 if left.stat().st_mtime < time.time() - _STALE_SECONDS:
                     shutil.rmtree(left) if left.is_dir() else left.unlink()
         folder = parent / secrets.token_hex(8)
-        folder.mkdir(mode=0o700)
+        folder.mkdir(mode=FOLDER)
         try:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
     def _keep(self, shelf: Shelf[Card], folder: Path, card: Card) -> tuple[Card, bool]:
+        person = current_person()
+        if person.verified and self._quota:
+            check_room(self.sharing.used_by(person), size_of(folder), self._quota, shelf.error)
         with locked(self._lock):
-            there = shelf.admit(card)
-            if there is not None:
-                return there, False
-            target = shelf.folder / card.fingerprint
-            if target.exists():  # a damaged one, without a card
-                shutil.rmtree(target)
-            folder.rename(target)
-            log.info("added the %s %s", shelf.what, card.fingerprint)
-            return card, True
+            there = shelf.admit(card, person)
+            if there is None:
+                target = shelf.folder / card.fingerprint
+                if target.exists():  # a damaged one, without a card
+                    shutil.rmtree(target)
+                if person.verified:
+                    text = with_owners(card.to_json(), Ownership.of(person))
+                    (folder / "card.json").write_text(text, encoding="utf-8")
+                folder.rename(target)
+                new, kept = True, card
+                log.info("added the %s %s", shelf.what, card.fingerprint)
+            else:
+                owners, kept = shelf.owners(there.fingerprint), there
+                new = not owners.seen_by(person)
+                if owners.joined(person) != owners:
+                    shelf.give(there.fingerprint, owners.joined(person))
+        self.audit("add", what=shelf.what, name=kept.name, fingerprint=kept.fingerprint, new=new)
+        return kept, new
 
     def _remove(self, shelf: Shelf[Card], ref: str) -> Card:
+        doomed = self.path / "cache" / "incoming" / secrets.token_hex(8)
         with locked(self._lock):
             card = shelf.find(ref)
-            doomed = self.path / "cache" / "incoming" / secrets.token_hex(8)
-            (shelf.folder / card.fingerprint).rename(doomed)
+            owners = self.sharing.changeable(shelf, card)
+            if self._viewer is not None and owners.everyones:
+                raise not_yours(shelf.what, card.name, owners)
+            _, rest = self.sharing.parted(owners)
+            if rest is None:
+                (shelf.folder / card.fingerprint).rename(doomed)
+            else:
+                shelf.give(card.fingerprint, rest)
         shutil.rmtree(doomed, ignore_errors=True)
         log.info("removed the %s %s", shelf.what, card.fingerprint)
+        self.audit("remove", what=shelf.what, name=card.name, fingerprint=card.fingerprint)
         return card
 
 

@@ -1,6 +1,7 @@
 """Files on their way in: one upload is a list of files whose bytes arrive as one stream, in pieces, in order.
 
     cache/uploads/<id>/   manifest.json   what was announced
+                          owner.json      by whom, and its size
                           received        how many bytes of the stream are here
                           files/          the files, under the paths that were announced
 
@@ -8,27 +9,33 @@ A folder of 50,000 images and one file of 2 GB are the same thing here: a stream
 only at the position that was reached, so a lost or repeated piece can't damage anything, and an upload goes on where
 it stopped. A piece goes to the disk as it arrives: memory stays flat.
 
+An upload belongs to who announced it, where they are verified: to others it isn't there, whatever they do.
+
 Invariant: nothing is written outside `files/`, and nothing beyond what was announced.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import re
 import secrets
 import shutil
 import time
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 from typing import IO, Any
 
 from nnvis_dash.errors import NotFound, ParameterError, StateError
+from nnvis_dash.person import ANYONE, Person, current_person
 from nnvis_dash.workspace.disk import disk_errors
 from nnvis_dash.workspace.lock import locked
+from nnvis_dash.workspace.permissions import FOLDER
+from nnvis_dash.workspace.quota import check_room
 
 PIECE = 8 * 2**20  # bytes that a browser sends at once
 MAX_FILES = 200_000
@@ -49,6 +56,7 @@ class Upload:
     paths: tuple[str, ...]  # relative, "/" between the parts
     sizes: tuple[int, ...]  # bytes
     received: int  # bytes of the whole stream
+    owner: Person = ANYONE
 
     @property
     def total(self) -> int:
@@ -81,25 +89,32 @@ class Uploads:
         Made if it isn't there, readable by its owner only.
     max_bytes : int
         Largest upload.
+    viewer : callable, optional
+        Says on whose behalf uploads are looked at; without one, all are seen.
     """
 
-    def __init__(self, folder: Path, max_bytes: int) -> None:
+    def __init__(self, folder: Path, max_bytes: int, viewer: Callable[[], Person] | None = None) -> None:
         self.folder = folder
         self.max_bytes = max_bytes
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._viewer = viewer
+        folder.mkdir(mode=FOLDER, parents=True, exist_ok=True)
 
-    def begin(self, files: Any) -> Upload:
-        """Announce files.
+    def begin(self, files: Any, kept: int = 0, quota: int = 0) -> Upload:
+        """Announce files on behalf of the current person.
 
         Parameters
         ----------
         files : list of [path, size]
             Relative paths with "/", and sizes in bytes, in the order in which they will be sent.
+        kept : int
+            Bytes that the person has in the workspace.
+        quota : int
+            Bytes that a verified person may have with all of their uploads; 0: any number.
 
         Raises
         ------
         ParameterError
-            No files, too many, too large, a path that can't be used, or no room on the disk.
+            No files, too many, too large, a path that can't be used, or no room on the disk or for that person.
         """
         self.sweep()
         paths, sizes = _checked(files)
@@ -109,16 +124,22 @@ class Uploads:
                 f"The upload has {total / 2**20:,.0f} MB, more than the limit of {self.max_bytes / 2**20:,.0f} MB",
                 "Add it on the server with the command line, or ask an administrator to raise NNVIS_MAX_UPLOAD_MB.",
             )
+        owner = current_person()
+        if owner.verified:
+            check_room(kept + self.held_by(owner), total, quota)
         free = shutil.disk_usage(self.folder).free
         if 2 * total + _SPARE > free:  # the upload, and what is made of it
             raise ParameterError(
                 f"The upload has {total / 2**20:,.0f} MB, but only {free / 2**20:,.0f} MB are free on the server",
                 "Free some space in the workspace first.",
             )
-        upload = Upload(secrets.token_hex(16), paths, sizes, 0)
+        upload = Upload(secrets.token_hex(16), paths, sizes, 0, owner)
         place = self.folder / upload.id
-        (place / "files").mkdir(mode=0o700, parents=True)
+        (place / "files").mkdir(mode=FOLDER, parents=True)
         (place / "manifest.json").write_text(json.dumps([paths, sizes]), encoding="utf-8")
+        if owner.verified:
+            record = {"id": owner.id, "name": owner.name, "total": total}
+            (place / "owner.json").write_text(json.dumps(record), encoding="utf-8")
         (place / "received").write_text("0", encoding="ascii")
         (place / "lock").touch()
         self._make_empty(upload, 0, 0)
@@ -130,7 +151,7 @@ class Uploads:
         Raises
         ------
         NotFound
-            There is none of that name, or it was removed.
+            There is none of that name, it was removed, or it is somebody else's.
         """
         place = self._place(upload_id)
         try:
@@ -138,7 +159,27 @@ class Uploads:
             received = int((place / "received").read_text(encoding="ascii"))
         except FileNotFoundError:
             raise _gone() from None
-        return Upload(upload_id, tuple(paths), tuple(sizes), received)
+        return Upload(upload_id, tuple(paths), tuple(sizes), received, _owned(place)[0])
+
+    def held_by(self, person: Person) -> int:
+        """Return the bytes that a verified person announced and that are not added or removed yet."""
+        return sum(total for owner, total in map(_owned, self.folder.iterdir()) if owner.key == person.id)
+
+    def sha256(self, upload_id: str) -> str:
+        """Return the SHA-256 of the whole stream: of one file its own, of several that of their bytes in their order.
+
+        Raises
+        ------
+        NotFound
+            No such upload.
+        """
+        upload = self.get(upload_id)
+        whole = hashlib.sha256()
+        for path in upload.paths:
+            with (self.folder / upload_id / "files" / path).open("rb") as file:
+                while block := file.read(_BLOCK):
+                    whole.update(block)
+        return whole.hexdigest()
 
     def write(self, upload_id: str, offset: int, stream: IO[bytes], length: int) -> Upload:
         """Take the next piece.
@@ -208,10 +249,11 @@ class Uploads:
 
     def remove(self, upload_id: str) -> None:
         """Remove an upload, after the piece that is being written; one that isn't there is fine."""
-        place = self._place(upload_id)
-        if (place / "lock").exists():
-            with contextlib.suppress(FileNotFoundError), locked(place / "lock"):
-                shutil.rmtree(place, ignore_errors=True)
+        with contextlib.suppress(NotFound, FileNotFoundError):
+            place = self._place(upload_id)
+            if (place / "lock").exists():
+                with locked(place / "lock"):
+                    shutil.rmtree(place, ignore_errors=True)
 
     def sweep(self) -> None:
         """Remove uploads that nobody has sent anything to for an hour."""
@@ -224,18 +266,21 @@ class Uploads:
     def _place(self, upload_id: str) -> Path:
         if not _ID.fullmatch(upload_id):
             raise _gone()
-        return self.folder / upload_id
+        place = self.folder / upload_id
+        if self._viewer is not None and _owned(place)[0].key not in ("", self._viewer().key):
+            raise _gone()
+        return place
 
     def _append(self, upload: Upload, stream: IO[bytes], length: int) -> int:
         """Write a piece into the files that it covers; return the bytes that came."""
         ends = list(accumulate(upload.sizes))
-        files = self._place(upload.id) / "files"
+        files = self.folder / upload.id / "files"
         position, left = upload.received, length
         while left:
             number = bisect_right(ends, position)
             start = ends[number] - upload.sizes[number]
             path = files / upload.paths[number]
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.parent.mkdir(mode=FOLDER, parents=True, exist_ok=True)
             with path.open("r+b" if path.exists() else "w+b") as file:
                 file.seek(position - start)
                 file.truncate()  # what an interrupted piece left
@@ -254,10 +299,19 @@ class Uploads:
         position = 0
         for path, size in zip(upload.paths, upload.sizes, strict=True):
             if size == 0 and start <= position <= stop:
-                place = self._place(upload.id) / "files" / path
-                place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                place = self.folder / upload.id / "files" / path
+                place.parent.mkdir(mode=FOLDER, parents=True, exist_ok=True)
                 place.touch()
             position += size
+
+
+def _owned(place: Path) -> tuple[Person, int]:
+    """Return whose an upload is, and its bytes; nobody's where nobody is verified."""
+    try:
+        record = json.loads((place / "owner.json").read_text(encoding="utf-8"))
+        return Person(str(record["id"]), str(record["name"]), True), int(record["total"])
+    except (FileNotFoundError, NotADirectoryError):
+        return ANYONE, 0
 
 
 def _gone() -> NotFound:

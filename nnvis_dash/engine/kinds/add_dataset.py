@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from nnvis_dash.engine.kinds import KINDS, KindParameters
 from nnvis_dash.engine.options import checked_options
+from nnvis_dash.engine.uploaded import uploaded
 from nnvis_dash.settings import Settings
 from nnvis_dash.workspace.uploads import Uploads
 
@@ -52,8 +53,6 @@ def add_dataset(job: Job, parameters: AddDatasetParameters) -> None:
         job.progress(done, total or 0, "Reading images")
 
     job.progress(0, 0, "Looking at the files")
-    card, new = job.workspace.add_dataset(
-        uploads.source(parameters.upload), name=parameters.name or None, on_progress=progress, **options
-    )
-    job.save({}, {"fingerprint": card.fingerprint, "new": new})
-    uploads.remove(parameters.upload)
+    with uploaded(job.workspace, uploads, parameters.upload, "dataset") as source:
+        card, new = job.workspace.add_dataset(source, name=parameters.name or None, on_progress=progress, **options)
+        job.save({}, {"fingerprint": card.fingerprint, "new": new})

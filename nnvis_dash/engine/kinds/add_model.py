@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from nnvis_dash.engine.kinds import KINDS, KindParameters
 from nnvis_dash.engine.options import checked_options
+from nnvis_dash.engine.uploaded import uploaded
 from nnvis_dash.errors import ModelError
 from nnvis_dash.settings import Settings
 from nnvis_dash.types import PREPROCESSINGS
@@ -58,9 +59,6 @@ def add_model(job: Job, parameters: AddModelParameters) -> None:
         options["input_size"] = tuple(options["input_size"])
     settings = Settings.from_environment()
     uploads = Uploads(job.workspace.path / "cache" / "uploads", settings.max_upload_mb << 20)
-    source, architecture = _sources(uploads.source(parameters.upload))
-    if architecture is not None:
-        options["architecture"] = architecture
     steps = 0
 
     def say(words: str) -> None:
@@ -69,17 +67,20 @@ def add_model(job: Job, parameters: AddModelParameters) -> None:
         steps += 1
         job.progress(min(steps, _STEPS - 1), _STEPS, words)
 
-    card, new = intake.add_model(
-        job.workspace,
-        source,
-        name=parameters.name or None,
-        settings=settings,
-        on_progress=say,
-        on_wait=job.check,
-        **options,
-    )
-    job.save({}, {"fingerprint": card.fingerprint, "new": new})
-    uploads.remove(parameters.upload)
+    with uploaded(job.workspace, uploads, parameters.upload, "model") as files:
+        source, architecture = _sources(files)
+        if architecture is not None:
+            options["architecture"] = architecture
+        card, new = intake.add_model(
+            job.workspace,
+            source,
+            name=parameters.name or None,
+            settings=settings,
+            on_progress=say,
+            on_wait=job.check,
+            **options,
+        )
+        job.save({}, {"fingerprint": card.fingerprint, "new": new})
 
 
 def _sources(source: Path) -> tuple[Path, Path | None]:

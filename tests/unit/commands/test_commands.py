@@ -91,7 +91,8 @@ def test_json(run: Run, npz: Path, tmp_path: Path) -> None:
     assert json.loads(run("add-dataset", npz, "--json")[1])["new"] is False
     store_model(Workspace(tmp_path / "workspace"))
     listed = json.loads(run("list", "--json")[1])
-    assert listed == {"datasets": [answer["dataset"]], "models": [json.loads(json.dumps(card().to_json()))]}
+    model = json.loads(json.dumps(card().to_json()))
+    assert listed == {"datasets": [{**answer["dataset"], "owners": []}], "models": [{**model, "owners": []}]}
     assert set(json.loads(run("list", "models", "--json")[1])) == {"models"}
     removed = json.loads(run("remove", answer["dataset"]["fingerprint"][:6], "--json")[1])
     assert removed == {

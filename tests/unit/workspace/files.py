@@ -69,7 +69,6 @@ def cifar(images: np.ndarray, labels: np.ndarray, coarse: np.ndarray | None = No
 
 
 def listing(root: Path) -> list[tuple[str, int]]:
-    """Return every path below a folder with its size."""
-    return sorted(
-        (str(path.relative_to(root)), path.stat().st_size if path.is_file() else -1) for path in root.rglob("*")
-    )
+    """Return every path below a folder with its size, but for the audit log, which notes what was done."""
+    paths = (path for path in root.rglob("*") if path.relative_to(root).parts[0] != "audit")
+    return sorted((str(path.relative_to(root)), path.stat().st_size if path.is_file() else -1) for path in paths)

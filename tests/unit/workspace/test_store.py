@@ -329,8 +329,8 @@ from nnvis_dash.workspace.store import Workspace
 
 admit = Shelf.admit
 
-def slow(shelf, card):  # so that whoever isn't kept out by the lock comes in between
-    there = admit(shelf, card)
+def slow(shelf, card, person):  # so that whoever isn't kept out by the lock comes in between
+    there = admit(shelf, card, person)
     time.sleep(0.2)
     return there
 
