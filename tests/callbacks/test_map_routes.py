@@ -98,6 +98,7 @@ def test_a_place_in_four_bytes_is_the_place_within_half_a_unit(coordinates: Any)
     back = frame[:2] + frame[2].astype(np.float64) * points
     extent = float(np.ptp(coordinates.astype(np.float64), axis=0).max())
     slack = 0.51 * extent / 65535 + 1e-6 * np.abs(coordinates).max()
+    slack += 65535 * np.finfo(np.float32).smallest_subnormal  # the unit itself is a float32
     assert np.abs(back - coordinates).max() <= slack
     if extent > 0:
         assert points.max() == 65535 and (points.min(axis=0) == 0).all()

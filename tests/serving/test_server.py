@@ -95,7 +95,7 @@ def test_the_life_of_a_server(tmp_path: Path, started: list[Server]) -> None:
     assert any(line["request"] == "proxy-0123456789" for line in requests)
     assert any(line["message"] == "the engine ended and is started again" for line in said)
     plain = [line for line in server.lines if not line.startswith("{")]
-    assert plain == [f"NNVis is ready: http://127.0.0.1:{server.port}  (Ctrl+C stops it)\n"]
+    assert plain == [f"NNVis is ready: http://127.0.0.1:{server.port}/  (Ctrl+C stops it)\n"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -108,16 +108,17 @@ def test_requests_under_way_are_finished(tmp_path: Path, started: list[Server], 
     assert server.get("/healthz")[0] == 200
     family = server.family()
     slow = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
-    slow.putrequest("POST", "/texts")
-    slow.putheader("Content-Type", "application/json")
+    slow.putrequest("POST", "/selections")
+    slow.putheader("Content-Type", "application/octet-stream")
+    slow.putheader("Origin", f"http://127.0.0.1:{server.port}")
     slow.putheader("Content-Length", "5")
     slow.endheaders()
-    slow.send(b'"1')
+    slow.send(b"\1\2")
     time.sleep(0.3)  # the request has begun
     server.process.send_signal(number)
     await_true(lambda: server.ready().get("status") == 503)
     assert "running" in server.ready()["failed"]
-    threading.Timer(3.0, slow.send, [b'-3"']).start()  # after the drain
+    threading.Timer(3.0, slow.send, [b"\3\4\5"]).start()  # after the drain
     answer = slow.getresponse()
     assert answer.status == 200 and answer.read().strip()
     slow.close()
