@@ -210,6 +210,8 @@ def test_guesses_are_few_and_the_answer_says_when_to_try_again(place: Place) -> 
     assert answer.status_code == 429 and 1 <= int(answer.headers["Retry-After"]) <= 12
     record = answer.get_json()
     assert record["again"] is True and re.search("Try again in [0-9]+ seconds", record["problem"])
+    shown = client.post("/sign-in", data={"token": "x"}, headers={**OURS, **PAGE})
+    assert shown.status_code == 429 and shown.mimetype == "text/html" and b"Try again in" in shown.data
     assert client.get("/me").status_code == 401
     elsewhere = client.get("/", query_string={"token": place.token.current()}, environ_base={"REMOTE_ADDR": "10.1.1.1"})
     assert elsewhere.headers["Location"] == "/"
