@@ -242,6 +242,13 @@ def test_too_many_requests_of_one_person_are_refused(place: Place, monkeypatch: 
     assert place.signed_in().get("/me").status_code == 200
 
 
+def test_who_throws_the_cookie_away_is_counted_by_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(limits.BY_ENDPOINT, "intake.begin", Limit("upload", 2, 0.1, "uploads"))
+    server = create_app(Settings(workspace=str(tmp_path))).server
+    answers = [server.test_client().post("/uploads", json={}, headers=OURS).status_code for _ in range(3)]
+    assert answers == [200, 200, 429]
+
+
 def test_a_bucket_fills_again_and_survives_clocks_threads_and_damage(tmp_path: Path) -> None:
     three = Limit("three", 3, 0.5, "things")
     assert three.after(0.0, 100.0) == (102.0, 0.0)
@@ -404,6 +411,7 @@ def test_settings_that_open_the_server_to_those_who_may(tmp_path: Path) -> None:
     spoken = "a token that is long enough"
     wanted = Settings(workspace=str(tmp_path), auth="token", token=spoken, host="0.0.0.0", allowed_hosts="a.example")
     assert link(wanted) == f"http://a.example:8050/?token={spoken}" and spoken not in repr(wanted)
+    assert wanted.environment()["NNVIS_TOKEN"] == spoken and wanted.environment(secrets=False)["NNVIS_TOKEN"] == ""
     with pytest.raises(ParameterError, match="NNVIS_TOKEN"):
         Token(wanted).renew()
     assert link(Settings(host="::1")) == "http://[::1]:8050/"
