@@ -231,7 +231,7 @@ def main() -> int:
         folder = args.workspace or Path(temporary)
         if not (folder / "datasets").is_dir() or "noise" not in {card.name for card in Workspace(folder).datasets()}:
             prepare(folder)
-        server = Server(folder, f"--workers={args.workers}")
+        server = Server(folder, web_workers=str(args.workers))
         indexing = Indexing(server)
         browser = playwright.chromium.launch(executable_path=BROWSER, args=FLAGS)
         try:

@@ -167,9 +167,16 @@ def frame() -> Any:
                     className="act share",
                     title="Copy the link to what this page shows",
                 ),
+                html.Div(
+                    [html.Span(className="person-name"), html.Button("Sign out", type="button", className="act quiet")],
+                    id=ids.PAGE_PERSON,
+                    className="person",
+                    hidden=True,
+                ),
             ],
             className="page-header",
         ),
+        html.Div(id=ids.PAGE_REFUSED, className="notice", role="alert", hidden=True),
         html.Div(id=ids.PAGE_NOTICE, className="notice", role="alert", hidden=True),
         html.Main(
             [

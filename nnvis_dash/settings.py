@@ -92,9 +92,12 @@ class Settings:
                 given[entry.name] = text
         return cls(**given)  # type: ignore[arg-type]
 
-    def environment(self) -> dict[str, str]:
-        """Return the settings as the environment of another process, which `from_environment` reads there."""
-        values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+    def environment(self, secrets: bool = True) -> dict[str, str]:
+        """Return the settings as the environment of another process, which `from_environment` reads there.
+
+        Without `secrets` those are empty, also where that process would inherit them.
+        """
+        values = {entry.name: getattr(self, entry.name) if secrets or entry.repr else "" for entry in fields(self)}
         return {
             f"NNVIS_{name.upper()}": str(int(value) if isinstance(value, bool) else value)
             for name, value in values.items()

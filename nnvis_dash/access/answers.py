@@ -14,19 +14,19 @@ _PAGE = Markup(
     """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>NNVis</title>
 <style>
-body {{ margin: 0; min-height: 100vh; display: grid; place-items: center; background: #f5f6f8; color: #1d2430;
-  font: 14px/1.5 system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }}
-main {{ width: 25rem; max-width: calc(100vw - 5rem); background: #fff; border: 1px solid #e3e6eb; border-radius: 10px;
+body {{ margin: 0; min-height: 100vh; display: grid; place-items: center; background: #eceff3; color: #1f2733;
+  font: 14px/1.5 "Inter", "Segoe UI", "DejaVu Sans", Arial, sans-serif; }}
+main {{ width: 25rem; max-width: calc(100vw - 5rem); background: #fff; border: 1px solid #dfe3e9; border-radius: 10px;
   padding: 1.75rem; }}
 h1 {{ font-size: 18px; letter-spacing: -0.02em; margin: 0 0 0.75rem; }}
-h1 span, a {{ color: #2563c9; }}
+h1 span, a {{ color: #1f6feb; }}
 p {{ margin: 0.5rem 0; }}
 .problem {{ color: #7a4a00; background: #fff3e0; border: 1px solid #f3d19c; border-radius: 6px;
   padding: 0.4rem 0.6rem; }}
 input {{ box-sizing: border-box; width: 100%; font: inherit; padding: 0.45rem 0.6rem; border: 1px solid #c9ced6;
   border-radius: 6px; margin: 0.5rem 0 0.75rem; }}
-button {{ font: inherit; padding: 0.45rem 1rem; border: 0; border-radius: 6px; background: #2563c9; color: #fff; }}
-code {{ font-size: 13px; background: #f5f6f8; padding: 1px 4px; border-radius: 4px; }}
+button {{ font: inherit; padding: 0.45rem 1rem; border: 0; border-radius: 6px; background: #1f6feb; color: #fff; }}
+code {{ font-size: 13px; background: #f4f6f9; padding: 1px 4px; border-radius: 4px; }}
 </style></head><body><main><h1>NN<span>Vis</span></h1>{body}</main></body></html>
 """
 )
@@ -64,10 +64,7 @@ def too_many(limit: Limit, wait: float) -> flask.Response:
 
 def wants_page() -> bool:
     """Whether a person's browser asks for a page to show."""
-    asked = flask.request.accept_mimetypes
-    return (
-        flask.request.method in ("GET", "HEAD") and asked.best_match(["application/json", "text/html"]) == "text/html"
-    )
+    return flask.request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html"
 
 
 def to_sign_in() -> flask.Response:

@@ -19,8 +19,8 @@ from nnvis_dash.access.headers import SignedSession
 from nnvis_dash.access.limits import Limits
 from nnvis_dash.access.rules import LOCAL_HOSTS, check, host_of
 from nnvis_dash.access.sign_in import sign_in_blueprint
-from nnvis_dash.access.ways import Way, way_of
-from nnvis_dash.person import ANYONE, Person, acting_as, current_person
+from nnvis_dash.access.ways import BROWSER, Way, way_of
+from nnvis_dash.person import ANYONE, Person, acting_as
 from nnvis_dash.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -70,10 +70,12 @@ class Door:
             return refused(403, "The request comes from a page of another server.")
         if request.path == METRICS:
             return None if self._may_measure(host) else refused(401, "The measurements need their bearer token.")
+        came_before = BROWSER in flask.session
         person = self.way.person()
-        who = counted_as(request.remote_addr or "") if person is None else person.id
-        if wait := self.limits.wait(limits.REQUESTS, who):
-            return too_many(limits.REQUESTS, wait)
+        known = person is not None and (person.verified or came_before)  # who brings no cookie is new each time
+        flask.g.counted_as = person.id if person is not None and known else counted_as(request.remote_addr or "")
+        if (answer := self.count(limits.REQUESTS)) is not None:
+            return answer
         if request.path not in SIGN_IN:
             if (answer := self.way.arriving(person)) is not None:
                 return answer
@@ -100,8 +102,8 @@ class Door:
         return self.count(limit) if limit else None
 
     def count(self, limit: limits.Limit) -> flask.Response | None:
-        """Count one more of the current person; return the refusal where there are too many."""
-        wait = self.limits.wait(limit, current_person().id)
+        """Count one more of who asks; return the refusal where there are too many."""
+        wait = self.limits.wait(limit, flask.g.counted_as)
         return too_many(limit, wait) if wait else None
 
 

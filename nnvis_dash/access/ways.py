@@ -59,7 +59,7 @@ class TokenWay(Way):
 
     def person(self) -> Person | None:
         """Return the browser that brought the token once, as long as it is the token."""
-        return browser() if _let_in_by(self._bond()) else None
+        return browser() if _let_in_by(self._bond()) and BROWSER in flask.session else None
 
     def arriving(self, person: Person | None) -> flask.Response | None:
         """Take the token out of the address of the front page; the right one lets the browser in."""
@@ -80,8 +80,8 @@ class TokenWay(Way):
         if not self.token.is_right(given.strip()):
             return moved(sign_in_address(back, wrong=True))
         self._counters.forget(GUESSES, who)
+        browser()
         flask.session[DOOR] = self._bond()
-        flask.session.permanent = True
         return moved(back)
 
 

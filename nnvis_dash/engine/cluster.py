@@ -54,7 +54,7 @@ def environment(settings: Settings, index: int = 0) -> dict[str, str]:
         "MKL_NUM_THREADS": threads,
         "NUMBA_NUM_THREADS": threads,
         "PYTHONWARNINGS": "ignore",
-        **settings.environment(),
+        **settings.environment(secrets=False),
     }
     gpus = Path("/proc/driver/nvidia/gpus")
     n_gpus = len(list(gpus.iterdir())) if gpus.is_dir() else 0

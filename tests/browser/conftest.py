@@ -25,6 +25,8 @@ from nnvis_dash.workspace.store import Workspace
 
 ROOT = Path(__file__).resolve().parents[2]
 BROWSER = os.environ.get("NNVIS_BROWSER") or shutil.which("chromium") or shutil.which("chromium-browser")
+VIOLATIONS = """() => document.addEventListener("securitypolicyviolation",
+    (event) => console.error("policy violated: " + event.effectiveDirective + " " + event.blockedURI))"""
 TIMEOUT = 150_000  # milliseconds that a step may take
 HANGS = 400  # seconds after which a browser that a test waits for is given up; pytest's own limit is 600
 FLAGS = [
@@ -67,9 +69,9 @@ def command(*words: str) -> None:
 class Server:
     """`python -m nnvis_dash serve` over a workspace, as a process of its own."""
 
-    def __init__(self, workspace: Path, *options: str) -> None:
+    def __init__(self, workspace: Path, **settings: str) -> None:
         self.workspace = workspace
-        self.options = options
+        self.settings = {f"NNVIS_{name.upper()}": value for name, value in settings.items()}
         self.port = free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         self.output: list[str] = []
@@ -79,13 +81,14 @@ class Server:
         """Start it and wait until it answers."""
         self.process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "nnvis_dash", "serve", *self.options),
+                *(sys.executable, "-m", "nnvis_dash", "serve"),
                 *("--workspace", str(self.workspace), "--port", str(self.port)),
             ],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             cwd=ROOT,
+            env={**os.environ, **self.settings},
         )
         threading.Thread(target=self._read, args=(self.process.stdout,), daemon=True).start()
         end = time.monotonic() + 90
@@ -225,6 +228,7 @@ class Pages:
         page.on("pageerror", lambda error: self.problems.append(f"page error: {error}"))
         page.on("response", lambda r: self.problems.append(f"{r.status} {r.url}") if r.status >= 400 else None)
         page.wait_for_function = partial(until, page)
+        page.add_init_script(f"({VIOLATIONS})()")
         if before:
             page.add_init_script(f"({before})()")
         page.goto(address)

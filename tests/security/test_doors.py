@@ -210,6 +210,8 @@ def test_guesses_are_few_and_the_answer_says_when_to_try_again(place: Place) -> 
     assert answer.status_code == 429 and 1 <= int(answer.headers["Retry-After"]) <= 12
     record = answer.get_json()
     assert record["again"] is True and re.search("Try again in [0-9]+ seconds", record["problem"])
+    shown = client.post("/sign-in", data={"token": "x"}, headers={**OURS, **PAGE})
+    assert shown.status_code == 429 and shown.mimetype == "text/html" and b"Try again in" in shown.data
     assert client.get("/me").status_code == 401
     elsewhere = client.get("/", query_string={"token": place.token.current()}, environ_base={"REMOTE_ADDR": "10.1.1.1"})
     assert elsewhere.headers["Location"] == "/"
@@ -238,6 +240,13 @@ def test_too_many_requests_of_one_person_are_refused(place: Place, monkeypatch: 
     client = place.signed_in()
     assert [client.get("/me").status_code for _ in range(4)] == [200, 200, 200, 429]
     assert place.signed_in().get("/me").status_code == 200
+
+
+def test_who_throws_the_cookie_away_is_counted_by_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(limits.BY_ENDPOINT, "intake.begin", Limit("upload", 2, 0.1, "uploads"))
+    server = create_app(Settings(workspace=str(tmp_path))).server
+    answers = [server.test_client().post("/uploads", json={}, headers=OURS).status_code for _ in range(3)]
+    assert answers == [200, 200, 429]
 
 
 def test_a_bucket_fills_again_and_survives_clocks_threads_and_damage(tmp_path: Path) -> None:
@@ -402,6 +411,7 @@ def test_settings_that_open_the_server_to_those_who_may(tmp_path: Path) -> None:
     spoken = "a token that is long enough"
     wanted = Settings(workspace=str(tmp_path), auth="token", token=spoken, host="0.0.0.0", allowed_hosts="a.example")
     assert link(wanted) == f"http://a.example:8050/?token={spoken}" and spoken not in repr(wanted)
+    assert wanted.environment()["NNVIS_TOKEN"] == spoken and wanted.environment(secrets=False)["NNVIS_TOKEN"] == ""
     with pytest.raises(ParameterError, match="NNVIS_TOKEN"):
         Token(wanted).renew()
     assert link(Settings(host="::1")) == "http://[::1]:8050/"
