@@ -19,6 +19,7 @@ from distributed import Future
 from nnvis_dash.engine.job import Job, describe, outcome_error
 from nnvis_dash.engine.jobs import Request
 from nnvis_dash.engine.launch import BATCH, CHUNK
+from nnvis_dash.engine.report import job_ended
 from nnvis_dash.errors import EngineError
 
 Arrays: TypeAlias = Mapping[str, npt.NDArray[Any]]
@@ -91,7 +92,9 @@ def run_chunk(compute: Compute, path: str, kind: str, text: str, attempt: int, s
         job.wanted()
         began = time.perf_counter()
         job.parts.save(part_name(start, stop), compute(job, start, stop))
-        return {"n": stop - start, "seconds": time.perf_counter() - began}
+        seconds = time.perf_counter() - began
+        job_ended(f"{kind}-chunk", "done", seconds)
+        return {"n": stop - start, "seconds": seconds}
     except Exception as error:
         return describe(error)
 

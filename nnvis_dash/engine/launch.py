@@ -16,6 +16,7 @@ from nnvis_dash.engine.jobs import JobTable, Request, Row
 from nnvis_dash.engine.kinds import KINDS
 from nnvis_dash.errors import Cancelled, EngineError, NotFound
 from nnvis_dash.logs import current_request
+from nnvis_dash.settings import Settings
 from nnvis_dash.state.ids import content_key
 
 if TYPE_CHECKING:
@@ -27,7 +28,9 @@ QUESTION = 20  # priority of what a person waits for while a slider moves
 PERSON = 10  # priority of what a person waits for
 COORDINATOR = 5
 CHUNK = -10
-BATCH = {"batch": 1}  # the worker resource that chunks take, so that a thread stays free for a person
+# The worker resources that chunks take: `batch`, so that a thread stays free for a person, and where it is set a GPU
+# (`dask worker --resources "batch=1 gpu=1"`); then workers without one serve clicks and coordinators only.
+BATCH = {"batch": 1, **({"gpu": 1} if Settings.from_environment().gpu_chunks else {})}
 
 
 def claim(table: JobTable, workspace: Workspace, request: Request, held: int = 0) -> Row:

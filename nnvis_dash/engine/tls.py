@@ -14,18 +14,18 @@ if TYPE_CHECKING:
     from distributed.security import Security
 
 
-def security(settings: Settings) -> Security | None:
+def security(settings: Settings, address: str = "") -> Security | None:
     """Return who we are and whom we believe, None without TLS.
 
     Raises
     ------
     ParameterError
-        Only some of the three files are set, or one isn't there.
+        Only some of the three files are set, or none for an address that wants them, or one can't be read.
     """
     from distributed.security import Security
 
     files = {name: getattr(settings, name) for name in ("tls_ca", "tls_cert", "tls_key")}
-    if not any(files.values()):
+    if not any(files.values()) and not address.startswith("tls://"):
         return None
     for name, file in files.items():
         variable = f"NNVIS_{name.upper()}"
