@@ -24,7 +24,7 @@ CONFIG = {
     "distributed.worker.memory.pause": False,
     "distributed.worker.memory.terminate": 0.95,
     "distributed.worker.multiprocessing-method": "spawn",
-    "distributed.scheduler.allowed-failures": 2,
+    "distributed.scheduler.allowed-failures": 50,  # which task a worker died of is judged by the jobs themselves
     "distributed.scheduler.work-stealing": False,  # tasks are few; a warm model is worth more than an even load
     "distributed.scheduler.http.routes": [],  # nothing of the cluster is told over HTTP
     "distributed.worker.http.routes": [],

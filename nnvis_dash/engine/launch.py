@@ -13,7 +13,9 @@ from distributed import Client, Future, fire_and_forget
 from nnvis_dash.engine.jobs import JobTable, Request, Row
 from nnvis_dash.engine.kinds import KINDS
 from nnvis_dash.errors import Cancelled, EngineError, NotFound
+from nnvis_dash.settings import Settings
 from nnvis_dash.state.ids import content_key
+from nnvis_dash.workspace.disk import check_room
 
 if TYPE_CHECKING:
     from nnvis_dash.engine.job import Job
@@ -27,13 +29,29 @@ CHUNK = -10
 BATCH = {"batch": 1}  # the worker resource that chunks take, so that a thread stays free for a person
 
 
-def claim(table: JobTable, workspace: Workspace, request: Request, held: int = 0) -> Row:
-    """Take a share in the request's job, or begin its next attempt; `held`: the attempt that is shared already."""
+def claim(table: JobTable, workspace: Workspace, request: Request, held: int = 0, keep: bool = False) -> Row:
+    """Take a share in the request's job, or begin its next attempt.
+
+    Parameters
+    ----------
+    held : int
+        The attempt that is shared already.
+    keep : bool
+        Whether the job goes on when nobody waits; batch kinds always do.
+
+    Raises
+    ------
+    EngineError
+        The disk has no room for new results.
+    """
+    row = table.get(request.key)
+    if row is None or row.finished:
+        check_room(workspace.path, Settings.from_environment().disk_limit_percent)
     try:
         title = request.read.title(workspace)
     except NotFound:  # the task itself will say so
         title = ""
-    return table.claim(request, title or KINDS[request.kind].title, held)
+    return table.claim(request, title or KINDS[request.kind].title, held, keep or request.read.batch)
 
 
 def launch(client: Client, workspace: Workspace, request: Request, attempt: int, keep: bool) -> Future:
@@ -75,7 +93,7 @@ def require(job: Job, request: Request, message: str = "") -> Artifact:
     from nnvis_dash.engine.job import outcome_error
 
     artifacts = job.workspace.artifacts
-    if artifacts.has(request.key):
+    if artifacts.sound(request.key):
         return artifacts.load(request.key)
     job.leave_thread()
     row = claim(job.table, job.workspace, request)
