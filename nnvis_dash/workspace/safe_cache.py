@@ -66,6 +66,29 @@ class SafeCache(Cache):
             super().__init__(str(self._path), **self._settings())
         self._keep_reserve()
 
+    def get(self, key: Any, *args: Any, **kwargs: Any) -> Any:
+        """As diskcache has it."""
+        return self.guarded(lambda: super(SafeCache, self).get(key, *args, **kwargs))
+
+    def set(self, key: Any, value: Any, *args: Any, **kwargs: Any) -> Any:
+        """As diskcache has it."""
+        return self.guarded(lambda: super(SafeCache, self).set(key, value, *args, **kwargs))
+
+    def add(self, key: Any, value: Any, *args: Any, **kwargs: Any) -> Any:
+        """As diskcache has it."""
+        return self.guarded(lambda: super(SafeCache, self).add(key, value, *args, **kwargs))
+
+    def touch(self, key: Any, *args: Any, **kwargs: Any) -> Any:
+        """As diskcache has it."""
+        return self.guarded(lambda: super(SafeCache, self).touch(key, *args, **kwargs))
+
+    def delete(self, key: Any, *args: Any, **kwargs: Any) -> Any:
+        """As diskcache has it."""
+        return self.guarded(lambda: super(SafeCache, self).delete(key, *args, **kwargs))
+
+    def __contains__(self, key: Any) -> bool:
+        return bool(self.guarded(lambda: super(SafeCache, self).__contains__(key)))
+
     def guarded(self, work: Callable[[], Value]) -> Value:
         """Return what `work` returns; where the file is damaged it is begun anew, and `work` is done again."""
         if self._txn_id == threading.get_ident():  # whoever began the transaction does it all again
