@@ -25,8 +25,10 @@ from layouts.page import frame, page
 from nnvis_dash.comparison_routes import comparison_blueprint
 from nnvis_dash.difference_routes import difference_blueprint
 from nnvis_dash.engine.client import Engine
+from nnvis_dash.health_routes import health_blueprint, observe
 from nnvis_dash.intake_routes import intake_blueprint
 from nnvis_dash.map_routes import map_blueprint
+from nnvis_dash.metrics import asked
 from nnvis_dash.models_routes import models_blueprint
 from nnvis_dash.network_freeze_routes import network_freeze_blueprint
 from nnvis_dash.network_layers_routes import network_layers_blueprint
@@ -98,6 +100,9 @@ def create_app(settings: Settings | None = None) -> dash.Dash:
     )
     app.layout = page
     app.index_string = _index()
+    observe(app)
+    engine.on_asked = asked
+    server.register_blueprint(health_blueprint(services))
     server.register_blueprint(blueprint(services))
     server.register_blueprint(map_blueprint(services))
     server.register_blueprint(intake_blueprint(services))

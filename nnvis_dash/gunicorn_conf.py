@@ -1,5 +1,20 @@
-"""How gunicorn runs NNVis: several workers, threads for waiting, no preloading (each connects to the engine itself)."""
+"""How gunicorn runs NNVis: several workers, threads for waiting, no preloading (each connects to the engine itself).
 
+``gunicorn -c nnvis_dash/gunicorn_conf.py nnvis_dash.wsgi:server`` is all that there is to a server, and `serve` does
+nothing else. The arbiter keeps an engine beside the workers unless `NNVIS_SCHEDULER` names one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import signal
+from types import FrameType
+from typing import Any
+
+from nnvis_dash.engine.beside import EngineBeside
+from nnvis_dash.lifetime import STOPPING
+from nnvis_dash.logs import configuration
 from nnvis_dash.settings import Settings
 
 _settings = Settings.from_environment()
@@ -9,10 +24,68 @@ workers = _settings.web_workers
 threads = _settings.web_threads
 worker_class = "gthread"
 timeout = 60
-graceful_timeout = 10
+graceful_timeout = 30
 keepalive = 30
 max_requests = 20000
 max_requests_jitter = 2000
 preload_app = False
 control_socket_disable = True
-loglevel = "warning"
+logconfig_dict = configuration(_settings, "web")
+
+
+def on_starting(server: Any) -> None:
+    """Begin to count anew, before any worker does."""
+    counted = _settings.workspace_path / "cache" / "metrics"
+    counted.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for file in counted.glob("*.db"):
+        file.unlink(missing_ok=True)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(counted)
+
+
+def when_ready(server: Any) -> None:
+    """Start the engine, now that the address is ours, and learn to stop in good order."""
+    if not _settings.scheduler:
+        server.engine = EngineBeside(_settings)
+        server.engine.start()
+        os.environ.update(dataclasses.replace(_settings, scheduler=server.engine.address).environment())
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        """Say no to `/readyz` at once, and stop when a load balancer had time to see it; a second Ctrl+C is quicker."""
+        if STOPPING:
+            server.signal(number, frame)
+            return
+        STOPPING.set()
+        if _settings.drain_seconds:
+            signal.setitimer(signal.ITIMER_REAL, _settings.drain_seconds)
+        else:
+            server.signal(signal.SIGTERM, frame)
+
+    signal.signal(signal.SIGALRM, lambda number, frame: server.signal(signal.SIGTERM, frame))
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """Hold nothing of the arbiter's."""
+    if hasattr(server, "engine"):
+        server.engine.let_go()
+
+
+def post_worker_init(worker: Any) -> None:
+    """Leave Ctrl+C to the arbiter, which lets requests end; the first worker of all says that the page is there."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if worker.age == 1:
+        print(f"NNVis is ready: http://{_settings.host}:{_settings.port}  (Ctrl+C stops it)", flush=True)  # noqa: T201
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """Take what the worker's metrics said of the present back; what it counted stays."""
+    from prometheus_client import multiprocess
+
+    multiprocess.mark_process_dead(worker.pid)
+
+
+def on_exit(server: Any) -> None:
+    """Stop the engine; no web worker needs it any more."""
+    if hasattr(server, "engine"):
+        server.engine.stop()

@@ -135,9 +135,4 @@ def blueprint(services: Services) -> flask.Blueprint:
         """A large selection that was kept."""
         return flask.jsonify(services.workspace.kept_text(key))
 
-    @routes.get("/healthz")
-    def healthz() -> str:
-        """Whether this process answers."""
-        return "ok"
-
     return routes

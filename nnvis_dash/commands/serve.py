@@ -1,27 +1,21 @@
-"""`serve`: the engine and the web server over a workspace, with one command."""
+"""`serve`: the engine and the web server over a workspace, with one command.
+
+It reads the options, checks that the address is free and becomes gunicorn: what gunicorn does when it is started by
+hand, by systemd or in a container is the same.
+"""
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import dataclasses
-import logging
 import os
-import signal
 import socket
-import subprocess
 import sys
-import time
-import urllib.request
-from collections.abc import Iterator
-from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
-from nnvis_dash.engine.cluster import local_cluster
-from nnvis_dash.errors import EngineError, ParameterError
+from nnvis_dash.errors import ParameterError
 from nnvis_dash.settings import Settings
 
-log = logging.getLogger(__name__)
 LOCAL = ("127.0.0.1", "localhost", "::1")
 
 
@@ -40,7 +34,7 @@ def add_server_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--port", type=int, help="port to listen on (default 8050)")
     parser.add_argument("--workers", type=int, help="web worker processes (default 2)")
-    parser.add_argument("--scheduler", help="a running Dask scheduler, tcp://host:8786 (default: a local cluster)")
+    parser.add_argument("--scheduler", help="a running Dask scheduler, tcp://host:8786 (default: one of its own)")
 
 
 def with_options(settings: Settings, args: argparse.Namespace) -> Settings:
@@ -56,76 +50,25 @@ def with_options(settings: Settings, args: argparse.Namespace) -> Settings:
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
-    """Serve until a signal comes."""
-    return serve(with_options(settings, args))
+    """Serve until a signal comes; doesn't return."""
+    serve(with_options(settings, args))
 
 
-def serve(settings: Settings) -> int:
-    """Start the engine (unless a scheduler is set) and gunicorn, say where, and stop both on SIGINT or SIGTERM.
-
-    Returns
-    -------
-    int
-        The web server's exit status; 0 after a signal.
+def serve(settings: Settings) -> NoReturn:
+    """Become gunicorn with `nnvis_dash/gunicorn_conf.py`: it keeps the engine, says where it is, and takes the signals.
 
     Raises
     ------
     ParameterError
         The port is taken.
-    EngineError
-        The web server did not come up.
     """
     _check_port(settings)
     if settings.host not in LOCAL:
         print(f"Listening on {settings.host}: whoever reaches this address can use the workspace.", file=sys.stderr)
-    with _engine(settings) as address, _stopping() as stopping:
-        web = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "-c", "python:nnvis_dash.gunicorn_conf", "nnvis_dash.wsgi:server"],
-            env={**os.environ, **_environment(settings, address)},
-        )
-        try:
-            _await_web(settings, web)
-            print(f"NNVis is ready: http://{settings.host}:{settings.port}  (Ctrl+C stops it)", flush=True)
-            while web.poll() is None and not stopping:
-                time.sleep(0.2)
-            return 0 if stopping else int(web.returncode or 0)
-        finally:
-            web.terminate()
-            try:
-                web.wait(15)
-            except subprocess.TimeoutExpired:
-                web.kill()
-
-
-def _environment(settings: Settings, scheduler: str) -> dict[str, str]:
-    """Return the settings as the environment of the web workers."""
-    return dataclasses.replace(settings, scheduler=scheduler, workspace=str(settings.workspace_path)).environment()
-
-
-@contextlib.contextmanager
-def _engine(settings: Settings) -> Iterator[str]:
-    """Give the scheduler's address: the set one, else that of a local cluster which lives as long as the server."""
-    if settings.scheduler:
-        yield settings.scheduler
-    else:
-        with local_cluster(settings) as address:
-            yield address
-
-
-@contextlib.contextmanager
-def _stopping() -> Iterator[list[int]]:
-    """Give a list that a signal to stop is put into."""
-    seen: list[int] = []
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        seen.append(number)
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield seen
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    settings = dataclasses.replace(settings, workspace=str(settings.workspace_path))
+    command = [sys.executable, "-m", "gunicorn", "-c", "python:nnvis_dash.gunicorn_conf", "nnvis_dash.wsgi:server"]
+    sys.stdout.flush()
+    os.execve(sys.executable, command, {**os.environ, **settings.environment()})
 
 
 def _check_port(settings: Settings) -> None:
@@ -133,23 +76,8 @@ def _check_port(settings: Settings) -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((settings.host, settings.port))
-        except OSError as error:
+        except (OSError, OverflowError) as error:
             raise ParameterError(
-                f"Can't listen on {settings.host}:{settings.port} ({error.strerror})",
+                f"Can't listen on {settings.host}:{settings.port} ({getattr(error, 'strerror', error)})",
                 "Stop what listens there, or give another --port.",
             ) from None
-
-
-def _await_web(settings: Settings, web: subprocess.Popen[bytes], seconds: float = 60.0) -> None:
-    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
-    address = f"http://{host}:{settings.port}/healthz"
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if web.poll() is not None:
-            break
-        try:
-            with urllib.request.urlopen(address, timeout=2):
-                return
-        except OSError:
-            time.sleep(0.1)
-    raise EngineError("The web server did not start", "Its messages are above; see the README's Trouble section.")

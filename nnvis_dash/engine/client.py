@@ -21,8 +21,11 @@ from distributed import CancelledError, Client, Future, KilledWorker, fire_and_f
 
 from nnvis_dash.engine.jobs import JobTable, Request, Row
 from nnvis_dash.engine.keeper import Keeper
-from nnvis_dash.engine.launch import QUESTION, claim, launch
+from nnvis_dash.engine.launch import QUESTION, claim, launch, noting_request
+from nnvis_dash.engine.report import EngineWorker
+from nnvis_dash.engine.tls import security
 from nnvis_dash.errors import Cancelled, EngineError
+from nnvis_dash.settings import Settings
 from nnvis_dash.workspace.store import Workspace
 
 if TYPE_CHECKING:
@@ -54,8 +57,10 @@ class Engine:
         self.table = JobTable(self.workspace.path / "cache" / "jobs")
         self._client: Client | None = None
         self._pid = 0
+        self._closed = False
         self._lock = threading.Lock()
         self._failed = 0.0
+        self.on_asked: Callable[[Request, bool], None] = lambda request, found: None  # the web server counts
 
     def submit(self, request: Request) -> str:
         """Start a request's job unless it runs or its artifact is there; return its key at once.
@@ -70,7 +75,9 @@ class Engine:
             The request can't be read.
         """
         key = request.key
-        if not self._has(request):
+        found = self._has(request)
+        self.on_asked(request, found)
+        if not found:
             client = self._connect()
             row = claim(self.table, self.workspace, request, keep=True)
             launch(client, self.workspace, request, row.attempt, keep=True)
@@ -118,6 +125,7 @@ class Engine:
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         held = 0
+        self.on_asked(request, self._has(request))
         for _ in range(TRIES):
             if self._has(request):
                 return self.workspace.artifacts.load(request.key)
@@ -156,14 +164,15 @@ class Engine:
         from nnvis_dash.engine.job import answer, outcome_error
 
         client = self._connect()
-        future = client.submit(
-            answer,
-            str(self.workspace.path),
-            name,
-            json.dumps(dict(parameters)),
-            key=f"{name}-{uuid.uuid4().hex}",
-            priority=QUESTION,
-        )
+        with noting_request():
+            future = client.submit(
+                answer,
+                str(self.workspace.path),
+                name,
+                json.dumps(dict(parameters)),
+                key=f"{name}-{uuid.uuid4().hex}",
+                priority=QUESTION,
+            )
         try:
             outcome = future.result(timeout=timeout)
         except (TimeoutError, OSError, CancelledError, KilledWorker):
@@ -174,12 +183,30 @@ class Engine:
             raise outcome_error(outcome)
         return dict(outcome["answer"])
 
+    def workers(self, timeout: float = 2.0) -> list[EngineWorker]:
+        """Return the engine's workers as the scheduler knows them now; none where it can't be reached."""
+        try:
+            client = self._connect()
+            identity = client.sync(client.scheduler.identity, n_workers=-1, callback_timeout=timeout)
+        except (EngineError, OSError, TimeoutError, CancelledError):
+            return []
+        return [EngineWorker.read(worker) for worker in identity["workers"].values()]
+
     def warm(self, model_fingerprint: str) -> None:
         """Ask every worker to load a model, so that the first click on it is answered at once."""
         self.submit(Request("warm", {"model": model_fingerprint}))
 
+    def attend(self) -> None:
+        """Connect, and look after the workspace's jobs though nobody asks for anything."""
+        while not self._closed:
+            with contextlib.suppress(EngineError):
+                self._connect()
+                return
+            time.sleep(1.0)
+
     def close(self) -> None:
         """Let the connection go; jobs go on."""
+        self._closed = True
         with self._lock:
             client, self._client = self._client, None
         if client is not None and self._pid == os.getpid():
@@ -264,7 +291,8 @@ class Engine:
             if old is not None and self._pid == os.getpid():
                 threading.Thread(target=_close, args=(old,), daemon=True).start()
             try:
-                self._client = Client(self.address, timeout=CONNECT, set_as_default=False, name="nnvis")
+                who = security(Settings.from_environment())
+                self._client = Client(self.address, timeout=CONNECT, set_as_default=False, name="nnvis", security=who)
             except (OSError, ValueError, TimeoutError) as error:
                 self._failed = time.monotonic()
                 logger.warning("no engine at %s: %s", self.address, type(error).__name__)

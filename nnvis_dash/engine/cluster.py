@@ -1,38 +1,40 @@
 """The engine on this machine: a Dask scheduler and nanny-guarded worker processes, for laptops and single servers.
 
-Worker processes are spawned, never forked (TensorFlow hangs in a forked child), listen on 127.0.0.1 only, and are
-started again by their nanny when they are killed.
+It is always a program of its own (`python -m nnvis_dash engine`), beside the server or command that needs it, and ends
+with it. Worker processes are spawned, never forked (TensorFlow hangs in a forked child), listen on 127.0.0.1 only, are
+started again by their nanny when they are killed, and end with it.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import importlib
 import logging
 import os
+import signal
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import dask
-from distributed import Nanny, Scheduler, SpecCluster
+import yaml
+from distributed import Nanny, Scheduler, Status
 from distributed.system import MEMORY_LIMIT
 
+from nnvis_dash.engine.beside import EngineBeside
+from nnvis_dash.engine.client import Engine
+from nnvis_dash.engine.tls import protocol, security
+from nnvis_dash.errors import EngineError
+from nnvis_dash.lifetime import on_end_of_lifeline
 from nnvis_dash.settings import Settings
 
-CONFIG = {
-    "distributed.worker.memory.target": False,  # results are files: there is nothing to spill
-    "distributed.worker.memory.spill": False,
-    "distributed.worker.memory.pause": False,
-    "distributed.worker.memory.terminate": 0.95,
-    "distributed.worker.multiprocessing-method": "spawn",
-    "distributed.scheduler.allowed-failures": 50,  # which task a worker died of is judged by the jobs themselves
-    "distributed.scheduler.work-stealing": False,  # tasks are few; a warm model is worth more than an even load
-    "distributed.scheduler.http.routes": [],  # nothing of the cluster is told over HTTP
-    "distributed.worker.http.routes": [],
-    "distributed.admin.tick.limit": "60s",  # importing TensorFlow holds the interpreter for seconds: no news
-    "distributed.comm.timeouts.connect": "10s",
-    "distributed.nanny.pre-spawn-environ": {"MALLOC_TRIM_THRESHOLD_": 65536},
-}
+CONFIG = yaml.safe_load(Path(__file__).with_name("dask.yaml").read_text(encoding="utf-8"))
 PRELOAD = "nnvis_dash.engine.worker"
+CLOSING = 10.0  # seconds that workers have to hand their jobs back
+LOOK = 1.0  # seconds between two looks whether all of the engine runs
+_GONE = (Status.closing, Status.closed, Status.failed)
 
 
 def environment(settings: Settings, index: int = 0) -> dict[str, str]:
@@ -66,7 +68,7 @@ def environment(settings: Settings, index: int = 0) -> dict[str, str]:
 
 @contextmanager
 def local_cluster(settings: Settings, preload: Sequence[str] = (), quiet: bool = False) -> Iterator[str]:
-    """Run an engine for as long as the context lasts; with `settings.scheduler` set, use that one instead.
+    """Keep an engine for as long as the context lasts; with `settings.scheduler` set, use that one instead.
 
     Parameters
     ----------
@@ -80,39 +82,94 @@ def local_cluster(settings: Settings, preload: Sequence[str] = (), quiet: bool =
     ------
     str
         The scheduler's address. Workers may still be starting; a job that is submitted waits for them.
+
+    Raises
+    ------
+    EngineError
+        The engine did not start.
     """
     if settings.scheduler:
         yield settings.scheduler
         return
+    engine = EngineBeside(settings, preload, quiet)
+    engine.start()
+    try:
+        engine.await_scheduler()
+        yield engine.address
+    finally:
+        engine.stop()
+
+
+def run_engine(
+    settings: Settings, port: int, preload: Sequence[str] = (), quiet: bool = False, lifeline: int | None = None
+) -> None:
+    """Be the engine of this machine until SIGTERM or SIGINT.
+
+    Parameters
+    ----------
+    settings : Settings
+    port : int
+        Of the scheduler; 0 for any.
+    preload, quiet
+        As in `local_cluster`.
+    lifeline : int, optional
+        The descriptor of a pipe's end that is read: the engine also stops when the other end is closed.
+
+    Raises
+    ------
+    EngineError
+        The port is taken, or a part of the engine ended by itself.
+    """
     scratch = settings.workspace_path / "cache" / "engine"
     scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
     logging.getLogger("distributed").setLevel(logging.ERROR)
-    config = {**CONFIG, "temporary-directory": str(scratch), "logging": {"distributed": "error"}}
-    options = {
-        "host": "127.0.0.1",
-        "nthreads": max(2, settings.engine_threads),
-        "resources": {"batch": 1},
-        "memory_limit": int(0.9 * MEMORY_LIMIT / max(1, settings.engine_workers)),
-        "preload": [PRELOAD, *preload],
-        "preload_argv": [["--quiet"] if quiet else [], *([] for _ in preload)],
-        "local_directory": str(scratch),
-        "silence_logs": logging.ERROR,
-        "dashboard": False,
-    }
-    with dask.config.set(config):
-        cluster = SpecCluster(
-            scheduler={
-                "cls": Scheduler,
-                "options": {"host": "127.0.0.1", "port": 0, "dashboard": False, "dashboard_address": "127.0.0.1:0"},
-            },
-            workers={
-                index: {"cls": Nanny, "options": {**options, "env": environment(settings, index)}}
-                for index in range(max(1, settings.engine_workers))
-            },
+    with dask.config.set(dask.config.merge(dask.config.config, CONFIG, {"temporary-directory": str(scratch)})):
+        asyncio.run(_engine(settings, port, preload, quiet, lifeline))
+
+
+async def _engine(settings: Settings, port: int, preload: Sequence[str], quiet: bool, lifeline: int | None) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    if lifeline is not None:
+        on_end_of_lifeline(lifeline, lambda: loop.call_soon_threadsafe(stop.set), grace=2 * CLOSING)
+    both = {"host": "127.0.0.1", "protocol": protocol(settings), "security": security(settings), "dashboard": False}
+    try:
+        scheduler = await Scheduler(**both, port=port, dashboard_address="127.0.0.1:0")
+    except OSError as error:
+        mend = "Stop what listens there, or give another --port."
+        raise EngineError(f"The engine can't listen on port {port}: {error.strerror or error}", mend) from None
+    n_workers = max(1, settings.engine_workers)
+    nannies = [
+        Nanny(
+            scheduler.address,
+            **both,
+            name=index,
+            nthreads=max(2, settings.engine_threads),
+            resources={"batch": 1},
+            memory_limit=int(0.9 * MEMORY_LIMIT / n_workers),
+            preload=[PRELOAD, *preload],
+            preload_argv=[["--quiet"] if quiet else [], *([] for _ in preload)],
+            env=environment(settings, index),
             silence_logs=logging.ERROR,
-            name="nnvis",
         )
-        try:
-            yield cluster.scheduler_address
-        finally:
-            cluster.close(timeout=10)
+        for index in range(n_workers)
+    ]
+    for module in preload:
+        importlib.import_module(module)
+    keeping = Engine(settings.workspace_path, scheduler.address)  # jobs go on though no page is opened after a restart
+    threading.Thread(target=keeping.attend, name="attends", daemon=True).start()
+    try:
+        await asyncio.gather(*nannies)
+        while not stop.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), LOOK)
+            if any(part.status in _GONE for part in (scheduler, *nannies)):
+                raise EngineError("A part of the engine ended", "Its messages are above; start it again.")
+    finally:
+        await asyncio.to_thread(keeping.close)
+        await asyncio.gather(
+            *(nanny.close(timeout=CLOSING, reason="stop") for nanny in nannies), return_exceptions=True
+        )
+        await scheduler.close()

@@ -23,6 +23,7 @@ from nnvis_dash.engine.jobs import Request
 from nnvis_dash.engine.kinds import KINDS, KindFunction
 from nnvis_dash.engine.memory import free_bytes, is_shortage, shortage
 from nnvis_dash.engine.questions import QUESTIONS
+from nnvis_dash.engine.report import job_ended
 from nnvis_dash.errors import Cancelled, Damaged, EngineError, NNVisError
 from nnvis_dash.workspace.disk import no_space
 
@@ -204,6 +205,7 @@ def run(path: str, kind: str, text: str, attempt: int) -> dict[str, str]:
             with job.running():
                 _work(job, entry.function)
         job.end("done")
+        job_ended(kind, "done", time.perf_counter() - began)
         logger.info("%s %s: %.3f s", kind, job.key[:8], time.perf_counter() - began)
         return {"state": "done"}
     except Exception as error:
@@ -212,6 +214,7 @@ def run(path: str, kind: str, text: str, attempt: int) -> dict[str, str]:
             logger.info("%s %s: left to the next engine, for this one stops", kind, job.key[:8])
             job.table.abandon(job.key, attempt)
             return outcome
+        job_ended(kind, outcome["state"], time.perf_counter() - began)
         if job is not None:
             job.end(outcome["state"], reason=str(outcome_error(outcome)))
         level = logging.INFO if isinstance(error, NNVisError) else logging.ERROR

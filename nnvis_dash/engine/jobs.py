@@ -20,7 +20,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypeVar, cast
 
-from nnvis_dash.errors import EngineError
+from nnvis_dash.errors import EngineError, NNVisError
 from nnvis_dash.state.ids import content_key
 from nnvis_dash.workspace.alive import Watch, sign
 from nnvis_dash.workspace.disk import disk_errors, write_whole
@@ -158,6 +158,7 @@ class JobTable:
     def __init__(self, path: Path) -> None:
         self._accepted = path.with_name(ACCEPTED)
         self._accepted.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._unread: set[str] = set()
         self._cache = SafeCache(path, eviction_policy="none", cull_limit=0)
 
     @_guarded
@@ -200,13 +201,19 @@ class JobTable:
             try:
                 record = json.loads(path.read_text(encoding="utf-8"))
                 request = Request.from_text(record["kind"], record["parameters"])
-                if request.key != path.stem:
-                    raise ValueError("of another version")
+                if request.key != path.stem:  # of another version of the code: it is another job now
+                    path.unlink(missing_ok=True)
             except FileNotFoundError:
                 continue
-            except Exception as error:  # damaged, or of a kind that this version doesn't have
-                logger.warning("the accepted job %s can't be read (%s)", path.stem[:8], error)
-                path.unlink(missing_ok=True)
+            except (
+                NNVisError,
+                ValueError,
+                KeyError,
+                TypeError,
+            ) as error:  # of a kind that isn't known here
+                if path.stem not in self._unread:
+                    logger.warning("the accepted job %s can't be read (%s)", path.stem[:8], error)
+                    self._unread.add(path.stem)
                 continue
             found.append((request, str(record.get("title", ""))))
         return found

@@ -6,13 +6,16 @@ The task's key holds the request's content and the row's attempt, so the schedul
 from __future__ import annotations
 
 import threading
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
+import dask
 from distributed import Client, Future, fire_and_forget
 
 from nnvis_dash.engine.jobs import JobTable, Request, Row
 from nnvis_dash.engine.kinds import KINDS
 from nnvis_dash.errors import Cancelled, EngineError, NotFound
+from nnvis_dash.logs import current_request
 from nnvis_dash.settings import Settings
 from nnvis_dash.state.ids import content_key
 from nnvis_dash.workspace.disk import check_room
@@ -54,6 +57,12 @@ def claim(table: JobTable, workspace: Workspace, request: Request, held: int = 0
     return table.claim(request, title or KINDS[request.kind].title, held, keep or request.read.batch)
 
 
+def noting_request() -> AbstractContextManager[None]:
+    """Note beside the tasks that are submitted meanwhile which request they are for; the engine's log names it."""
+    request = current_request()
+    return dask.annotate(request=request) if request else nullcontext()
+
+
 def launch(client: Client, workspace: Workspace, request: Request, attempt: int, keep: bool) -> Future:
     """Submit the task of a claimed request, or join the one that is there.
 
@@ -66,15 +75,16 @@ def launch(client: Client, workspace: Workspace, request: Request, attempt: int,
 
     path = str(workspace.path)
     parameters = request.read
-    future = client.submit(
-        run,
-        path,
-        request.kind,
-        request.text,
-        attempt,
-        key=f"{request.kind}-{request.key}-{attempt}-{content_key(path)[:8]}",
-        priority=COORDINATOR if parameters.batch else PERSON,
-    )
+    with noting_request():
+        future = client.submit(
+            run,
+            path,
+            request.kind,
+            request.text,
+            attempt,
+            key=f"{request.kind}-{request.key}-{attempt}-{content_key(path)[:8]}",
+            priority=COORDINATOR if parameters.batch else PERSON,
+        )
     if keep or parameters.batch:
         fire_and_forget(future)
     return future

@@ -20,6 +20,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nnvis_dash.engine.memory import free_bytes
+from nnvis_dash.engine.report import report
+from nnvis_dash.lifetime import end_with_parent
+from nnvis_dash.logs import configure
 from nnvis_dash.settings import Settings
 
 if TYPE_CHECKING:
@@ -96,6 +99,11 @@ class WarmClassifiers:
         with self._lock:
             return tuple(fingerprint for _, fingerprint in self._entries)
 
+    def sizes(self) -> tuple[tuple[str, int], ...]:
+        """Return what is warm with the bytes of its weights."""
+        with self._lock:
+            return tuple((fingerprint, size) for (_, fingerprint), (_, size) in self._entries.items())
+
     def _find(self, key: tuple[str, str]) -> Classifier | None:
         if key not in self._entries:
             return None
@@ -161,13 +169,10 @@ def _without(*phrases: bytes) -> Iterator[None]:
 @click.option("--quiet", is_flag=True, help="leave the line that each job writes into the log out")
 def dask_setup(worker: Any, quiet: bool) -> None:
     """Begin to import TensorFlow in the background; Dask calls this before the worker is ready."""
+    if worker.nanny:
+        end_with_parent()
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the server, which then stops its workers
-    log = logging.getLogger("nnvis_dash")
-    log.setLevel(logging.WARNING if quiet else logging.INFO)
-    if not log.handlers:
-        handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(asctime)s engine %(levelname)s %(message)s"))
-        log.addHandler(handler)
-        log.propagate = False
+    configure(Settings.from_environment(), "engine", quiet)
+    worker.metrics["nnvis"] = report
     threading.Thread(target=_import_tensorflow, args=(worker,), name="import-tensorflow", daemon=True).start()

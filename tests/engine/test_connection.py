@@ -21,7 +21,7 @@ from nnvis_dash.engine.client import Engine
 from nnvis_dash.engine.cluster import environment, local_cluster
 from nnvis_dash.engine.jobs import Request
 from nnvis_dash.settings import Settings
-from tests.engine.conftest import await_true, engine_workers, runs
+from tests.engine.conftest import await_true, runs
 
 
 def python(code: str, *arguments: str) -> str:
@@ -180,7 +180,7 @@ def test_a_job_that_stops_the_engine_again_and_again_is_given_up(engine: Engine)
 def test_the_cluster_listens_on_this_machine_only_and_says_nothing_over_http(engine: Engine) -> None:
     listening = [
         connection.laddr
-        for process in [psutil.Process(), *engine_workers()]
+        for process in psutil.Process().children(recursive=True)
         for connection in process.net_connections(kind="tcp")
         if connection.status == psutil.CONN_LISTEN
     ]
@@ -216,11 +216,10 @@ def test_workers_end_with_their_server(tmp_path: Path) -> None:
 import dataclasses, signal, sys, time
 from nnvis_dash.engine.cluster import local_cluster
 from nnvis_dash.settings import Settings
-if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job is born deaf to it
-    with local_cluster(dataclasses.replace(Settings(), workspace=sys.argv[1]), quiet=True) as address:
-        print(address, flush=True)
-        time.sleep(60)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job is born deaf to it
+with local_cluster(dataclasses.replace(Settings(), workspace=sys.argv[1]), quiet=True) as address:
+    print(address, flush=True)
+    time.sleep(60)
 """
     script = tmp_path / "server.py"
     script.write_text(code)
@@ -235,13 +234,18 @@ if __name__ == "__main__":
         )
         assert server.stdout is not None
         assert server.stdout.readline().startswith(b"tcp://")
-        family = psutil.Process(server.pid).children(recursive=True)
-        await_true(lambda family=family: any("spawn_main" in " ".join(child.cmdline()) for child in family))
+        starter = psutil.Process(server.pid)
+        await_true(lambda starter=starter: any("spawn_main" in " ".join(child.cmdline()) for child in _below(starter)))
         time.sleep(1.5)
+        family = _below(starter)
         os.killpg(server.pid, end) if group else os.kill(server.pid, end)
         _, said = server.communicate(timeout=30)
         await_true(lambda family=family: not any(_runs(child) for child in family), 15)
         assert b"distributed" not in said.replace(b"distributed/", b"")
+
+
+def _below(process: psutil.Process) -> list[psutil.Process]:
+    return [child for child in process.children(recursive=True) if _runs(child)]
 
 
 def _runs(process: psutil.Process) -> bool:
