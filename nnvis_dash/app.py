@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import dash
-import diskcache
 import flask
 from flask_compress import Compress
 from plotly.utils import PlotlyJSONEncoder
@@ -47,6 +46,7 @@ from nnvis_dash.suggestion_routes import suggestion_blueprint
 from nnvis_dash.table_routes import table_blueprint
 from nnvis_dash.tray_routes import tray_blueprint
 from nnvis_dash.whatif_routes import whatif_blueprint
+from nnvis_dash.workspace.safe_cache import SafeCache
 from nnvis_dash.workspace.store import Workspace
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -70,7 +70,7 @@ def create_app(settings: Settings | None = None) -> dash.Dash:
     workspace = Workspace(settings.workspace_path, max_pixels=settings.max_pixels)
     engine = Engine(workspace.path, settings.scheduler)
     services = Services(settings, workspace, engine)
-    cache = diskcache.Cache(str(_private(workspace.path / "cache" / "callbacks")), disk=diskcache.JSONDisk)
+    cache = SafeCache(workspace.path / "cache" / "callbacks")
     server = flask.Flask("nnvis")
     server.secret_key = _secret(workspace.path / "cache" / "secret")
     server.config["MAX_CONTENT_LENGTH"] = 32 * 2**20

@@ -39,6 +39,8 @@ class Settings:
     tls_cert: str = _setting("", "PEM file of this machine's certificate for the engine")  # type: ignore[assignment]
     tls_key: str = _setting("", "PEM file of that certificate's key")  # type: ignore[assignment]
     model_memory_mb: int = _setting(4096, "memory that warm models may take in an engine worker, in MB")  # type: ignore[assignment]
+    disk_limit_percent: int = _setting(85, "how full the workspace's disk may be for new work to be accepted")  # type: ignore[assignment]
+    job_seconds: int = _setting(3600, "seconds without progress after which a job is ended; 0: never")  # type: ignore[assignment]
     max_pixels: int = _setting(50_000_000, "largest image that is read, in pixels")  # type: ignore[assignment]
     max_model_mb: int = _setting(2048, "largest model file that is read, in MB")  # type: ignore[assignment]
     max_upload_mb: int = _setting(8192, "largest upload from a browser, in MB")  # type: ignore[assignment]

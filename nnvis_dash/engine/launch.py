@@ -18,6 +18,7 @@ from nnvis_dash.errors import Cancelled, EngineError, NotFound
 from nnvis_dash.logs import current_request
 from nnvis_dash.settings import Settings
 from nnvis_dash.state.ids import content_key
+from nnvis_dash.workspace.disk import check_room
 
 if TYPE_CHECKING:
     from nnvis_dash.engine.job import Job
@@ -33,13 +34,29 @@ CHUNK = -10
 BATCH = {"batch": 1, **({"gpu": 1} if Settings.from_environment().gpu_chunks else {})}
 
 
-def claim(table: JobTable, workspace: Workspace, request: Request, held: int = 0) -> Row:
-    """Take a share in the request's job, or begin its next attempt; `held`: the attempt that is shared already."""
+def claim(table: JobTable, workspace: Workspace, request: Request, held: int = 0, keep: bool = False) -> Row:
+    """Take a share in the request's job, or begin its next attempt.
+
+    Parameters
+    ----------
+    held : int
+        The attempt that is shared already.
+    keep : bool
+        Whether the job goes on when nobody waits; batch kinds always do.
+
+    Raises
+    ------
+    EngineError
+        The disk has no room for new results.
+    """
+    row = table.get(request.key)
+    if row is None or row.finished:
+        check_room(workspace.path, Settings.from_environment().disk_limit_percent)
     try:
         title = request.read.title(workspace)
     except NotFound:  # the task itself will say so
         title = ""
-    return table.claim(request, title or KINDS[request.kind].title, held)
+    return table.claim(request, title or KINDS[request.kind].title, held, keep or request.read.batch)
 
 
 def noting_request() -> AbstractContextManager[None]:
@@ -88,7 +105,7 @@ def require(job: Job, request: Request, message: str = "") -> Artifact:
     from nnvis_dash.engine.job import outcome_error
 
     artifacts = job.workspace.artifacts
-    if artifacts.has(request.key):
+    if artifacts.sound(request.key):
         return artifacts.load(request.key)
     job.leave_thread()
     row = claim(job.table, job.workspace, request)

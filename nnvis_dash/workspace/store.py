@@ -14,14 +14,12 @@ may use one workspace.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import logging
 import os
 import secrets
 import shutil
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -44,11 +42,11 @@ from nnvis_dash.workspace.readers import Given, ReadOptions, Split, located, rea
 from nnvis_dash.workspace.reviews import Reviews
 from nnvis_dash.workspace.shelf import KEY, Card, Shelf
 from nnvis_dash.workspace.sidecars import metadata_beside, with_sidecars
+from nnvis_dash.workspace.temporaries import sweep, temporary_file, temporary_folder
 from nnvis_dash.workspace.writing import Progress, write_dataset
 
 log = logging.getLogger(__name__)
 
-_STALE_SECONDS = 24 * 3600  # what a killed process left in cache/incoming
 _LONGEST_NAME = 200
 
 
@@ -341,9 +339,9 @@ class Workspace:
         key = hashlib.sha256(data).hexdigest()[:32]
         path = self.path / "cache" / "texts" / key
         if not path.exists():
-            temporary = self.path / "cache" / "incoming" / f"text-{secrets.token_hex(8)}"
-            temporary.write_bytes(data)
-            temporary.replace(path)
+            with temporary_file(self.path / "cache" / "incoming", "text-") as (temporary, descriptor):
+                os.write(descriptor, data)
+                temporary.replace(path)
         return key
 
     def kept_text(self, key: str) -> str:
@@ -365,17 +363,16 @@ class Workspace:
     @contextmanager
     def _incoming(self) -> Iterator[Path]:
         """Make a folder to write into; whatever is still there at the end is removed."""
-        parent = self.path / "cache" / "incoming"
-        for left in parent.iterdir():
-            with contextlib.suppress(OSError):
-                if left.stat().st_mtime < time.time() - _STALE_SECONDS:
-                    shutil.rmtree(left) if left.is_dir() else left.unlink()
-        folder = parent / secrets.token_hex(8)
-        folder.mkdir(mode=0o700)
-        try:
+        sweep(self.path / "cache" / "incoming", "*")
+        with temporary_folder(self.path / "cache" / "incoming", "") as folder:
             yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+
+    def sweep(self) -> int:
+        """Remove what processes that are gone left half-written anywhere; return how many entries went."""
+        cache = self.path / "cache"
+        return self.artifacts.sweep() + sum(
+            sweep(*place) for place in ((cache / "incoming", "*"), (cache, "*.writing.*"))
+        )
 
     def _keep(self, shelf: Shelf[Card], folder: Path, card: Card) -> tuple[Card, bool]:
         with locked(self._lock):
