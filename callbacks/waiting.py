@@ -22,10 +22,12 @@ from nnvis_dash.engine.jobs import Request, Row
 from nnvis_dash.errors import Cancelled
 from nnvis_dash.person import acting_as, current_person
 from nnvis_dash.services import Services
+from nnvis_dash.workspace.alive import Watch, sign
 from nnvis_dash.workspace.artifacts import Artifact
 
 BEAT = 1.0  # seconds between signs of life
-LOST = 20.0  # seconds without one after which a job is lost
+LOST = 12.0  # seconds without one after which a job is lost, and whoever waits for it is told
+KEPT = 8 * 86400  # seconds that what isn't fetched is kept: a clock that jumps by a day drops nothing
 LOOK = 0.01  # seconds between two looks at a job that runs in another worker
 HOLD = 0.3  # seconds for which a poll is held open for an answer that is about to come
 
@@ -37,6 +39,7 @@ class WaitingJobs(DiskcacheManager):  # type: ignore[misc]
 
     def __init__(self, cache: Any) -> None:
         super().__init__(cache)
+        self._watch = Watch()
         self._done: dict[str, threading.Event] = {}
 
     def build_cache_key(self, fn: Any, args: Any, cache_args_to_ignore: Any, triggered: Any) -> str:
@@ -45,7 +48,7 @@ class WaitingJobs(DiskcacheManager):  # type: ignore[misc]
 
     def call_job_fn(self, key: str, job_fn: Callable[..., None], args: Any, context: Any) -> str:
         """Start the thread that waits; the job's name is its key."""
-        self.handle.set(f"beat-{key}", time.time(), expire=3600)
+        self.handle.set(f"beat-{key}", sign(), expire=KEPT)
         done = self._done[key] = threading.Event()
         person = current_person()
 
@@ -55,12 +58,12 @@ class WaitingJobs(DiskcacheManager):  # type: ignore[misc]
                 with acting_as(person):
                     job_fn(key, self._make_progress_key(key), args, context)
             finally:
-                self.handle.set(f"over-{key}", True, expire=120)
+                self.handle.set(f"over-{key}", True, expire=KEPT)
                 done.set()
 
         def beat() -> None:
             while not done.wait(BEAT):
-                self.handle.set(f"beat-{key}", time.time(), expire=3600)
+                self.handle.set(f"beat-{key}", sign(), expire=KEPT)
             time.sleep(HOLD)
             self._done.pop(key, None)
 
@@ -80,12 +83,12 @@ class WaitingJobs(DiskcacheManager):  # type: ignore[misc]
         done = self._done.get(job)
         if done is not None and not done.is_set():
             return True
-        return bool(time.time() - (self.handle.get(f"beat-{job}") or 0) < LOST)
+        return self._watch.silence(job, self.handle.get(f"beat-{job}") or "none") < LOST
 
     def terminate_job(self, job: str | None) -> None:
         """Ask the job's thread to stop waiting."""
         if job is not None:
-            self.handle.set(f"stop-{job}", True, expire=600)
+            self.handle.set(f"stop-{job}", True, expire=KEPT)
 
     def terminate_unhealthy_job(self, job: str) -> bool:
         """Nothing to do: a thread that is gone holds nothing."""

@@ -12,7 +12,6 @@ from importlib import resources
 from pathlib import Path
 
 import dash
-import diskcache
 import flask
 from flask_compress import Compress
 from plotly.utils import PlotlyJSONEncoder
@@ -51,6 +50,7 @@ from nnvis_dash.table_routes import table_blueprint
 from nnvis_dash.tray_routes import tray_blueprint
 from nnvis_dash.whatif_routes import whatif_blueprint
 from nnvis_dash.workspace.permissions import keep_private
+from nnvis_dash.workspace.safe_cache import SafeCache
 from nnvis_dash.workspace.store import Workspace
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -79,7 +79,7 @@ def create_app(settings: Settings | None = None) -> dash.Dash:
     )
     engine = PersonalEngine(Engine(workspace.path, settings.scheduler), workspace, settings.max_jobs)
     services = Services(settings, workspace, engine)
-    cache = diskcache.Cache(str(_private(workspace.path / "cache" / "callbacks")), disk=diskcache.JSONDisk)
+    cache = SafeCache(workspace.path / "cache" / "callbacks")
     server = flask.Flask("nnvis", static_folder=None)
     server.secret_key = signing_key(workspace.path)
     server.config["MAX_CONTENT_LENGTH"] = 32 * 2**20

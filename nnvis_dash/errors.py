@@ -5,6 +5,7 @@
     ├── ModelError             a model file or a Keras model
     │   └── RefusedModel       a model file that could run code, read files or exhaust the machine
     ├── NotFound               a name that isn't there; says what is
+    │   └── Damaged            a stored result whose bytes changed; it was set aside, and is computed again when asked
     ├── ParameterError         a method's parameter, a layer, a unit, a class, a shape
     ├── StateError             a link or a change that can't be read
     └── EngineError            the engine can't be reached, or a job ended badly
@@ -74,6 +75,10 @@ class NotFound(NNVisError):
         return cls(
             f"There is no {what} {str(name)!r}", f"Choose one of: {shown}." if names else f"There is no {what} yet."
         )
+
+
+class Damaged(NotFound):
+    """A stored result whose bytes are not those that were written."""
 
 
 class ParameterError(NNVisError):

@@ -10,9 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import secrets
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import flask
@@ -32,6 +30,7 @@ from nnvis_dash.workspace.derived import DerivedSample, Tray
 from nnvis_dash.workspace.disk import disk_errors
 from nnvis_dash.workspace.labels import plain_text
 from nnvis_dash.workspace.pixels import decode, encode_png
+from nnvis_dash.workspace.temporaries import temporary_folder
 
 LARGEST = 25 * 2**20  # bytes of an image file
 LONGEST_NAME = 120
@@ -273,8 +272,8 @@ def _as_dataset(
     kinds = [sample.kind for sample in samples]
     made_of = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
     incoming = services.workspace.path / "cache" / "incoming"
-    with disk_errors(DatasetError), tempfile.TemporaryDirectory(dir=incoming) as parent:
-        folder = Path(parent, "tray")
+    with disk_errors(DatasetError), temporary_folder(incoming, "") as parent:
+        folder = parent / "tray"
         folder.mkdir()
         for place, sample in enumerate(samples):
             png = encode_png(services.workspace.derived.image(sample.fingerprint))

@@ -8,9 +8,6 @@ With a dataset that file is then run here, as every analysis does later.
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -23,6 +20,7 @@ from nnvis_dash.errors import ModelError, NotFound, ParameterError
 from nnvis_dash.settings import Settings
 from nnvis_dash.types import ModelCard, OutputKind, Preprocessing, Resize
 from nnvis_dash.workspace.paths import there
+from nnvis_dash.workspace.temporaries import sweep, temporary_folder
 
 if TYPE_CHECKING:
     from nnvis_dash.workspace.datasets import Dataset
@@ -46,8 +44,7 @@ APPLICATIONS = tuple(
     for size in sizes
 )
 _PHASES = {"check": "Checking {}", "load": "Loading {} with Keras", "fetch": "Fetching {}"}
-_FOLDER = "intake-"
-_STALE_SECONDS = 24 * 3600
+_FOLDER = "intake.writing."
 
 
 def add_model(
@@ -154,9 +151,8 @@ def add_model(
 
     parent = workspace.path / "cache"
     parent.mkdir(exist_ok=True)
-    _sweep(parent)
-    with tempfile.TemporaryDirectory(prefix=_FOLDER, dir=parent, ignore_cleanup_errors=True) as made:
-        folder = Path(made)
+    sweep(parent, f"{_FOLDER}*")
+    with temporary_folder(parent, _FOLDER) as folder:
         request["folder"] = str(folder)
         online = task == "application"
         result = quarantine.run(task, request, folder, limits, online=online, on_phase=announce, on_wait=on_wait)
@@ -264,13 +260,3 @@ def _preprocessing(given: str | Preprocessing) -> str | dict[str, Any]:
     if given != "auto":
         Preprocessing.named(given)
     return given
-
-
-def _sweep(parent: Path) -> None:
-    """Remove what an intake left that was killed a day ago or more."""
-    for folder in parent.glob(f"{_FOLDER}*"):
-        try:
-            if time.time() - folder.stat().st_mtime > _STALE_SECONDS:
-                shutil.rmtree(folder, ignore_errors=True)
-        except FileNotFoundError:
-            continue

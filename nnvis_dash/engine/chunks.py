@@ -2,7 +2,8 @@
 
 A chunk is an interval of samples; its arrays are saved as a part of the job's artifact by the worker that computed
 them, and only how long it took comes back. What is missing is found from the names of the parts, so an interrupted run
-is taken up where it stopped, even when chunks had another size then.
+is taken up where it stopped, even when chunks had another size then. A chunk that needs more memory than there is, or
+that its worker was killed over, is cut in half.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from nnvis_dash.engine.courtesy import give_way
 from nnvis_dash.engine.job import Job, describe, outcome_error
 from nnvis_dash.engine.jobs import Request
 from nnvis_dash.engine.launch import BATCH, CHUNK
+from nnvis_dash.engine.memory import GB, free_bytes, is_shortage, shortage
+from nnvis_dash.engine.report import job_ended
 from nnvis_dash.errors import EngineError
 
 Arrays: TypeAlias = Mapping[str, npt.NDArray[Any]]
@@ -31,6 +34,7 @@ GRAIN = 32  # larger chunks are multiples of it
 LARGEST = 4096
 GROWTH = 4  # a chunk is at most so many times as large or small as the one before
 LOOK = 0.2  # seconds between two looks whether the job is still wanted, within a chunk
+KILLED = 2  # times that a worker may be killed over a chunk before the chunk is cut, or one image is given up
 AHEAD = 2  # chunks in flight for each worker: one running, one waiting beside it
 
 
@@ -73,6 +77,7 @@ class Pace:
 
     def __init__(self, first: int = FIRST) -> None:
         self.size = max(1, min(first, LARGEST))
+        self.largest = LARGEST
         self._seen = 0
 
     def saw(self, n: int, seconds: float) -> None:
@@ -81,8 +86,12 @@ class Pace:
         if self._seen == 1 or 2 * n < self.size:
             return
         wish = n * TARGET / max(seconds, 1e-3)
-        wish = min(max(wish, n / GROWTH), n * GROWTH, LARGEST)
+        wish = min(max(wish, n / GROWTH), n * GROWTH, self.largest)
         self.size = max(1, int(wish) if wish < GRAIN else int(wish) // GRAIN * GRAIN)
+
+    def too_large(self, n: int) -> None:
+        """Take note that so many samples need more memory than there is."""
+        self.largest = self.size = max(1, n // 2)
 
 
 def run_chunk(compute: Compute, path: str, kind: str, text: str, attempt: int, start: int, stop: int) -> dict[str, Any]:
@@ -90,11 +99,28 @@ def run_chunk(compute: Compute, path: str, kind: str, text: str, attempt: int, s
     try:
         job = Job(path, Request.from_text(kind, text), attempt)
         job.wanted()
-        began = time.perf_counter()
-        job.parts.save(part_name(start, stop), compute(job, start, stop))
-        return {"n": stop - start, "seconds": time.perf_counter() - began}
+        name = part_name(start, stop)
+        with job.parts.being_made(name) as killed:
+            if killed >= KILLED:
+                return {**describe(_deadly(job, killed, stop - start)), "cut": True}
+            job.make_room()
+            began = time.perf_counter()
+            job.parts.save(name, compute(job, start, stop))
+            seconds = time.perf_counter() - began
+        job_ended(f"{kind}-chunk", "done", seconds)
+        return {"n": stop - start, "seconds": seconds}
     except Exception as error:
+        if is_shortage(error):
+            return {**describe(shortage(error, free_bytes(), stop - start)), "cut": True}
         return describe(error)
+
+
+def _deadly(job: Job, killed: int, n: int) -> EngineError:
+    images = "a single image" if n == 1 else f"{n} images"
+    return EngineError(
+        f"The engine's worker was killed {killed} times over {images}, with {free_bytes() / GB:.1f} GB free before",
+        "They may need more memory than there is: use smaller images or a smaller model.",
+    )
 
 
 def looking(job: Job) -> Callable[[], None]:
@@ -141,6 +167,7 @@ def in_chunks(job: Job, total: int, compute: Compute, message: str = "", first: 
     pace = Pace(first)
     arrived: queue.SimpleQueue[Future] = queue.SimpleQueue()
     flying: dict[str, Future] = {}
+    intervals: dict[str, tuple[int, int]] = {}
     n_ahead = AHEAD * max(1, len(job.client.nthreads()))
     arrived_any = False  # the first chunk flies alone: it loads the model, and its size is a guess
     try:
@@ -152,6 +179,7 @@ def in_chunks(job: Job, total: int, compute: Compute, message: str = "", first: 
                     gaps.insert(0, (stop, end))
                 future = _submit(job, compute, start, stop)
                 flying[future.key] = future
+                intervals[future.key] = (start, stop)
                 future.add_done_callback(arrived.put)
             try:
                 future = arrived.get(timeout=0.1)
@@ -160,6 +188,14 @@ def in_chunks(job: Job, total: int, compute: Compute, message: str = "", first: 
                 continue
             outcome = outcome_of(future)
             flying.pop(future.key).release()
+            start, stop = intervals.pop(future.key)
+            if "cut" in outcome:
+                if stop - start == 1:
+                    raise outcome_error(outcome)
+                middle = (start + stop) // 2
+                gaps[:0] = [(start, middle), (middle, stop)]
+                pace.too_large(stop - start)
+                continue
             pace.saw(outcome["n"], outcome["seconds"])
             arrived_any = True
             done += outcome["n"]
@@ -186,7 +222,7 @@ def _submit(job: Job, compute: Compute, start: int, stop: int) -> Future:
 
 
 def outcome_of(future: Future) -> dict[str, Any]:
-    """Return what a chunk said, or raise what it says."""
+    """Return what a chunk said, or raise what it says; one that is to be cut smaller says "cut"."""
     if future.status != "finished":
         error = future.exception() if future.status == "error" else None
         name = type(error).__name__ if error is not None else future.status
@@ -197,7 +233,7 @@ def outcome_of(future: Future) -> dict[str, Any]:
             )
         raise EngineError(f"A part of the job was lost: {name}", "Start it again: what was computed is kept.")
     outcome: dict[str, Any] = future.result()
-    if "error" in outcome:
+    if "error" in outcome and "cut" not in outcome:
         raise outcome_error(outcome)
     return outcome
 

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from distributed import CancelledError, Client, Future, KilledWorker, fire_and_forget
 
-from nnvis_dash.engine.jobs import STALE, JobTable, Request, Row
+from nnvis_dash.engine.jobs import JobTable, Request, Row
+from nnvis_dash.engine.keeper import Keeper
 from nnvis_dash.engine.launch import QUESTION, claim, launch, noting_request
 from nnvis_dash.engine.report import EngineWorker
 from nnvis_dash.engine.tls import security
@@ -57,6 +58,7 @@ class Engine:
         self.table = JobTable(self.workspace.path / "cache" / "jobs")
         self._client: Client | None = None
         self._pid = 0
+        self._closed = False
         self._lock = threading.Lock()
         self._failed = 0.0
         self.on_asked: Callable[[Request, bool], None] = lambda request, found: None  # the web server counts
@@ -78,7 +80,7 @@ class Engine:
         self.on_asked(request, found)
         if not found:
             client = self._connect()
-            row = claim(self.table, self.workspace, request)
+            row = claim(self.table, self.workspace, request, keep=True)
             launch(client, self.workspace, request, row.attempt, keep=True)
         return key
 
@@ -200,8 +202,17 @@ class Engine:
         """Ask every worker to load a model, so that the first click on it is answered at once."""
         self.submit(Request("warm", {"model": model_fingerprint}))
 
+    def attend(self) -> None:
+        """Connect, and look after the workspace's jobs though nobody asks for anything."""
+        while not self._closed:
+            with contextlib.suppress(EngineError):
+                self._connect()
+                return
+            time.sleep(1.0)
+
     def close(self) -> None:
         """Let the connection go; jobs go on."""
+        self._closed = True
         with self._lock:
             client, self._client = self._client, None
         if client is not None and self._pid == os.getpid():
@@ -210,7 +221,7 @@ class Engine:
         self.table.close()
 
     def _has(self, request: Request) -> bool:
-        return bool(request.read.kept) and self.workspace.artifacts.has(request.key)
+        return bool(request.read.kept) and self.workspace.artifacts.sound(request.key)
 
     def _wait(
         self,
@@ -290,38 +301,16 @@ class Engine:
             if old is not None and self._pid == os.getpid():
                 threading.Thread(target=_close, args=(old,), daemon=True).start()
             try:
-                who = security(Settings.from_environment())
+                who = security(Settings.from_environment(), self.address)
                 self._client = Client(self.address, timeout=CONNECT, set_as_default=False, name="nnvis", security=who)
             except (OSError, ValueError, TimeoutError) as error:
                 self._failed = time.monotonic()
                 logger.warning("no engine at %s: %s", self.address, type(error).__name__)
                 raise self._unreachable() from None
             self._pid = os.getpid()
-            threading.Thread(target=self._resume, args=(self._client,), name="resume", daemon=True).start()
-            return self._client
-
-    def _resume(self, client: Client) -> None:
-        """Submit again what a server that is gone was asked to do; what still runs isn't started twice.
-
-        A job of a server that was killed seconds ago still looks alive, so a second look follows.
-        """
-        for wait in (0.0, STALE + 2.0):
-            time.sleep(wait)
-            if self._client is not client or not _alive(client):
-                return
-            self._resume_stale(client)
-
-    def _resume_stale(self, client: Client) -> None:
-        for row in self.rows():
-            if not row.stale:
-                continue
-            try:
-                request = row.request
-                if request.key == row.key and request.read.batch:
-                    launch(client, self.workspace, request, row.attempt, keep=True)
-                    logger.info("%s %s: taken up again", row.kind, row.key[:8])
-            except Exception as error:  # another version's row, or the connection went again
-                logger.warning("%s %s: can't be taken up: %s", row.kind, row.key[:8], error)
+            client = self._client
+            Keeper(client, self.workspace, self.table, lambda: self._client is client and _alive(client)).start()
+            return client
 
     def _unreachable(self) -> EngineError:
         return EngineError(

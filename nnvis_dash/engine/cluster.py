@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import logging
 import os
 import signal
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +24,8 @@ from distributed import Nanny, Scheduler, Status
 from distributed.system import MEMORY_LIMIT
 
 from nnvis_dash.engine.beside import EngineBeside
+from nnvis_dash.engine.client import Engine
+from nnvis_dash.engine.launch import BATCH
 from nnvis_dash.engine.tls import protocol, security
 from nnvis_dash.errors import EngineError
 from nnvis_dash.lifetime import on_end_of_lifeline
@@ -144,7 +148,7 @@ async def _engine(settings: Settings, port: int, preload: Sequence[str], quiet: 
             **both,
             name=index,
             nthreads=max(2, settings.engine_threads),
-            resources={"batch": 1},
+            resources=BATCH,
             memory_limit=int(0.9 * MEMORY_LIMIT / n_workers),
             preload=[PRELOAD, *preload],
             preload_argv=[["--quiet"] if quiet else [], *([] for _ in preload)],
@@ -153,6 +157,10 @@ async def _engine(settings: Settings, port: int, preload: Sequence[str], quiet: 
         )
         for index in range(n_workers)
     ]
+    for module in preload:
+        importlib.import_module(module)
+    keeping = Engine(settings.workspace_path, scheduler.address)  # jobs go on though no page is opened after a restart
+    threading.Thread(target=keeping.attend, name="attends", daemon=True).start()
     try:
         await asyncio.gather(*nannies)
         while not stop.is_set():
@@ -161,6 +169,7 @@ async def _engine(settings: Settings, port: int, preload: Sequence[str], quiet: 
             if any(part.status in _GONE for part in (scheduler, *nannies)):
                 raise EngineError("A part of the engine ended", "Its messages are above; start it again.")
     finally:
+        await asyncio.to_thread(keeping.close)
         await asyncio.gather(
             *(nanny.close(timeout=CLOSING, reason="stop") for nanny in nannies), return_exceptions=True
         )

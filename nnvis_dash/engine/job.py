@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -20,10 +21,12 @@ from nnvis_dash import errors
 from nnvis_dash.engine.courtesy import serving
 from nnvis_dash.engine.desk import Desk
 from nnvis_dash.engine.jobs import Request
-from nnvis_dash.engine.kinds import KINDS
+from nnvis_dash.engine.kinds import KINDS, KindFunction
+from nnvis_dash.engine.memory import free_bytes, is_shortage, shortage
 from nnvis_dash.engine.questions import QUESTIONS
 from nnvis_dash.engine.report import job_ended
-from nnvis_dash.errors import Cancelled, EngineError, NNVisError
+from nnvis_dash.errors import Cancelled, Damaged, EngineError, NNVisError
+from nnvis_dash.workspace.disk import no_space
 from nnvis_dash.workspace.sharing import named_in
 
 if TYPE_CHECKING:
@@ -37,7 +40,8 @@ logger = logging.getLogger(__name__)
 
 BEAT = 1.0  # seconds between two signs of life
 LOOK = 0.1  # seconds between two looks at the table
-STARTS = 4  # how often an attempt is begun, when each time its worker or the whole engine is lost
+STARTS = 6  # how often an attempt is begun in vain, when each time its worker or the whole engine is lost
+AGAIN = 3  # how often a job is begun again over what it found damaged
 
 
 class Job(Desk):
@@ -115,12 +119,29 @@ class Job(Desk):
         if not self.table.wanted(self.key, self.attempt):
             raise _cancelled()
 
+    def make_room(self) -> None:
+        """Let warm models go while less memory is free than a chunk may need."""
+        from nnvis_dash.engine.worker import WARM
+
+        WARM.make_room(self.memory_limit)
+
+    @property
+    def memory_limit(self) -> int:
+        """Bytes that this worker's nanny allows it; 0 for no limit."""
+        manager = getattr(self._worker, "memory_manager", None)
+        return int(getattr(manager, "memory_limit", None) or 0)
+
     def save(self, arrays: Mapping[str, npt.NDArray[np.generic]], card: Mapping[str, Any]) -> None:
         """Save the job's artifact; its card also names the datasets and classifiers that it was made of."""
         self.workspace.artifacts.save(self.key, arrays, {"named": named_in(self.request.parameters), **card})
 
-    def _write(self, **changes: Any) -> None:
-        if not self.table.update(self.key, self.attempt, **{**self._state, **changes}):
+    def _write(self) -> None:
+        try:
+            wanted = self.table.update(self.key, self.attempt, **self._state)
+        except sqlite3.Error as error:  # a full disk: the job ends by itself where that is in its way
+            logger.warning("%s %s: its row can't be written: %s", self.request.kind, self.key[:8], error)
+            return
+        if not wanted:
             self._cancelled.set()
 
     @contextmanager
@@ -151,7 +172,10 @@ class Job(Desk):
     def end(self, state: str, reason: str = "") -> None:
         """Write the last word into the row, unless it was cancelled before."""
         done = self._state.get("total", 0) if state == "done" else self._state.get("done", 0)
-        self.table.update(self.key, self.attempt, **{**self._state, "done": done}, state=state, reason=reason)
+        try:
+            self.table.update(self.key, self.attempt, **{**self._state, "done": done}, state=state, reason=reason)
+        except sqlite3.Error as error:  # the row goes stale, and what was accepted is taken up again
+            logger.error("%s %s: its end can't be written: %s", self.request.kind, self.key[:8], error)
 
 
 def run(path: str, kind: str, text: str, attempt: int) -> dict[str, str]:
@@ -179,15 +203,15 @@ def run(path: str, kind: str, text: str, attempt: int) -> dict[str, str]:
         job = Job(path, request, attempt)
         if request.read.batch:
             job.leave_thread()
-        if not (request.read.kept and job.workspace.artifacts.has(job.key)):
+        if not (request.read.kept and job.workspace.artifacts.sound(job.key)):
             with job.running(), nullcontext() if request.read.batch else serving():
-                entry.function(job, request.read)
+                _work(job, entry.function)
         job.end("done")
         job_ended(kind, "done", time.perf_counter() - began)
         logger.info("%s %s: %.3f s", kind, job.key[:8], time.perf_counter() - began)
         return {"state": "done"}
     except Exception as error:
-        outcome = describe(error)
+        outcome = describe(shortage(error, free_bytes(job.memory_limit)) if job and is_shortage(error) else error)
         if job is not None and job.stopping and not isinstance(error, Cancelled):
             logger.info("%s %s: left to the next engine, for this one stops", kind, job.key[:8])
             job.table.abandon(job.key, attempt)
@@ -199,6 +223,17 @@ def run(path: str, kind: str, text: str, attempt: int) -> dict[str, str]:
         name = kind if job is None else f"{kind} {job.key[:8]}"
         logger.log(level, "%s: %s", name, outcome["state"], exc_info=level == logging.ERROR)
         return outcome
+
+
+def _work(job: Job, function: KindFunction) -> None:
+    """Run a kind's function, again where it found a part or an artifact that was damaged: that one is gone then."""
+    for again in range(AGAIN):
+        try:
+            return function(job, job.request.read)
+        except Damaged as error:
+            if again == AGAIN - 1:
+                raise
+            logger.warning("%s %s: begun again: %s", job.request.kind, job.key[:8], error)
 
 
 def _cancelled() -> Cancelled:
@@ -225,6 +260,7 @@ def answer(path: str, name: str, text: str) -> dict[str, Any]:
         with serving():
             return {"answer": entry.function(Desk(path), entry.read(json.loads(text)))}
     except Exception as error:
+        error = shortage(error, free_bytes()) if is_shortage(error) else error
         if not isinstance(error, NNVisError):
             logger.exception("%s: no answer", name)
         return dict(describe(error))
@@ -232,6 +268,7 @@ def answer(path: str, name: str, text: str) -> dict[str, Any]:
 
 def describe(error: Exception) -> dict[str, str]:
     """Put an error into words that can cross the wire without being pickled."""
+    error = no_space(error) or error
     if isinstance(error, NNVisError):
         state = "cancelled" if isinstance(error, Cancelled) else "failed"
         return {"state": state, "error": type(error).__name__, "what": error.what, "mend": error.mend}

@@ -18,7 +18,9 @@ from nnvis_dash.engine.kinds import KINDS
 from nnvis_dash.errors import Cancelled, EngineError, NotFound
 from nnvis_dash.logs import current_request
 from nnvis_dash.person import current_person
+from nnvis_dash.settings import Settings
 from nnvis_dash.state.ids import content_key
+from nnvis_dash.workspace.disk import check_room
 
 if TYPE_CHECKING:
     from nnvis_dash.engine.job import Job
@@ -29,19 +31,49 @@ QUESTION = 20  # priority of what a person waits for while a slider moves
 PERSON = 10  # priority of what a person waits for
 COORDINATOR = 5
 CHUNK = -10
-BATCH = {"batch": 1}  # the worker resource that chunks take, so that a thread stays free for a person
+# The worker resources that chunks take: `batch`, so that a thread stays free for a person, and where it is set a GPU
+# (`dask worker --resources "batch=1 gpu=1"`); then workers without one serve clicks and coordinators only.
+BATCH = {"batch": 1, **({"gpu": 1} if Settings.from_environment().gpu_chunks else {})}
 
 
-def claim(table: JobTable, workspace: Workspace, request: Request, held: int = 0, people: Collection[str] = ()) -> Row:
-    """Take a share in the request's job, or begin its next attempt; `held`: the attempt that is shared already.
+def claim(
+    table: JobTable,
+    workspace: Workspace,
+    request: Request,
+    held: int = 0,
+    people: Collection[str] = (),
+    keep: bool = False,
+) -> Row:
+    """Take a share in the request's job, or begin its next attempt.
 
-    `people` are the ids of those on whose behalf; the current person where none are named.
+    Parameters
+    ----------
+    held : int
+        The attempt that is shared already.
+    people : collection of str
+        The ids of those on whose behalf; the current person where none are named.
+    keep : bool
+        Whether the job goes on when nobody waits; batch kinds always do.
+
+    Raises
+    ------
+    EngineError
+        The disk has no room for new results.
     """
+    row = table.get(request.key)
+    if row is None or row.finished:
+        check_room(workspace.path, Settings.from_environment().disk_limit_percent)
     try:
         title = request.read.title(workspace)
     except NotFound:  # the task itself will say so
         title = ""
-    return table.claim(request, title or KINDS[request.kind].title, held, people or (current_person().key,))
+    return table.claim(
+        request,
+        title or KINDS[request.kind].title,
+        held,
+        people or (current_person().key,),
+        keep or request.read.batch,
+    )
 
 
 def noting_request() -> AbstractContextManager[None]:
@@ -90,7 +122,7 @@ def require(job: Job, request: Request, message: str = "") -> Artifact:
     from nnvis_dash.engine.job import outcome_error
 
     artifacts = job.workspace.artifacts
-    if artifacts.has(request.key):
+    if artifacts.sound(request.key):
         return artifacts.load(request.key)
     job.leave_thread()
     own = job.table.get(job.key)

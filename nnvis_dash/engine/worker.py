@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from nnvis_dash.engine.memory import free_bytes
 from nnvis_dash.engine.report import report
 from nnvis_dash.lifetime import end_with_parent
 from nnvis_dash.logs import configure
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
     from nnvis_dash.workspace.store import Workspace
 
 logger = logging.getLogger(__name__)
+
+
+SPARE = 512 * 2**20  # bytes that a chunk may need beside the model
+LOADING = 3  # bytes of memory for each byte of weights, while a model is loaded
 
 
 class WarmClassifiers:
@@ -70,12 +75,24 @@ class WarmClassifiers:
             if found is not None:
                 return found
             began = time.perf_counter()
+            self.make_room(_worker_limit(), SPARE + LOADING * 4 * workspace.model(fingerprint).parameters)
             classifier = open_classifier(workspace, fingerprint)
             logger.info("loaded %s in %.2f s", fingerprint[:8], time.perf_counter() - began)
             with self._lock:
                 self._entries[key] = (classifier, 4 * classifier.card.parameters)
                 self._evict()
         return classifier
+
+    def make_room(self, worker_limit: int = 0, wanted: int = SPARE) -> None:
+        """Let the least recently used go, all but the last, while less than `wanted` bytes of memory are free."""
+        while free_bytes(worker_limit) < wanted:
+            with self._lock:
+                if len(self._entries) < 2:
+                    return
+                key, _ = self._entries.popitem(last=False)
+                self._loading.pop(key, None)
+            logger.info("let %s go: memory runs out", key[1][:8])
+            gc.collect()
 
     def fingerprints(self) -> tuple[str, ...]:
         """Return what is warm, the least recently used first."""
@@ -105,6 +122,16 @@ class WarmClassifiers:
 
 
 WARM = WarmClassifiers(Settings.from_environment().model_memory_mb * 2**20)
+
+
+def _worker_limit() -> int:
+    """Return the bytes that this process's nanny allows it; 0 for no limit, or where this is no worker."""
+    from distributed import get_worker
+
+    try:
+        return int(get_worker().memory_manager.memory_limit or 0)
+    except (ValueError, AttributeError):
+        return 0
 
 
 def _import_tensorflow(worker: Any) -> None:

@@ -18,13 +18,11 @@ with a `viewer` shows what that person may see and changes what is theirs; to it
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 import os
 import secrets
 import shutil
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -54,11 +52,11 @@ from nnvis_dash.workspace.selections import Selections
 from nnvis_dash.workspace.sharing import SeenArtifacts, Sharing, not_yours
 from nnvis_dash.workspace.shelf import KEY, Card, Shelf, with_owners
 from nnvis_dash.workspace.sidecars import metadata_beside, with_sidecars
+from nnvis_dash.workspace.temporaries import sweep, temporary_folder
 from nnvis_dash.workspace.writing import Progress, write_dataset
 
 log = logging.getLogger(__name__)
 
-_STALE_SECONDS = 24 * 3600  # what a killed process left in cache/incoming
 _LONGEST_NAME = 200
 
 
@@ -388,17 +386,16 @@ class Workspace:
     @contextmanager
     def _incoming(self) -> Iterator[Path]:
         """Make a folder to write into; whatever is still there at the end is removed."""
-        parent = self.path / "cache" / "incoming"
-        for left in parent.iterdir():
-            with contextlib.suppress(OSError):
-                if left.stat().st_mtime < time.time() - _STALE_SECONDS:
-                    shutil.rmtree(left) if left.is_dir() else left.unlink()
-        folder = parent / secrets.token_hex(8)
-        folder.mkdir(mode=FOLDER)
-        try:
+        sweep(self.path / "cache" / "incoming", "*")
+        with temporary_folder(self.path / "cache" / "incoming", "") as folder:
             yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+
+    def sweep(self) -> int:
+        """Remove what processes that are gone left half-written anywhere; return how many entries went."""
+        cache = self.path / "cache"
+        return self.artifacts.sweep() + sum(
+            sweep(*place) for place in ((cache / "incoming", "*"), (cache, "*.writing.*"))
+        )
 
     def _keep(self, shelf: Shelf[Card], folder: Path, card: Card) -> tuple[Card, bool]:
         person = current_person()

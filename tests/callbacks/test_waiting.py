@@ -7,16 +7,17 @@ import time
 from pathlib import Path
 from typing import Any
 
-import diskcache
 import pytest
 
 from callbacks import waiting
 from callbacks.waiting import WaitingJobs, stopped
+from nnvis_dash.workspace import alive
+from nnvis_dash.workspace.safe_cache import SafeCache
 
 
 @pytest.fixture
 def manager(tmp_path: Path) -> WaitingJobs:
-    return WaitingJobs(diskcache.Cache(str(tmp_path), disk=diskcache.JSONDisk))
+    return WaitingJobs(SafeCache(tmp_path / "callbacks"))
 
 
 def start(manager: WaitingJobs, work: Any) -> str:
@@ -102,6 +103,31 @@ def test_a_job_whose_worker_died_is_reported_instead_of_polled_for_ever(
     manager: WaitingJobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(waiting, "LOST", 0.05)
-    manager.handle.set("beat-gone", time.time() - 1)
+    manager.handle.set("beat-gone", f"{alive.boot()} {alive.now() - 1}")
     value = manager.get_result("gone", "gone")
     assert "stopped unexpectedly" in value["background_callback_error"]["msg"]
+
+
+def test_whoever_waits_is_told_within_15_seconds() -> None:
+    assert waiting.LOST + waiting.BEAT + waiting.HOLD < 15
+
+
+@pytest.mark.parametrize("jump", [-86400.0, 86400.0])
+def test_a_clock_that_jumps_loses_nothing(manager: WaitingJobs, monkeypatch: pytest.MonkeyPatch, jump: float) -> None:
+    go = threading.Event()
+    key = start(manager, lambda report: go.wait(5) and "over")
+    true_time = time.time
+    monkeypatch.setattr(time, "time", lambda: true_time() + jump)
+    elsewhere = WaitingJobs(manager.handle)  # as another web worker has it
+    assert elsewhere.job_running(key)
+    go.set()
+    assert manager._done[key].wait(5)
+    assert result(elsewhere, key) == "over"
+
+
+def test_a_cache_that_is_damaged_loses_the_answer_but_not_the_next(manager: WaitingJobs, tmp_path: Path) -> None:
+    go = threading.Event()
+    key = start(manager, lambda report: go.wait(5) and "over")
+    (tmp_path / "callbacks" / "cache.db").write_bytes(b"not a database" * 300)
+    go.set()
+    assert result(manager, key) == "over"

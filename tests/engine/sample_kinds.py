@@ -5,6 +5,9 @@ The workers of the tests preload this module.
 
 from __future__ import annotations
 
+import errno
+import os
+import signal
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,6 +56,9 @@ class SlowParameters(KindParameters):
     n: int = 1000
     seconds: float = 0.001  # of each sample
     fails_at: int = -1
+    room_for: int = 0  # samples that fit into memory; 0: any number
+    kills: bool = False  # whether what doesn't fit costs the worker
+    full_at: int = -1  # sample at which the disk is full
 
 
 def squares(job: Job, start: int, stop: int) -> dict[str, Any]:
@@ -60,6 +66,12 @@ def squares(job: Job, start: int, stop: int) -> dict[str, Any]:
     parameters = job.request.read
     if start <= parameters.fails_at < stop:
         raise ParameterError(f"Sample {parameters.fails_at} can't be read", "Remove it.")
+    if 0 <= start <= parameters.full_at < stop:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    if parameters.room_for and stop - start > parameters.room_for:
+        if parameters.kills:
+            os.kill(os.getpid(), signal.SIGKILL)
+        raise MemoryError("Unable to allocate 48.0 GiB for an array with shape (9, 9)")
     time.sleep(parameters.seconds * (stop - start))
     count(job, f"slow-{parameters.name}-chunks")
     return {"squares": np.arange(start, stop, dtype=np.float64) ** 2}
@@ -72,3 +84,39 @@ def slow(job: Job, parameters: SlowParameters) -> None:
     in_chunks(job, parameters.n, squares, "squaring")
     arrays = gather(job, parameters.n, lambda name, shape, dtype: np.empty(shape, dtype))
     job.save(arrays, {"n": parameters.n})
+
+
+@dataclass(frozen=True)
+class StuckParameters(KindParameters):
+    batch: ClassVar[bool] = True
+    name: str = ""
+
+
+def never(job: Job, start: int, stop: int) -> dict[str, Any]:
+    """Compute a chunk that doesn't end."""
+    count(job, f"stuck-{job.request.read.name}")
+    while True:
+        time.sleep(0.01)
+
+
+@KINDS.register("test-stuck", title="Stuck", reference="", parameters=StuckParameters)
+def stuck(job: Job, parameters: StuckParameters) -> None:
+    """Wait for a chunk that doesn't end."""
+    in_chunks(job, 10, never, "waiting")
+
+
+@dataclass(frozen=True)
+class HungryParameters(KindParameters):
+    batch: ClassVar[bool] = True
+    name: str = ""
+
+
+def too_much(job: Job, start: int, stop: int) -> dict[str, Any]:
+    """Ask for more memory than there is, however few the samples are."""
+    raise MemoryError("Unable to allocate 48.0 GiB for an array with shape (9, 9)")
+
+
+@KINDS.register("test-hungry", title="Hungry", reference="", parameters=HungryParameters)
+def hungry(job: Job, parameters: HungryParameters) -> None:
+    """Need more memory than there is."""
+    in_chunks(job, 10, too_much, "hungry")

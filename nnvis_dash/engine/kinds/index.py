@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -16,6 +14,7 @@ from nnvis_dash.engine.chunks import Arrays, gather, in_chunks
 from nnvis_dash.engine.courtesy import give_way
 from nnvis_dash.engine.kinds import KINDS, KindParameters
 from nnvis_dash.errors import ParameterError
+from nnvis_dash.workspace.temporaries import temporary_folder
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -56,12 +55,12 @@ def index(job: Job, parameters: IndexParameters) -> None:
         raise ParameterError("There are no images to index", "Give at least one.")
     precision, note = _precision(job, parameters)
     in_chunks(job, n_samples, rows_of, "indexing", first=chunk_size(card))
-    with tempfile.TemporaryDirectory(prefix="index-", dir=job.workspace.path / "cache") as folder:
+    with temporary_folder(job.workspace.path / "cache", "index.writing.") as folder:
 
         def room(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
             if math.prod(shape) * dtype.itemsize <= IN_MEMORY:
                 return np.empty(shape, dtype)
-            return np.lib.format.open_memmap(Path(folder) / f"{name}.npy", "w+", dtype, shape)
+            return np.lib.format.open_memmap(folder / f"{name}.npy", "w+", dtype, shape)
 
         arrays = gather(job, n_samples, room)
         whole = Index(**arrays, units=units_of(card), precision=precision, note=note)

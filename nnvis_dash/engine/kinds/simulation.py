@@ -26,7 +26,7 @@ from nnvis_dash.engine.sweeps import (
     sample_order,
     sweep_of,
 )
-from nnvis_dash.errors import EngineError, ParameterError
+from nnvis_dash.errors import Damaged, ParameterError
 
 if TYPE_CHECKING:
     from nnvis_dash.engine.job import Job
@@ -161,7 +161,7 @@ def _finish(job: Job, wanted: Wanted, n: int) -> None:
     rows, positions = part_rows(job, wanted)
     if len(positions) != n:
         job.parts.clear()
-        raise EngineError(
+        raise Damaged(
             f"{n - len(positions)} of {n} images are missing from a sweep", "Start it again: what is there is kept."
         )
     found = sweep_of(job, wanted, rows, positions)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 import time
@@ -177,17 +176,6 @@ def test_limits_grow_with_the_file():
     assert small.memory_bytes == 6 * GB and small.check_seconds == Limits().check_seconds
     assert large.memory_bytes == int(1.5 * GB) + 7 * (2 << 30)
     assert large.check_seconds > small.check_seconds and large.load_seconds > small.load_seconds
-
-
-def test_leftovers_of_a_killed_intake_are_swept(tmp_path: Path):
-    old, fresh, other = (tmp_path / name for name in ("intake-old", "intake-new", "texts"))
-    for folder in (old, fresh, other):
-        folder.mkdir()
-    a_week_ago = time.time() - 7 * 24 * 3600
-    os.utime(old, (a_week_ago, a_week_ago))
-    os.utime(other, (a_week_ago, a_week_ago))
-    intake._sweep(tmp_path)
-    assert not old.exists() and fresh.exists() and other.exists()
 
 
 def child(code: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, limits: Limits | None = None) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import stat
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 
 from nnvis_dash.engine.jobs import STALE, JobTable, Request, Row
 from nnvis_dash.errors import NotFound, ParameterError
+from nnvis_dash.workspace import alive
 
 
 def asked(model: str = "m") -> Request:
@@ -128,10 +128,11 @@ def test_rows_come_running_first_then_the_most_recent(table: JobTable) -> None:
 
 
 def test_a_row_without_signs_of_life_is_stale_unless_finished() -> None:
-    now = time.time()
-    assert not Row(K, "index", "", "running", heartbeat=now).stale
-    assert Row(K, "index", "", "running", heartbeat=now - STALE - 1).stale
-    assert not Row(K, "index", "", "done", heartbeat=now - STALE - 1).stale
+    recent, old = alive.sign(), f"{alive.boot()} {alive.now() - STALE - 1}"
+    assert not Row(K, "index", "", "running", sign=recent).stale
+    assert Row(K, "index", "", "running", sign=old).stale
+    assert not Row(K, "index", "", "done", sign=old).stale
+    assert Row(K, "index", "", "running", sign="").stale
 
 
 @pytest.mark.parametrize(("row", "fraction"), [((3, 4), 0.75), ((0, 0), 0.0), ((9, 4), 1.0)])

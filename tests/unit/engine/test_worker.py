@@ -16,7 +16,7 @@ from nnvis_dash.engine.worker import WarmClassifiers, _without
 from nnvis_dash.errors import ModelError
 
 MB = 2**20
-WORKSPACE: Any = SimpleNamespace(path=Path("/w"))
+WORKSPACE: Any = SimpleNamespace(path=Path("/w"), model=lambda fingerprint: SimpleNamespace(parameters=0))
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import os
 import stat
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,7 @@ import pytest
 from nnvis_dash.errors import DatasetError, ModelError, NNVisError, NotFound
 from nnvis_dash.types import ModelCard, Preprocessing
 from nnvis_dash.workspace.store import Workspace
+from nnvis_dash.workspace.temporaries import temporary_folder
 from tests.unit.workspace.files import encoded, idx, listing, pixels, write_tree
 
 IMAGES = pixels(0, 10, 6, 5, 3)
@@ -199,15 +199,16 @@ def test_progress_comes_in_order_and_ends_with_all(workspace: Workspace, tmp_pat
     assert seen == [(10, 10)]
 
 
-def test_what_a_killed_process_left_is_swept_a_day_later(workspace: Workspace) -> None:
-    incoming = workspace.path / "cache" / "incoming"
-    for name, age in (("old", 2), ("new", 0)):
-        (incoming / name).mkdir()
-        (incoming / name / "images.npy").write_bytes(b"x")
-        stamp = time.time() - age * 24 * 3600
-        os.utime(incoming / name, (stamp, stamp))
-    workspace.add_dataset(IMAGES, name="a")
-    assert [entry.name for entry in incoming.iterdir()] == ["new"]
+def test_what_a_killed_process_left_is_swept(workspace: Workspace) -> None:
+    cache = workspace.path / "cache"
+    with temporary_folder(cache / "incoming", "") as mine, temporary_folder(cache, "intake.writing.") as other:
+        (cache / "incoming" / "left").mkdir()
+        (cache / "incoming" / "left" / "images.npy").write_bytes(b"x")
+        (cache / "index.writing.left").mkdir()
+        workspace.add_dataset(IMAGES, name="a")
+        assert list((cache / "incoming").iterdir()) == [mine]
+        assert workspace.sweep() == 1
+        assert mine.exists() and other.exists() and (cache / "texts").exists()
 
 
 def test_remove(workspace: Workspace) -> None:
