@@ -205,7 +205,7 @@ class JobTable:
             with disk_errors(EngineError):
                 row = self.get(request.key)
                 known = row.people if row is not None and not row.finished else {}
-                record = {"kind": request.kind, "parameters": request.text, "title": title}
+                record: dict[str, Any] = {"kind": request.kind, "parameters": request.text, "title": title}
                 record |= {"people": sorted({*known, *people})}
                 write_whole(self._accepted / f"{request.key}.json", json.dumps(record))
         row = self._claim(request, title, held, people)

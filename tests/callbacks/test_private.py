@@ -156,7 +156,7 @@ def test_a_link_to_what_is_private_opens_the_start_and_says_so(
 def test_every_parameter_that_could_name_something_is_known() -> None:
     """A new kind of job or question with a new name for a fingerprint must be put into one of the sets."""
     for registry in (KINDS, QUESTIONS):
-        for name in registry:
+        for name in (one for one in registry if not one.startswith("test-")):
             fields = {field.name for field in dataclasses.fields(registry[name].parameters)}
             assert fields <= set(re.findall(r"\w+", HARMLESS)) | DATASETS | MODELS | ARTIFACTS, name
 

@@ -208,7 +208,7 @@ def test_what_a_killed_process_left_is_swept(workspace: Workspace) -> None:
         workspace.add_dataset(IMAGES, name="a")
         assert list((cache / "incoming").iterdir()) == [mine]
         assert workspace.sweep() == 1
-        assert mine.exists() and other.exists() and (cache / "texts").exists()
+        assert mine.exists() and other.exists() and (cache / "selections").exists()
 
 
 def test_remove(workspace: Workspace) -> None:
