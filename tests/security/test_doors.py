@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import flask
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,6 +25,7 @@ from nnvis_dash.app import create_app, render_once
 from nnvis_dash.errors import ParameterError
 from nnvis_dash.person import ANYONE, Person, current_person
 from nnvis_dash.settings import Settings
+from nnvis_dash.workspace.store import Workspace
 
 OPEN = {"/healthz", "/readyz", "/metrics", "/sign-in", "/sign-in/back", "/signed-out"}  # the whole list
 OURS = {"Origin": "http://localhost"}
@@ -42,6 +44,8 @@ class Place:
 
     def __init__(self, folder: Path) -> None:
         self.settings = Settings(workspace=str(folder), auth="token")
+        images = np.arange(6 * 8 * 8, dtype=np.uint8).reshape(6, 8, 8, 1)
+        self.dataset = Workspace(folder).add_dataset(images, name="grey", labels=[0, 1] * 3, class_names=["a", "b"])[0]
         self.app = create_app(self.settings)
         render_once(self.app)
         self.server: flask.Flask = self.app.server
@@ -537,7 +541,7 @@ def test_forged_questions_to_dash_are_refused(place: Place) -> None:
 
 def test_values_of_wrong_types_never_break_a_callback(place: Place) -> None:
     client = place.signed_in()
-    values = (7, "x", -1.5, True, [1, None], {"a": {"b": []}}, "\ud800", {"dataset": 3}, [[]] * 500, {"models": "x"})
+    values = (-1.5, True, [1, None], {"a": {"b": []}}, "\ud800", {"dataset": 3, "models": "x"}, [[]] * 500)
     for output in sorted(place.app.callback_map):
         for value in values:
             answer = ask(client, well_formed(place, output, value))
@@ -553,3 +557,26 @@ def test_any_values_never_break_a_callback(place: Place, data: st.DataObject) ->
         for entry in body[kind]:
             entry["value"] = data.draw(JSON)
     asked_of_dash(ask(place.signed_in(), body), 200, 204, 400, 429)
+
+
+FIELDS = (
+    *("dataset", "model", "models", "sample", "samples", "edits", "job", "layer", "units", "files", "name", "options"),
+    *("kind", "column", "class", "method", "rating", "low", "steps", "frozen", "images", "fingerprints", "order"),
+)
+
+
+def test_hostile_values_never_break_a_route(place: Place) -> None:
+    client = place.signed_in()
+    named = place.dataset.fingerprint
+    values = (None, 7, -1.5, "x", "\ud800", [1, None], {"a": 1}, [[]] * 50, named, True)
+    for method, address in questions(place.server):
+        for number in range(0, len(values) if method in WRITING else 1, 3):
+            record = {field: values[(number + at) % len(values)] for at, field in enumerate(FIELDS)}
+            for body in (record, {**record, "dataset": named}, values[number]):
+                data, kind = json.dumps(body), "application/json"
+                answer = client.open(address, method=method, headers=OURS, data=data, content_type=kind)
+                asked_of_dash(answer, *range(200, 500))
+        if method in WRITING:
+            deep = client.open(address, method=method, headers=OURS, data=b"[" * 99_999, content_type=kind)
+            asked_of_dash(deep, *range(200, 500))
+    assert client.get("/_dash-component-suites/os/path.py").status_code == 404
