@@ -70,6 +70,19 @@ def test_a_new_token_ends_the_sessions_of_the_old_one_and_keeps_who_they_were(pl
     assert (place.settings.workspace_path / "cache" / "secret").stat().st_mode & 0o777 == 0o600
 
 
+def test_a_damaged_token_lets_nobody_in_and_an_empty_file_is_made_anew(tmp_path: Path) -> None:
+    token = Token(Settings(workspace=str(tmp_path)))
+    first = token.current()
+    path = tmp_path / "cache" / "token"
+    for held in ("\n", "short", "\udcff"):
+        path.write_bytes(held.encode("utf-8", "surrogateescape"))
+        assert not any(token.is_right(given) for given in ("", "\n", "short", held, first))
+    path.write_bytes(b"")
+    assert token.current() != first and token.is_right(token.current())
+    path.write_text(f"{first}\n")
+    assert token.is_right(first) and not token.is_right(first[:-1])
+
+
 def test_guesses_are_few_and_the_answer_says_when_to_try_again(place: Place) -> None:
     client = place.client()
     for _ in range(limits.GUESSES.burst):
