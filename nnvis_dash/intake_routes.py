@@ -72,7 +72,7 @@ def intake_blueprint(services: Services) -> flask.Blueprint:
         """Start to add what was uploaded, ``{"kind", "name", "options"}``; answers with the job's key."""
         record = body()
         kind, name, options = record.get("kind"), record.get("name", ""), record.get("options", {})
-        if kind not in KINDS or not isinstance(name, str) or not isinstance(options, dict):
+        if not isinstance(kind, str) or kind not in KINDS or not isinstance(name, str) or not isinstance(options, dict):
             raise ParameterError("The request can't be read", "Reload the page.")
         uploads.source(upload_id)
         uploads.touch(upload_id)

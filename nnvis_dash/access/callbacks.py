@@ -1,4 +1,4 @@
-"""What Dash's own callback route is asked is held against the callbacks that there are, before Dash reads it.
+"""What Dash's own routes are asked is held against what there is, before Dash reads it.
 
 Dash trusts its page: a question with another form ends in an exception and HTTP 500 (Dash 4.4.1).
 """
@@ -13,7 +13,7 @@ from typing import Any
 import dash
 import flask
 from dash import _callback, _callback_signing
-from dash.exceptions import BackgroundCallbackError, DashException, PreventUpdate
+from dash.exceptions import BackgroundCallbackError, DashException, DependencyException, PreventUpdate
 
 from nnvis_dash.access.answers import refused
 from nnvis_dash.access.door import Door
@@ -66,6 +66,11 @@ def guard(app: dash.Dash, door: Door) -> None:
     def nested(error: RecursionError) -> flask.Response:
         """JSON that is nested deeper than Python reads."""
         return refused(400, f"The request can't be read. {_MEND}")
+
+    @app.server.errorhandler(DependencyException)
+    def unknown(error: DependencyException) -> flask.Response:
+        """A script of a package that the page has nothing of."""
+        return refused(404, "There is no such script.")
 
 
 def _where() -> str:

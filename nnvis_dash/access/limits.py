@@ -59,13 +59,14 @@ class Limit:
 GUESSES = Limit("guess", 5, 5 / 60, "guesses of the token")
 SIGN_INS = Limit("sign-in", 60, 1.0, "sign-ins")
 UPLOADS = Limit("upload", 60, 1.0, "uploads")
+IMAGES = Limit("image", 300, 5.0, "images")
 ADDITIONS = Limit("add", 30, 0.5, "additions to the workspace")
 JOBS = Limit("job", 240, 20.0, "jobs")
 REQUESTS = Limit("request", 4000, 400.0, "requests")  # of one person, in each worker
 
 BY_ENDPOINT = {
     "intake.begin": UPLOADS,
-    "tray.uploaded": UPLOADS,
+    "tray.uploaded": IMAGES,
     "intake.add": ADDITIONS,
     "intake.doctor": JOBS,
 }

@@ -28,7 +28,7 @@ class Token:
     """
 
     def __init__(self, settings: Settings) -> None:
-        if settings.token and len(settings.token) < SHORTEST_TOKEN:
+        if settings.token and len(settings.token.strip()) < SHORTEST_TOKEN:
             raise ParameterError(
                 f"NNVIS_TOKEN has {len(settings.token)} characters",
                 f"Give {SHORTEST_TOKEN} or more by chance, or none: one is made then.",
@@ -38,7 +38,8 @@ class Token:
 
     def current(self) -> str:
         """Return the token; one is made where there is none."""
-        return self._set or _kept(self._path, secrets.token_urlsafe(_BYTES).encode()).decode()
+        kept = self._set or _kept(self._path, secrets.token_urlsafe(_BYTES).encode()).decode(errors="replace")
+        return kept.strip()
 
     def renew(self) -> str:
         """Make a new token, which ends every session of the old one.
@@ -56,8 +57,10 @@ class Token:
         return self.current()
 
     def is_right(self, given: str) -> bool:
-        """Whether this is the token, in a time that doesn't tell how much of it is right."""
-        return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), self.current().encode())
+        """Whether this is the token, in a time that doesn't tell how much is right; one cut short lets nobody in."""
+        token = self.current()
+        right = hmac.compare_digest(given.strip().encode("utf-8", "surrogatepass"), token.encode())
+        return right and len(token) >= SHORTEST_TOKEN
 
 
 def link(settings: Settings) -> str:

@@ -77,7 +77,7 @@ class TokenWay(Way):
         who = counted_as(flask.request.remote_addr or "")
         if wait := self._counters.wait(GUESSES, who):
             return too_many(GUESSES, wait)
-        if not self.token.is_right(given.strip()):
+        if not self.token.is_right(given):
             return moved(sign_in_address(back, wrong=True))
         self._counters.forget(GUESSES, who)
         browser()
