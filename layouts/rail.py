@@ -106,11 +106,11 @@ def _standing(kind: str, card: DatasetCard | ModelCard, standing: str) -> Any:
                 },
             ),
             html.Button(
-                "remove",
+                "remove" if kind == "dataset" else "×",
                 type="button",
                 className="act quiet",
                 title="Remove it from the workspace",
-                **{"data-remove-own": json.dumps(named)},
+                **{"data-remove-own": json.dumps(named), "aria-label": f"remove {card.name}"},
             ),
         ],
         className="standing",

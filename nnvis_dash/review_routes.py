@@ -21,6 +21,7 @@ from nnvis_dash.services import Services
 from nnvis_dash.state.ids import decode_ids, encode_ids
 from nnvis_dash.types import DatasetCard
 from nnvis_dash.workspace.artifacts import Artifact
+from nnvis_dash.workspace.labels import plain_text
 from nnvis_dash.workspace.reviews import Decision, as_csv
 
 LONGEST_REASON = 200
@@ -122,7 +123,7 @@ def review_blueprint(services: Services) -> flask.Blueprint:
         one = None
         if record.get("decision") is not None:
             number = float(score) if isinstance(score, int | float) and np.isfinite(score) else None
-            reason = str(record.get("reason") or "")[:LONGEST_REASON]
+            reason = plain_text(str(record.get("reason") or ""))[:LONGEST_REASON]
             one = Decision(str(record["decision"]), label, reason, number)
         reviews.decide(card.fingerprint, samples, one)
         return {"samples": samples, "decision": None if one is None else vars(one)}

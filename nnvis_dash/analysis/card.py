@@ -21,6 +21,7 @@ from nnvis_dash.analysis.preprocessing_choice import check_preprocessing, prepro
 from nnvis_dash.errors import ModelError, ParameterError
 from nnvis_dash.state.ids import content_key
 from nnvis_dash.types import Layer, ModelCard, OutputKind, Preprocessing, Resize, Unit
+from nnvis_dash.workspace.labels import plain_text
 
 FEATURE_LIMIT = 4096  # a flattened map with more features than this is averaged over its positions instead
 DEFAULT_SIZE = 224  # for models that take images of any size
@@ -83,7 +84,7 @@ def describe(
     kind = _output_kind(graph, n_outputs, output, card_notes)
     n_classes = 2 if n_outputs == 1 else n_outputs
     record = preprocessing_of(graph, preprocessing, input_shape[2], card_notes)
-    names = tuple(str(entry) for entry in class_names or ())
+    names = tuple(plain_text(str(entry)) for entry in class_names or ())
     _check_names(names, n_classes)
     for step in graph.steps:
         if step.is_convolution and getattr(step.operation, "data_format", "") == "channels_first":
@@ -155,7 +156,7 @@ def with_preprocessing(
     check_preprocessing(record, card.input_shape[2])
     fitting = card.resize if resize is None else resize
     _check_resize(fitting)
-    names = card.class_names if class_names is None else tuple(str(entry) for entry in class_names)
+    names = card.class_names if class_names is None else tuple(plain_text(str(entry)) for entry in class_names)
     _check_names(names, card.n_classes)
     notes = {key: text for key, text in card.notes.items() if key != "preprocessing"}
     return replace(

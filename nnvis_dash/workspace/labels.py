@@ -30,12 +30,20 @@ MAX_TEXT_BYTES = 512 * 2**20
 _LONGEST_NAME = 1_000
 _NUMBER = re.compile(r"([+-]?[0-9]{1,18})?")  # what `int` takes besides, "1_0", is rather a name
 _HEADERS = ("label", "labels", "class", "class_name", "category", "target", "y")
+_NOT_SHOWN = ("Cc", "Cs", "Zl", "Zp")
+_TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # embeddings, overrides, isolates
 
 
 def plain_text(text: str) -> str:
-    """Return text that can be shown and stored: control characters become spaces, lone surrogates question marks."""
+    """Return text that can be shown and stored beside other text.
+
+    Control characters, line ends and what turns the direction of writing (and that of the words that follow) become
+    spaces, lone surrogates question marks.
+    """
     text = text.encode("utf-8", "replace").decode("utf-8")
-    return "".join(" " if unicodedata.category(character) in ("Cc", "Cs") else character for character in text).strip()
+    return "".join(
+        " " if unicodedata.category(character) in _NOT_SHOWN or character in _TURNS else character for character in text
+    ).strip()
 
 
 def read_class_names(given: NamesGiven) -> tuple[str, ...]:

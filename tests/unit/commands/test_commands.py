@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nnvis_dash.commands import main
+from nnvis_dash.commands import USER_ERROR, main
 from nnvis_dash.errors import DatasetError, RefusedModel
+from nnvis_dash.person import Person, acting_as
 from nnvis_dash.settings import Settings
 from nnvis_dash.types import ModelCard, Preprocessing
 from nnvis_dash.workspace.store import Workspace
@@ -302,3 +303,25 @@ def test_settings_pass_through_the_environment_of_another_process() -> None:
     changed = Settings(port=1, workspace="w", max_upload_mb=7, allow_saved_models=True)
     for settings in (Settings(), changed):
         assert Settings.from_environment(settings.environment()) == settings
+
+
+def test_what_is_a_persons_is_listed_shared_and_written_down(run: Run, npz: Path, tmp_path: Path) -> None:
+    with acting_as(Person("a" * 32, "Ann", True)):
+        Workspace(tmp_path / "workspace").add_dataset(npz, name="cats")
+    run("add-dataset", npz.parent / npz.name, "--name", "again")  # the same content: everyone's from now on
+    assert "everyone" in run("list", "datasets")[1]
+    status, _, err = run("share", "cats", "--private")
+    assert status == USER_ERROR and "belongs to everyone" in err
+    store_model(Workspace(tmp_path / "workspace"))
+    with acting_as(Person("b" * 32, "Bob", True)):
+        Workspace(tmp_path / "workspace").add_dataset(np.ones((2, 3, 3, 1), np.uint8), name="dogs")
+    assert run("share", "dogs")[1].endswith("Bob (private)\n")
+    assert run("share", "dogs", "--with-everyone")[1].endswith("Bob (shared)\n")
+    assert "Bob (shared)" in run("list")[1]
+    answer = json.loads(run("share", "dogs", "--private", "--json")[1])
+    assert answer["owners"] == [{"id": "b" * 32, "name": "Bob", "shared": False}]
+    _, out, _ = run("audit", "--person", "Bob")
+    assert out.splitlines()[0].startswith("TIME") and len(out.splitlines()) == 2 and "name=dogs" in out
+    lines = [json.loads(line) for line in run("audit", "--json")[1].splitlines()]
+    assert [line["action"] for line in lines] == ["add", "add", "add", "add", "share", "keep private"]
+    assert run("audit", "--since", "2999")[1] == "No lines.\n"

@@ -43,6 +43,8 @@ def test_repeated_names_get_a_number_and_text_is_plain() -> None:
     assert read_class_names(["crane", "dog", "crane", "crane"]) == ("crane", "dog", "crane (2)", "crane (3)")
     assert read_class_names(["<img onerror=x>", "a\x1b[31m\nb", "x\ud800"]) == ("<img onerror=x>", "a [31m b", "x?")
     assert plain_text("  two\twords ") == "two words"
+    assert plain_text("a\u202egnp.exe\u2028b\ud800") == "a gnp.exe b?"  # turned writing, a line end, half a character
+    assert plain_text("<img src=x onerror=alert(1)>") == "<img src=x onerror=alert(1)>"
 
 
 @pytest.mark.parametrize(
