@@ -30,6 +30,7 @@ class Settings:
     scheduler: str = _setting("", "Dask scheduler (tcp:// or tls://host:8786); empty: an engine of its own")  # type: ignore[assignment]
     engine_workers: int = _setting(1, "worker processes of the engine of its own")  # type: ignore[assignment]
     engine_threads: int = _setting(2, "threads of each engine worker; one always stays free for a person")  # type: ignore[assignment]
+    gpu_chunks: bool = _setting(False, "1: long jobs run only on engine workers with the resource gpu")  # type: ignore[assignment]
     web_workers: int = _setting(2, "gunicorn worker processes")  # type: ignore[assignment]
     web_threads: int = _setting(8, "threads of each gunicorn worker")  # type: ignore[assignment]
     log: str = _setting("text", "text for a terminal, or json: a line for each request, with its id")  # type: ignore[assignment]

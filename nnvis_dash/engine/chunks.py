@@ -21,6 +21,7 @@ from nnvis_dash.engine.job import Job, describe, outcome_error
 from nnvis_dash.engine.jobs import Request
 from nnvis_dash.engine.launch import BATCH, CHUNK
 from nnvis_dash.engine.memory import GB, free_bytes, is_shortage, shortage
+from nnvis_dash.engine.report import job_ended
 from nnvis_dash.errors import EngineError
 
 Arrays: TypeAlias = Mapping[str, npt.NDArray[Any]]
@@ -104,7 +105,9 @@ def run_chunk(compute: Compute, path: str, kind: str, text: str, attempt: int, s
             job.make_room()
             began = time.perf_counter()
             job.parts.save(name, compute(job, start, stop))
-            return {"n": stop - start, "seconds": time.perf_counter() - began}
+            seconds = time.perf_counter() - began
+        job_ended(f"{kind}-chunk", "done", seconds)
+        return {"n": stop - start, "seconds": seconds}
     except Exception as error:
         if is_shortage(error):
             return {**describe(shortage(error, free_bytes(), stop - start)), "cut": True}

@@ -304,7 +304,7 @@ class Engine:
             if old is not None and self._pid == os.getpid():
                 threading.Thread(target=_close, args=(old,), daemon=True).start()
             try:
-                who = security(Settings.from_environment())
+                who = security(Settings.from_environment(), self.address)
                 self._client = Client(self.address, timeout=CONNECT, set_as_default=False, name="nnvis", security=who)
             except (OSError, ValueError, TimeoutError) as error:
                 self._failed = time.monotonic()

@@ -25,6 +25,7 @@ from distributed.system import MEMORY_LIMIT
 
 from nnvis_dash.engine.beside import EngineBeside
 from nnvis_dash.engine.client import Engine
+from nnvis_dash.engine.launch import BATCH
 from nnvis_dash.engine.tls import protocol, security
 from nnvis_dash.errors import EngineError
 from nnvis_dash.lifetime import on_end_of_lifeline
@@ -147,7 +148,7 @@ async def _engine(settings: Settings, port: int, preload: Sequence[str], quiet: 
             **both,
             name=index,
             nthreads=max(2, settings.engine_threads),
-            resources={"batch": 1},
+            resources=BATCH,
             memory_limit=int(0.9 * MEMORY_LIMIT / n_workers),
             preload=[PRELOAD, *preload],
             preload_argv=[["--quiet"] if quiet else [], *([] for _ in preload)],

@@ -29,7 +29,9 @@ QUESTION = 20  # priority of what a person waits for while a slider moves
 PERSON = 10  # priority of what a person waits for
 COORDINATOR = 5
 CHUNK = -10
-BATCH = {"batch": 1}  # the worker resource that chunks take, so that a thread stays free for a person
+# The worker resources that chunks take: `batch`, so that a thread stays free for a person, and where it is set a GPU
+# (`dask worker --resources "batch=1 gpu=1"`); then workers without one serve clicks and coordinators only.
+BATCH = {"batch": 1, **({"gpu": 1} if Settings.from_environment().gpu_chunks else {})}
 
 
 def claim(table: JobTable, workspace: Workspace, request: Request, held: int = 0, keep: bool = False) -> Row:

@@ -14,28 +14,29 @@ if TYPE_CHECKING:
     from distributed.security import Security
 
 
-def security(settings: Settings) -> Security | None:
+def security(settings: Settings, address: str = "") -> Security | None:
     """Return who we are and whom we believe, None without TLS.
 
     Raises
     ------
     ParameterError
-        Only some of the three files are set, or one isn't there.
+        Only some of the three files are set, or none for an address that wants them, or one can't be read.
     """
     from distributed.security import Security
 
     files = {name: getattr(settings, name) for name in ("tls_ca", "tls_cert", "tls_key")}
-    if not any(files.values()):
+    if not any(files.values()) and not address.startswith("tls://"):
         return None
+    if unset := [f"NNVIS_{name.upper()}" for name, file in files.items() if not file]:
+        raise ParameterError(f"{unset[0]} is not set", "TLS wants NNVIS_TLS_CA, NNVIS_TLS_CERT and NNVIS_TLS_KEY.")
     for name, file in files.items():
-        variable = f"NNVIS_{name.upper()}"
-        if not file:
-            raise ParameterError(f"{variable} is not set", "TLS wants NNVIS_TLS_CA, NNVIS_TLS_CERT and NNVIS_TLS_KEY.")
         try:
             with open(file, "rb"):  # noqa: PTH123  # whether we may read it is what matters
                 pass
         except OSError as error:
-            raise ParameterError(f"{variable} can't be read: {error.strerror}", "Give a PEM file.") from None
+            raise ParameterError(
+                f"NNVIS_{name.upper()} can't be read: {error.strerror}", "Give a PEM file that is there."
+            ) from None
     roles = {
         f"tls_{role}_{part}": files[f"tls_{part}"]
         for role in ("client", "scheduler", "worker")
