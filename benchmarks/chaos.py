@@ -26,7 +26,8 @@ from benchmarks.chaos_world import ANSWER, TOLD, Load, Server, Tally, build, ref
 from benchmarks.report import machine, table
 
 DISK_MB = 700
-AT_ONCE = 0.3  # of the faults: the next one doesn't wait until the server answers
+AT_ONCE = 0.4  # of the faults: the next one doesn't wait until the server answers
+PATIENT = 6.0  # seconds for which the others wait
 LONGEST = 60.0  # seconds for which an answer is waited for
 PATIENCE = 240.0  # seconds that the last jobs have to end, undisturbed
 
@@ -60,12 +61,13 @@ def torment(load: Load, rng: random.Random, seconds: float) -> tuple[dict[str, l
 
     while time.monotonic() < end:
         chosen = rng.choices(FAULTS, [each.weight for each in FAULTS])[0]
-        alone, pause = rng.random() > AT_ONCE, rng.uniform(0.1, 1.0)
+        alone, pause = rng.random() > AT_ONCE, rng.uniform(0.05, 0.5)
         found = chosen.inject(load, random.Random(rng.random()))
         if found:
             findings.append(f"{chosen.title}: {found}")
         pending.append((chosen, time.monotonic()))
-        while pending and chosen.waits and alone:
+        until = time.monotonic() + PATIENT
+        while pending and chosen.waits and alone and time.monotonic() < until:
             settle()
             time.sleep(0.05)
         time.sleep(pause)

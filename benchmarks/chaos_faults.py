@@ -10,7 +10,6 @@ import contextlib
 import http.client
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
@@ -25,7 +24,6 @@ import psutil
 
 from benchmarks.chaos_world import Load
 from nnvis_dash.engine.client import Engine
-from nnvis_dash.engine.jobs import Request
 from nnvis_dash.errors import NNVisError
 
 Inject = Callable[[Load, random.Random], str]  # returns what was not as promised, "" where all was
@@ -203,9 +201,7 @@ def damage_card(load: Load, rng: random.Random) -> str:
 
 def _damage_result(load: Load, rng: random.Random, pattern: str) -> str:
     root = load.workspace.artifacts.root
-    files = sorted(
-        path for path in root.glob(f"*/{pattern}") if path.parent.name[0] != "." and "." not in path.parent.name
-    )
+    files = sorted(path for path in root.glob(f"*/{pattern}") if "." not in path.parent.name)
     if files:
         path = rng.choice(files)
         load.damaged[path.parent.name] = time.monotonic()
@@ -339,7 +335,7 @@ def cancel(load: Load, rng: random.Random) -> str:
     running = list(load.open.values())
     if running:
         job = rng.choice(running)
-        load.cancelled.add(job.request.key)
+        load.cancelled[job.request.key] = time.monotonic()
         load.engine().cancel(job.request.key)
     return ""
 
@@ -379,17 +375,4 @@ def census(load: Load) -> list[str]:
         (workspace / "cache", "*.writing.*"),
     )
     left += [f"file {path.name}" for folder, pattern in places for path in folder.glob(pattern)]
-    left += [
-        f"scratch {path.name}"
-        for path in (workspace / "cache" / "engine").glob("*")
-        if path.name != "dask-scratch-space"
-    ]
     return left
-
-
-def used(path: Path) -> int:
-    """Return the bytes in use on a folder's disk."""
-    return shutil.disk_usage(path).used
-
-
-__all__ = ["FAULTS", "Fault", "Request", "census", "used"]

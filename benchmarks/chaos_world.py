@@ -32,6 +32,7 @@ from nnvis_dash.workspace.store import Workspace
 SHAPE = (12, 12, 1)
 CLASSES = ("top", "middle", "bottom", "none")
 ANSWER = 10.0  # seconds within which the server is to answer again
+LATE = 60.0  # seconds that a cancelling may take to be seen
 TOLD = 15.0  # seconds within which a person is to be told
 MODELS = """
 import sys
@@ -279,7 +280,7 @@ class Load:
         self.open: dict[str, Accepted] = {}
         self.kills: list[float] = []  # when a process was killed, or a table or result damaged
         self.damaged: dict[str, float] = {}  # keys whose result was damaged on purpose
-        self.cancelled: set[str] = set()
+        self.cancelled: dict[str, float] = {}  # when the script cancelled a key
         self.answered = time.monotonic()  # when a question that was asked then was answered
         self._rng = rng
         self._lock = threading.Lock()
@@ -371,7 +372,7 @@ class Load:
             job.state, job.reason = row.state, row.reason
             if row.state == "failed":
                 counted(self.tally.failed, f"{job.request.kind}: {row.reason}")
-            elif key in self.cancelled:
+            elif time.monotonic() - self.cancelled.get(key, -LATE) < LATE:
                 self.tally.cancelled += 1
             else:
                 self.tally.wrong.append(f"{job.request.kind} {key[:8]}: cancelled by nobody")
@@ -401,7 +402,6 @@ class Load:
         explained = 1 + sum(job.since - 15 <= when <= now for when in self.kills)
         if row is not None and row.starts > explained:
             self.tally.starts.append(f"{job.request.kind} {key[:8]}: {row.starts} starts, {explained - 1} faults")
-        self.cancelled.discard(key)
         self.damaged.pop(key, None)
         with self._lock:
             self.open.pop(key, None)
