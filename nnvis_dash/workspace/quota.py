@@ -15,7 +15,7 @@ def size_of(folder: Path) -> int:
     return sum(Path(parent, name).lstat().st_size for parent, _, names in os.walk(folder) for name in names)
 
 
-def check_room(kept: int, more: int, quota: int, error: type[NNVisError] = ParameterError) -> None:
+def check_quota(kept: int, more: int, quota: int, error: type[NNVisError] = ParameterError) -> None:
     """Raise an error where `more` bytes would not fit beside what a person keeps; a quota of 0 is none.
 
     Raises

@@ -45,7 +45,7 @@ from nnvis_dash.workspace.metadata import read_metadata, write_metadata
 from nnvis_dash.workspace.ownership import Ownership
 from nnvis_dash.workspace.permissions import FOLDER
 from nnvis_dash.workspace.pixels import MAX_PIXELS
-from nnvis_dash.workspace.quota import check_room, size_of
+from nnvis_dash.workspace.quota import check_quota, size_of
 from nnvis_dash.workspace.readers import Given, ReadOptions, Split, located, read
 from nnvis_dash.workspace.reviews import Reviews
 from nnvis_dash.workspace.selections import Selections
@@ -400,7 +400,7 @@ class Workspace:
     def _keep(self, shelf: Shelf[Card], folder: Path, card: Card) -> tuple[Card, bool]:
         person = current_person()
         if person.verified and self._quota:
-            check_room(self.sharing.used_by(person), size_of(folder), self._quota, shelf.error)
+            check_quota(self.sharing.used_by(person), size_of(folder), self._quota, shelf.error)
         with locked(self._lock):
             there = shelf.admit(card, person)
             if there is None:
