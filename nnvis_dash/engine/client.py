@@ -273,6 +273,8 @@ class Engine:
             from nnvis_dash.engine.job import outcome_error
 
             outcome = future.result(timeout=CONNECT)
+            if outcome["state"] == "cancelled" and self.table.wanted(row.key, row.attempt):
+                return  # nobody cancelled it: its row was lost with a damaged table
             if outcome["state"] != "done":
                 raise outcome_error(outcome)
         elif future.status == "error":
