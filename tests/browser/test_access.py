@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from nnvis_dash.access.limits import UPLOADS
 from nnvis_dash.access.secret import Token
 from nnvis_dash.settings import Settings
 from tests.browser.conftest import Pages, Server
@@ -42,6 +43,12 @@ def test_the_token_lets_a_browser_in_until_there_is_a_new_one(pages: Pages, lock
     assert cookie["httpOnly"] and cookie["sameSite"] == "Lax"
     assert page.evaluate("() => fetch('jobs/x', { method: 'DELETE' }).then((answer) => answer.status)") == 200
 
+    one = "fetch('uploads', { method: 'POST' }).then((answer) => answer.status)"
+    statuses = page.evaluate(f"(n) => Promise.all(Array.from({{ length: n }}, () => {one}))", UPLOADS.burst + 40)
+    assert set(statuses) == {200, 429} and statuses.count(200) >= UPLOADS.burst
+    page.wait_for_selector("#page-refused:has-text('Too many uploads. Try again in 1 second')")
+    page.wait_for_selector("#page-refused", state="hidden")
+
     token = Token(Settings(workspace=str(locked_server.workspace)))
     token.renew()
     assert page.evaluate("() => fetch('me').then((answer) => answer.status)") == 401
@@ -55,5 +62,5 @@ def test_the_token_lets_a_browser_in_until_there_is_a_new_one(pages: Pages, lock
     page.click("button")
     page.wait_for_selector("#rail-workspace :text('This workspace is empty.')")
     assert page.url.startswith(f"{locked_server.address}/?s=") and "token" not in page.url
-    expected = ("401 ", "console: Failed to load resource: the server responded with a status of 401")
-    pages.problems[:] = [problem for problem in pages.problems if not problem.startswith(expected)]
+    refused = re.compile(r"(console: Failed to load resource: the server responded with a status of )?(401|429) ")
+    pages.problems[:] = [problem for problem in pages.problems if not refused.match(problem)]
