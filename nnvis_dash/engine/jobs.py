@@ -18,6 +18,7 @@ from typing import Any, Literal, TypeAlias
 from diskcache import Cache, JSONDisk
 
 from nnvis_dash.state.ids import content_key
+from nnvis_dash.workspace.permissions import FOLDER
 
 JobState: TypeAlias = Literal["queued", "running", "done", "failed", "cancelled"]
 CODE_VERSION = 1  # of everything that an artifact's content depends on and that no kind's own version covers
@@ -125,16 +126,16 @@ class JobTable:
     Parameters
     ----------
     path : Path
-        The folder; made with mode 0700. A damaged table is set aside and begun anew, for artifacts hold all results.
+        The folder, made for the account alone. A damaged table is set aside and begun anew: artifacts hold all results.
     """
 
     def __init__(self, path: Path) -> None:
-        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.mkdir(parents=True, exist_ok=True, mode=FOLDER)
         try:
             self._cache = self._open(path)
         except sqlite3.DatabaseError:
             path.rename(path.with_name(f"{path.name}-damaged-{time.time_ns()}"))
-            path.mkdir(mode=0o700)
+            path.mkdir(mode=FOLDER)
             self._cache = self._open(path)
 
     @staticmethod
