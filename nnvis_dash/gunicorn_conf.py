@@ -20,6 +20,7 @@ from nnvis_dash.errors import ParameterError
 from nnvis_dash.lifetime import STOPPING
 from nnvis_dash.logs import configuration
 from nnvis_dash.settings import Settings
+from nnvis_dash.workspace.permissions import FOLDER
 
 try:
     _settings = Settings.from_environment()
@@ -46,7 +47,7 @@ logconfig_dict = configuration(_settings, "web")
 def on_starting(server: Any) -> None:
     """Begin to count anew, before any worker does."""
     counted = _settings.workspace_path / "cache" / "metrics"
-    counted.mkdir(parents=True, exist_ok=True, mode=0o700)
+    counted.mkdir(parents=True, exist_ok=True, mode=FOLDER)
     for file in counted.glob("*.db"):
         file.unlink(missing_ok=True)
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(counted)

@@ -30,6 +30,7 @@ from nnvis_dash.engine.tls import protocol, security
 from nnvis_dash.errors import EngineError
 from nnvis_dash.lifetime import on_end_of_lifeline
 from nnvis_dash.settings import Settings
+from nnvis_dash.workspace.permissions import FOLDER
 
 CONFIG = yaml.safe_load(Path(__file__).with_name("dask.yaml").read_text(encoding="utf-8"))
 PRELOAD = "nnvis_dash.engine.worker"
@@ -122,7 +123,7 @@ def run_engine(
         The port is taken, or a part of the engine ended by itself.
     """
     scratch = settings.workspace_path / "cache" / "engine"
-    scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
+    scratch.mkdir(parents=True, exist_ok=True, mode=FOLDER)
     logging.getLogger("distributed").setLevel(logging.ERROR)
     with dask.config.set(dask.config.merge(dask.config.config, CONFIG, {"temporary-directory": str(scratch)})):
         asyncio.run(_engine(settings, port, preload, quiet, lifeline))

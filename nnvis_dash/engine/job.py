@@ -133,7 +133,8 @@ class Job(Desk):
 
     def save(self, arrays: Mapping[str, npt.NDArray[np.generic]], card: Mapping[str, Any]) -> None:
         """Save the job's artifact; its card also names the datasets and classifiers that it was made of."""
-        self.workspace.artifacts.save(self.key, arrays, {"named": named_in(self.request.parameters), **card})
+        named = named_in(self.request.parameters)
+        self.workspace.artifacts.save(self.key, arrays, {**({"named": named} if named else {}), **card})
 
     def _write(self) -> None:
         try:

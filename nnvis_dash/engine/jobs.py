@@ -24,6 +24,7 @@ from nnvis_dash.errors import EngineError, NNVisError
 from nnvis_dash.state.ids import content_key
 from nnvis_dash.workspace.alive import Watch, sign
 from nnvis_dash.workspace.disk import disk_errors, write_whole
+from nnvis_dash.workspace.permissions import FOLDER
 from nnvis_dash.workspace.safe_cache import SafeCache
 
 JobState: TypeAlias = Literal["queued", "running", "done", "failed", "cancelled"]
@@ -170,13 +171,13 @@ class JobTable:
     Parameters
     ----------
     path : Path
-        The folder; made with mode 0700. A damaged table is set aside and begun anew, for artifacts hold all results,
-        and the files beside it what is yet to be done.
+        The folder, made for the account alone. A damaged table is set aside and begun anew, for artifacts hold all
+        results, and the files beside it what is yet to be done.
     """
 
     def __init__(self, path: Path) -> None:
         self._accepted = path.with_name(ACCEPTED)
-        self._accepted.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._accepted.mkdir(parents=True, exist_ok=True, mode=FOLDER)
         self._unread: set[str] = set()
         self._cache = SafeCache(path, eviction_policy="none", cull_limit=0)
 

@@ -45,7 +45,7 @@ class Ownership:
     @classmethod
     def of(cls, person: Person) -> Ownership:
         """Return whose something is that a person makes now: theirs alone, everyone's where nobody vouches for them."""
-        return cls((_owner(person),)) if person.verified else cls()
+        return cls((_owner(person),)) if person.key else cls()
 
     @classmethod
     def from_json(cls, record: Iterable[dict[str, Any]]) -> Ownership:
@@ -69,7 +69,7 @@ class Ownership:
 
     def share_of(self, person: Person) -> Owner | None:
         """Return a person's own part in it, None where they have none."""
-        return next((owner for owner in self.owners if person.verified and owner.id == person.id), None)
+        return next((owner for owner in self.owners if person.key and owner.id == person.key), None)
 
     def seen_by(self, person: Person) -> bool:
         """Whether a person may see it."""
@@ -79,18 +79,19 @@ class Ownership:
         """Return whose it is once a person added the same content."""
         if self.everyones or self.share_of(person) is not None:
             return self
-        return Ownership((*self.owners, _owner(person))) if person.verified else Ownership()
+        return Ownership((*self.owners, _owner(person))) if person.key else Ownership()
 
     def left(self, person: Person) -> Ownership:
         """Return whose it is without a person who is not its only owner."""
-        return Ownership(tuple(owner for owner in self.owners if owner.id != person.id))
+        return Ownership(tuple(owner for owner in self.owners if owner.id != person.key))
 
     def sharing(self, shared: bool, person: Person | None = None) -> Ownership:
         """Return it shared or not by a person, by all of its owners where none is named."""
-        changed = (
-            replace(owner, shared=shared) if person is None or owner.id == person.id else owner for owner in self.owners
-        )
-        return Ownership(tuple(changed))
+
+        def changed(owner: Owner) -> Owner:
+            return replace(owner, shared=shared) if person is None or owner.id == person.key else owner
+
+        return Ownership(tuple(map(changed, self.owners)))
 
     def standing(self, person: Person) -> str:
         """Return how it stands for who sees it: their own "private" or "shared", "of NAME", "" if everyone's."""

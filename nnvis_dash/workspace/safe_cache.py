@@ -23,6 +23,7 @@ from diskcache.core import DBNAME
 from nnvis_dash.workspace.disk import is_full
 from nnvis_dash.workspace.filesystem import sqlite_settings
 from nnvis_dash.workspace.lock import locked
+from nnvis_dash.workspace.permissions import FOLDER
 
 log = logging.getLogger(__name__)
 Value = TypeVar("Value")
@@ -55,7 +56,7 @@ class SafeCache(Cache):
         self._file = self._path / DBNAME
         self._mine = threading.local()  # `inode`: the file behind a thread's connection
         self._given = settings
-        self._path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._path.mkdir(parents=True, exist_ok=True, mode=FOLDER)
         try:
             super().__init__(str(self._path), **self._settings())
             self._examine()
@@ -123,7 +124,7 @@ class SafeCache(Cache):
             return
         draft = self._path.with_name(f".{self._path.name}.new")
         shutil.rmtree(draft, ignore_errors=True)  # the lock is held: nobody else has one
-        draft.mkdir(mode=0o700)
+        draft.mkdir(mode=FOLDER)
         Cache(str(draft), **self._settings()).close()
         if self._path.exists():  # without its file
             self._path.rename(self._path.with_name(f"{self._path.name}-damaged-{time.time_ns()}"))

@@ -399,7 +399,7 @@ class Workspace:
 
     def _keep(self, shelf: Shelf[Card], folder: Path, card: Card) -> tuple[Card, bool]:
         person = current_person()
-        if person.verified and self._quota:
+        if person.key and self._quota:
             check_quota(self.sharing.used_by(person), size_of(folder), self._quota, shelf.error)
         with locked(self._lock):
             there = shelf.admit(card, person)
@@ -407,7 +407,7 @@ class Workspace:
                 target = shelf.folder / card.fingerprint
                 if target.exists():  # a damaged one, without a card
                     shutil.rmtree(target)
-                if person.verified:
+                if person.key:
                     text = with_owners(card.to_json(), Ownership.of(person))
                     (folder / "card.json").write_text(text, encoding="utf-8")
                 folder.rename(target)

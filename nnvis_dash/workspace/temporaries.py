@@ -17,13 +17,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from nnvis_dash.workspace.permissions import FOLDER
+
 
 @contextmanager
 def temporary_folder(parent: Path, prefix: str = ".") -> Iterator[Path]:
     """Make a folder of one's own inside `parent`; what is still there at the end is removed."""
     while True:
         folder = parent / f"{prefix}{secrets.token_hex(8)}"
-        folder.mkdir(mode=0o700)
+        folder.mkdir(mode=FOLDER)
         with contextlib.suppress(FileNotFoundError):
             descriptor = os.open(folder, os.O_RDONLY)
             if _held(descriptor, folder):

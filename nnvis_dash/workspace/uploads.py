@@ -128,7 +128,7 @@ class Uploads:
                 "Add it on the server with the command line, or ask an administrator to raise NNVIS_MAX_UPLOAD_MB.",
             )
         owner = current_person()
-        if owner.verified:
+        if owner.key:
             check_quota(kept + self.held_by(owner), total, quota)
         free = shutil.disk_usage(self.folder).free
         if 2 * total + SPARE > free:  # the upload, and what is made of it
@@ -141,7 +141,7 @@ class Uploads:
         place = self.folder / upload.id
         (place / "files").mkdir(mode=FOLDER, parents=True)
         (place / "manifest.json").write_text(json.dumps([paths, sizes]), encoding="utf-8")
-        if owner.verified:
+        if owner.key:
             record = {"id": owner.id, "name": owner.name, "total": total}
             (place / "owner.json").write_text(json.dumps(record), encoding="utf-8")
         (place / "received").write_text("0", encoding="ascii")
