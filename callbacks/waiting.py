@@ -9,7 +9,9 @@ Invariant: values are plain JSON (the cache is a `JSONDisk`, never a pickle).
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
+import sqlite3
 import threading
 import time
 import uuid
@@ -55,12 +57,15 @@ class WaitingJobs(DiskcacheManager):  # type: ignore[misc]
             try:
                 job_fn(key, self._make_progress_key(key), args, context)
             finally:
-                self.handle.set(f"over-{key}", True, expire=KEPT)
-                done.set()
+                try:
+                    self.handle.set(f"over-{key}", True, expire=KEPT)
+                finally:  # of a full disk the page hears as of a worker that was killed
+                    done.set()
 
         def beat() -> None:
             while not done.wait(BEAT):
-                self.handle.set(f"beat-{key}", sign(), expire=KEPT)
+                with contextlib.suppress(sqlite3.Error):
+                    self.handle.set(f"beat-{key}", sign(), expire=KEPT)
             time.sleep(HOLD)
             self._done.pop(key, None)
 

@@ -14,6 +14,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,9 @@ logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # what it wo
 CONNECT = 4.0  # seconds after which a scheduler counts as unreachable
 RECONNECT = 20.0  # seconds that one who waits already gives a scheduler that was lost to come back
 LOOK = 0.1  # seconds between two looks at a job's row
+QUIET = 5.0  # seconds without news of a job after which whoever waits is told what may be
+BUSY = "waiting for the engine, which is busy with other jobs"
+AWAY = "waiting for the engine, which is being started again; the job goes on by itself"
 TRIES = 5  # how often a task that was lost with its scheduler is submitted again
 
 
@@ -124,14 +128,13 @@ class Engine:
             What the job itself raised.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
-        held = 0
+        row: Row | None = None
         self.on_asked(request, self._has(request))
         for _ in range(TRIES):
             if self._has(request):
                 return self.workspace.artifacts.load(request.key)
-            client = self._connect_again(cancelled) if held else self._connect()
-            row = claim(self.table, self.workspace, request, held)
-            held = row.attempt
+            client = self._connect_again(row, on_progress, cancelled) if row else self._connect()
+            row = claim(self.table, self.workspace, request, row.attempt if row else 0)
             future = launch(client, self.workspace, request, row.attempt, keep=False)
             try:
                 self._wait(client, future, row, on_progress, cancelled, deadline)
@@ -229,14 +232,20 @@ class Engine:
         """Return when the future is settled or the connection is lost; leave the job when this waiter gives up."""
         settled = threading.Event()
         future.add_done_callback(lambda _: settled.set())
-        shown = row
+        shown, told = row, time.monotonic()
         while not settled.wait(LOOK):
             now = self.table.get(row.key)
             if now is not None and now.attempt == row.attempt and now.state == "cancelled":
                 raise _cancelled()
             if now is not None and now != shown and on_progress is not None:
                 on_progress(now)
-                shown = now
+                shown, told = now, time.monotonic()
+            if time.monotonic() - told > QUIET:
+                told = time.monotonic()
+                if now is not None and now.state == "queued":
+                    self.table.update(row.key, row.attempt)  # somebody still waits for it
+                if on_progress is not None:
+                    on_progress(replace(shown, message=BUSY if shown.state == "queued" else AWAY))
             if cancelled is not None and cancelled():
                 self.table.leave(row.key, row.attempt)
                 raise _cancelled()
@@ -269,7 +278,9 @@ class Engine:
             if now is not None and now.attempt == row.attempt and now.state == "cancelled":
                 raise _cancelled()
 
-    def _connect_again(self, cancelled: Callable[[], bool] | None) -> Client:
+    def _connect_again(
+        self, row: Row, on_progress: Callable[[Row], None] | None, cancelled: Callable[[], bool] | None
+    ) -> Client:
         """Connect for one whose job was lost with the scheduler, which may take a while to be started again."""
         end = time.monotonic() + RECONNECT
         while True:
@@ -278,6 +289,8 @@ class Engine:
             except EngineError:
                 if time.monotonic() > end or (cancelled is not None and cancelled()):
                     raise
+                if on_progress is not None:
+                    on_progress(replace(row, message=AWAY))
                 time.sleep(0.5)
 
     def _connect(self) -> Client:

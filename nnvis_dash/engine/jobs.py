@@ -114,7 +114,12 @@ class Row:
     @property
     def stale(self) -> bool:
         """Whether its worker seems to be gone. A wrong guess is harmless: equal tasks run once."""
-        return not self.finished and _watch.silence(f"{self.key}-{self.attempt}", self.sign) > STALE
+        return not self.finished and self.silent > STALE
+
+    @property
+    def silent(self) -> float:
+        """Seconds since its last sign of life."""
+        return _watch.silence(f"{self.key}-{self.attempt}", self.sign)
 
     @property
     def stuck(self) -> float:

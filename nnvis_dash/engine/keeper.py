@@ -11,12 +11,14 @@ import fcntl
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from nnvis_dash.engine.jobs import STALE, JobTable, Request, Row
+from nnvis_dash.engine.jobs import JobTable, Request, Row
 from nnvis_dash.engine.launch import launch
 from nnvis_dash.settings import Settings
+from nnvis_dash.workspace.uploads import Uploads
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 PERIOD = 2.0  # seconds between two looks
+GIVEN_UP = 60.0  # seconds of silence after which a job that only somebody waited for counts as ended
+AGAIN = 8.0  # seconds before a job that still gives no sign of life is launched once more
 EVERY = 5  # of how many looks one goes over all rows
 
 
@@ -47,6 +51,8 @@ class Keeper:
         self._connected = connected
         self._limit = Settings.from_environment().job_seconds
         self._pause = threading.Event()
+        self._uploads = Uploads(workspace.path / "cache" / "uploads", 0)
+        self._launched: dict[str, float] = {}
 
     def start(self) -> None:
         """Begin to look after the jobs."""
@@ -97,20 +103,27 @@ class Keeper:
             self._launch(request, row)
 
     def look_over(self) -> None:
-        """End rows that nobody works on or waits for any more, and jobs that hang."""
+        """End rows that nobody works on or waits for any more, jobs that hang, and uploads that nobody goes on with."""
+        self._uploads.sweep()
         accepted = {request.key for request, _ in self._table.accepted()}
         for row in self._table.rows():
             if row.finished:
                 continue
             if self._limit and row.stuck > self._limit:
                 self._end_hanging(row)
-            elif row.stale and row.key not in accepted and row.stuck > 3 * STALE:
+            elif row.stale and row.key not in accepted and row.request.read.batch:
+                self._launch(row.request, row)
+            elif row.stale and row.key not in accepted and row.silent > GIVEN_UP:
                 reason = "The job stopped with the process that it ran in. Start it again: what was computed is kept."
                 self._table.update(row.key, row.attempt, state="failed", reason=reason)
 
     def _launch(self, request: Request, row: Row) -> None:
-        launch(self._client, self._workspace, request, row.attempt, keep=True)
-        logger.info("%s %s: taken up again", row.kind, row.key[:8])
+        name = f"{row.key}-{row.attempt}"
+        if time.monotonic() - self._launched.get(name, -AGAIN) > AGAIN:  # a queued one gives no sign of life
+            self._launched[name] = time.monotonic()
+            launch(self._client, self._workspace, request, row.attempt, keep=True)
+            if row.state == "running":
+                logger.info("%s %s: taken up again", row.kind, row.key[:8])
 
     def _end_hanging(self, row: Row) -> None:
         """Fail a job that makes no progress and restart the workers that it is on; other jobs there go on by retry."""

@@ -18,7 +18,6 @@ import json
 import re
 import secrets
 import shutil
-import time
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,7 +26,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from nnvis_dash.errors import NotFound, ParameterError, StateError
-from nnvis_dash.workspace.disk import disk_errors
+from nnvis_dash.settings import Settings
+from nnvis_dash.workspace.alive import Watch
+from nnvis_dash.workspace.disk import SPARE, check_room, disk_errors
 from nnvis_dash.workspace.lock import locked
 
 PIECE = 8 * 2**20  # bytes that a browser sends at once
@@ -38,7 +39,7 @@ _LONGEST_PATH = 1000
 _LONGEST_PART = 200
 _DEEPEST = 12
 _ID = re.compile(r"[0-9a-f]{32}")
-_SPARE = 64 * 2**20  # bytes that stay free on the disk
+_watch = Watch()
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,9 @@ class Uploads:
         Raises
         ------
         ParameterError
-            No files, too many, too large, a path that can't be used, or no room on the disk.
+            No files, too many, too large, a path that can't be used, or no room for them on the disk.
+        EngineError
+            The disk is nearly full, whatever the upload's size.
         """
         self.sweep()
         paths, sizes = _checked(files)
@@ -110,11 +113,12 @@ class Uploads:
                 "Add it on the server with the command line, or ask an administrator to raise NNVIS_MAX_UPLOAD_MB.",
             )
         free = shutil.disk_usage(self.folder).free
-        if 2 * total + _SPARE > free:  # the upload, and what is made of it
+        if 2 * total + SPARE > free:  # the upload, and what is made of it
             raise ParameterError(
                 f"The upload has {total / 2**20:,.0f} MB, but only {free / 2**20:,.0f} MB are free on the server",
                 "Free some space in the workspace first.",
             )
+        check_room(self.folder, Settings.from_environment().disk_limit_percent)
         upload = Upload(secrets.token_hex(16), paths, sizes, 0)
         place = self.folder / upload.id
         (place / "files").mkdir(mode=0o700, parents=True)
@@ -214,11 +218,12 @@ class Uploads:
                 shutil.rmtree(place, ignore_errors=True)
 
     def sweep(self) -> None:
-        """Remove uploads that nobody has sent anything to for an hour."""
+        """Remove uploads that nobody has sent anything to for an hour, as this process saw it: clocks may jump."""
         for place in self.folder.iterdir():
             with contextlib.suppress(OSError):
                 newest = place / "received"
-                if (newest if newest.exists() else place).stat().st_mtime < time.time() - _STALE_SECONDS:
+                touched = (newest if newest.exists() else place).stat().st_mtime_ns
+                if _watch.silence(place.name, f"touched {touched}") > _STALE_SECONDS:
                     shutil.rmtree(place, ignore_errors=True)
 
     def _place(self, upload_id: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from pathlib import Path
@@ -131,3 +132,22 @@ def test_a_cache_that_is_damaged_loses_the_answer_but_not_the_next(manager: Wait
     (tmp_path / "callbacks" / "cache.db").write_bytes(b"not a database" * 300)
     go.set()
     assert result(manager, key) == "over"
+
+
+def test_a_disk_that_is_full_while_an_answer_comes_ends_the_wait(
+    manager: WaitingJobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go, true_set = threading.Event(), manager.handle.set
+    key = start(manager, lambda report: go.wait(5) and "over")
+
+    def full(*_: Any, **__: Any) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    manager.handle.set = full
+    done = manager._done[key]
+    go.set()
+    assert done.wait(5)
+    manager.handle.set = true_set
+    monkeypatch.setattr(waiting, "LOST", 0.3)
+    assert "stopped unexpectedly" in result(manager, key)["background_callback_error"]["msg"]

@@ -117,7 +117,7 @@ def test_everything_that_was_accepted_survives_a_killed_server(server: Server) -
     what nobody waits for is taken up again, too."""
     waited, left = (Request("test-slow", {"name": name, "n": 2500}) for name in ("waited", "left"))
     engine = Engine(server.workspace, server.address)
-    engine._connect_again(None)
+    engine.attend()
     engine.submit(left)
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(engine.result, waited, timeout=90)
@@ -134,7 +134,7 @@ def test_everything_that_was_accepted_survives_a_killed_server(server: Server) -
     with engine.table._cache.transact():
         engine.table._put(dataclasses.replace(row, sign=""))
     other = Engine(server.workspace, server.address)
-    other._connect_again(None)
+    other.attend()
     other.result(Request("test-quick", {"name": "connects"}))
     await_true(lambda: engine.workspace.artifacts.has(left.key), 30)
     row = engine.row(left.key)

@@ -76,6 +76,7 @@ def test_a_disk_that_becomes_full_fails_the_job_with_that_sentence(engine: Engin
 
 
 def test_new_work_is_refused_where_the_disk_is_nearly_full(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NNVIS_DISK_LIMIT_PERCENT", "85")
     known = slow("known")
     engine.result(known)
     usage = namedtuple("usage", "total used free")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import subprocess
 import sys
@@ -245,3 +246,19 @@ with temporary_folder(Path(sys.argv[1])) as folder, temporary_file(Path(sys.argv
     assert len(list(tmp_path.iterdir())) == 2
     assert sweep(tmp_path, ".*") == 2
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_becomes_full_leaves_nothing_half_written(
+    artifacts: Artifacts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    artifacts.parts(KEY).save("x", {"a": np.arange(3)})
+    monkeypatch.setattr(module.os, "fsync", full)
+    for save in (artifacts.save, lambda key, arrays: artifacts.parts(key).save("y", arrays)):
+        with pytest.raises(OSError, match="No space left"):
+            save(KEY, {"a": np.arange(3)})
+    assert not artifacts.has(KEY) and artifacts.parts(KEY).names() == {"x"}
+    assert [entry.name for entry in artifacts.root.iterdir()] == [f"{KEY}.parts"]
+    assert [entry.name for entry in (artifacts.root / f"{KEY}.parts").iterdir()] == ["x.npz"]

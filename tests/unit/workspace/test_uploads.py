@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nnvis_dash.errors import NotFound, ParameterError, StateError
+from nnvis_dash.workspace import alive
 from nnvis_dash.workspace.uploads import Uploads, WrongPosition
 
 LIMIT = 1 << 20
@@ -142,12 +143,15 @@ def test_an_unknown_upload(uploads: Uploads, upload_id: str):
             act(upload_id)
 
 
-def test_what_nobody_sends_to_is_swept_and_what_is_used_stays(uploads: Uploads):
-    old, used = uploads.begin([["x", 1]]), uploads.begin([["x", 1]])
-    for upload in (old, used):
-        past = time.time() - 7200
-        os.utime(uploads.folder / upload.id / "received", (past, past))
+def test_what_nobody_sends_to_is_swept_and_what_is_used_stays(uploads: Uploads, monkeypatch: pytest.MonkeyPatch):
+    _, used = uploads.begin([["x", 1]]), uploads.begin([["x", 1]])
+    uploads.sweep()
+    hours_later, a_day_later = alive.now() + 4000, time.time() + 86400
+    monkeypatch.setattr(time, "time", lambda: a_day_later)  # somebody sets the clock
+    uploads.sweep()
+    assert len(list(uploads.folder.iterdir())) == 2
     uploads.touch(used.id)
+    monkeypatch.setattr(alive, "now", lambda: hours_later)
     uploads.sweep()
     assert [place.name for place in uploads.folder.iterdir()] == [used.id]
     uploads.remove(used.id)
