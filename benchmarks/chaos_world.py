@@ -124,6 +124,8 @@ class Server:
         self.clock = scratch / "clock"
         self.clock.write_bytes(struct.pack("d", 0.0))
         self._process: subprocess.Popen[bytes] | None = None
+        self.turning = threading.Lock()  # held by who stops or starts it
+        self.ends = 0  # how often it ended by itself
         self.seen: dict[int, psutil.Process] = {}  # every process that ever was of this server
 
     def start(self) -> None:
@@ -140,6 +142,13 @@ class Server:
             self._process = subprocess.Popen(
                 [*command, "--port", str(self.port), "--workers", "2"], stdout=log, stderr=log, env=environment
             )
+
+    def watch(self) -> None:
+        """Start it again where it ended by itself, as systemd does."""
+        with self.turning:
+            if self._process is not None and self._process.poll() is not None:
+                self.ends += 1
+                self.start()
 
     def jump(self, seconds: float) -> None:
         """Set its time of day."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from nnvis_dash.errors import NNVisError
-from nnvis_dash.workspace import filesystem
+from nnvis_dash.workspace import filesystem, safe_cache
 from nnvis_dash.workspace.disk import is_full
 from nnvis_dash.workspace.filesystem import is_network, kind_of
 from nnvis_dash.workspace.safe_cache import SafeCache, is_damage
@@ -136,3 +136,23 @@ def test_a_disk_without_locks_is_refused(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(filesystem.fcntl, "lockf", none)
     with pytest.raises(NNVisError, match=r"keeps no locks. Put it on a local disk"):
         SafeCache(tmp_path / "c")
+
+
+def test_a_cache_is_opened_once_there_is_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    SafeCache(tmp_path / "c").close()
+    assert (tmp_path / "c.reserve").exists()
+    tried: list[int] = []
+    true_examine = SafeCache._examine
+
+    def full_at_first(self: SafeCache) -> None:
+        tried.append(1)
+        if len(tried) < 3:
+            assert len(tried) == 1 or not (tmp_path / "c.reserve").exists()  # it was given back
+            raise sqlite3.OperationalError("database or disk is full")
+        true_examine(self)
+
+    monkeypatch.setattr(SafeCache, "_examine", full_at_first)
+    monkeypatch.setattr(safe_cache, "_RETRY", 0.01)
+    cache = SafeCache(tmp_path / "c")
+    cache.set("a", 1)
+    assert (len(tried), cache.get("a")) == (3, 1)
