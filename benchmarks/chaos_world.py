@@ -225,6 +225,7 @@ class Server:
         try:
             data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
             given = {"Content-Type": "application/json"} if not isinstance(body, bytes) else {}
+            given["Origin"] = f"http://127.0.0.1:{self.port}"
             connection.request(method, path, data, {**given, **(headers or {})})
             answer = connection.getresponse()
             text = answer.read()

@@ -69,12 +69,12 @@ class SafeCache(Cache):
                 super().__init__(str(self._path), **self._settings())
                 self._examine()
             except Exception as error:
-                if not is_damage(error):
+                if self._for_space(error) or not is_damage(error):
                     raise
                 self.mend(error)
                 super().__init__(str(self._path), **self._settings())
         except (sqlite3.Error, OSError) as error:
-            if not is_full(error):
+            if not self._for_space(error):
                 raise
             self._reserve.unlink(missing_ok=True)
             return False
@@ -111,13 +111,20 @@ class SafeCache(Cache):
             try:
                 return work()
             except Exception as error:
-                if is_full(error) and attempt == 0 and self._reserve.exists():
+                full = self._for_space(error)
+                if full and attempt == 0 and self._reserve.exists():
                     self._reserve.unlink(missing_ok=True)
-                elif is_damage(error) and attempt < 2:
+                elif not full and is_damage(error) and attempt < 2:
                     self.mend(error)
                 else:
                     raise
         raise AssertionError("unreachable")
+
+    def _for_space(self, error: BaseException) -> bool:
+        """Whether an error came of a full disk, which SQLite calls an I/O error where its shared memory is concerned."""
+        if isinstance(error, sqlite3.OperationalError) and "I/O" in str(error):
+            return shutil.disk_usage(self._path.parent).free < _RESERVE
+        return is_full(error)
 
     def mend(self, error: BaseException) -> None:
         """Set the file aside and begin anew, unless another thread or process did so already."""

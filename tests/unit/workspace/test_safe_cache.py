@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -156,3 +157,16 @@ def test_a_cache_is_opened_once_there_is_space(tmp_path: Path, monkeypatch: pyte
     cache = SafeCache(tmp_path / "c")
     cache.set("a", 1)
     assert (len(tried), cache.get("a")) == (3, 1)
+
+
+def test_an_input_error_on_a_full_disk_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = SafeCache(tmp_path / "c")
+    cache.set("a", 1)
+
+    def fail() -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr(safe_cache.shutil, "disk_usage", lambda path: SimpleNamespace(free=0))
+    with pytest.raises(sqlite3.OperationalError):
+        cache.guarded(fail)
+    assert cache.get("a") == 1 and not list(tmp_path.glob("c-damaged-*"))
