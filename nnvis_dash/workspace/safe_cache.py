@@ -121,7 +121,7 @@ class SafeCache(Cache):
         raise AssertionError("unreachable")
 
     def _for_space(self, error: BaseException) -> bool:
-        """Whether an error came of a full disk, which SQLite calls an I/O error where its shared memory is concerned."""
+        """Whether an error came of a full disk; SQLite calls it an I/O error where its shared memory is concerned."""
         if isinstance(error, sqlite3.OperationalError) and "I/O" in str(error):
             return shutil.disk_usage(self._path.parent).free < _RESERVE
         return is_full(error)
