@@ -17,6 +17,7 @@ import hashlib
 import json
 import logging
 import lzma
+import mmap
 import os
 import re
 import secrets
@@ -33,6 +34,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnvis_dash.errors import Damaged, NotFound
+from nnvis_dash.workspace.placed import ENDING, PlacedRows
 from nnvis_dash.workspace.temporaries import keep_on_disk, sweep, temporary_file, temporary_folder
 
 Array = npt.NDArray[Any]
@@ -189,6 +191,11 @@ class Parts:
             yield before
         finally:
             marks.unlink(missing_ok=True)
+
+    @property
+    def rows(self) -> PlacedRows:
+        """Rows that were put straight into the arrays of the result."""
+        return PlacedRows(self._folder)
 
     def names(self) -> set[str]:
         """Return the names of the parts that are there."""
@@ -352,7 +359,13 @@ class _Summed:
 
 
 def _write_array(path: Path, array: Array) -> tuple[int, str]:
-    """Write a .npy file to the disk; return its size and SHA-256."""
+    """Write a .npy file to the disk, or give one whose rows were placed its name; return its size and SHA-256."""
+    placed = Path(array.filename) if isinstance(array, np.memmap) and array.filename else None
+    map_: object = array.base  # a slice of a mapped array has the array there
+    if placed is not None and placed.name.endswith(ENDING) and isinstance(map_, mmap.mmap):
+        with contextlib.suppress(OSError):  # a disk without links: it is copied
+            os.link(placed, path)
+            return path.stat().st_size, _sha256(path)
     with path.open("wb") as stream:
         summed = _Summed(stream)
         np.lib.format.write_array(summed, np.asarray(array), allow_pickle=False)

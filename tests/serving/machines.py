@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
@@ -32,7 +33,14 @@ def certificates(folder: Path) -> dict[str, str]:
 class Machines:
     """A scheduler and n workers over one workspace."""
 
-    def __init__(self, workspace: Path, n_workers: int, tls: dict[str, str] | None = None, threads: int = 0) -> None:
+    def __init__(
+        self,
+        workspace: Path,
+        n_workers: int,
+        tls: dict[str, str] | None = None,
+        threads: int = 0,
+        preload: Sequence[str] = (),
+    ) -> None:
         self.workspace = workspace
         self.tls = tls or {}
         self.port = free_port()
@@ -52,6 +60,7 @@ class Machines:
             self._start(
                 *("worker", self.address, *where, "--name", f"machine-{number}", "--nthreads", "2"),
                 *("--resources", "batch=1", "--preload", "nnvis_dash.engine.worker"),
+                *(word for module in preload for word in ("--preload", module)),
                 *("--local-directory", str(workspace / "cache" / "engine" / f"machine-{number}")),
             )
             for number in range(n_workers)

@@ -115,4 +115,4 @@ def test_the_dask_settings_reach_programs_that_are_started_by_hand() -> None:
     environment = {"DASK_CONFIG": str(ROOT / "nnvis_dash/engine/dask.yaml"), "HOME": "/nonexistent"}
     done = subprocess.run([python, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "0.95", "[]"]
-    assert CONFIG["distributed"]["scheduler"]["allowed-failures"] == 2
+    assert CONFIG["distributed"]["scheduler"]["work-stealing"] is False
