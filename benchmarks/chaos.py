@@ -23,7 +23,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks.chaos_faults import FAULTS, Fault, census
-from benchmarks.chaos_world import ANSWER, TOLD, Load, Server, Tally, build, reference_results, small_disk
+from benchmarks.chaos_load import Load, Tally
+from benchmarks.chaos_world import ANSWER, TOLD, Server, build, reference_results, small_disk
 from benchmarks.report import machine, table
 
 DISK_MB = 700

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.chaos_world import Load
+from benchmarks.chaos_load import Load
 from nnvis_dash.engine.client import Engine
 from nnvis_dash.errors import NNVisError
 
