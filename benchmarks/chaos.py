@@ -16,18 +16,21 @@ import shutil
 import statistics
 import sys
 import tempfile
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks.chaos_faults import FAULTS, Fault, census
-from benchmarks.chaos_world import ANSWER, TOLD, Load, Server, Tally, build, reference_results, small_disk
+from benchmarks.chaos_load import Load, Tally
+from benchmarks.chaos_world import ANSWER, TOLD, Server, build, reference_results, small_disk
 from benchmarks.report import machine, table
 
 DISK_MB = 700
 AT_ONCE = 0.4  # of the faults: the next one doesn't wait until the server answers
-PATIENT = 6.0  # seconds for which the others wait
+HANDS = 2
+PATIENT = 4.0  # seconds for which the others wait
 LONGEST = 60.0  # seconds for which an answer is waited for
 PATIENCE = 240.0  # seconds that the last jobs have to end, undisturbed
 
@@ -46,35 +49,51 @@ def await_server(server: Server, seconds: float = 120.0) -> None:
 
 
 def torment(load: Load, rng: random.Random, seconds: float) -> tuple[dict[str, list[float]], list[str]]:
-    """Inject faults; return the seconds until a question was answered again, by fault, and what was not as promised."""
+    """Inject faults from several hands; return the seconds until a question was answered again, by fault, and what was
+    not as promised."""
     took: dict[str, list[float]] = defaultdict(list)
     findings: list[str] = []
     pending: list[tuple[Fault, float]] = []
+    lock = threading.Lock()
     end = time.monotonic() + seconds
 
-    def settle() -> None:
-        for each, at in list(pending):
-            waited = time.monotonic() - at
-            if load.answered > at or waited > LONGEST:
-                took[each.title].append(waited)
-                pending.remove((each, at))
+    def settle() -> bool:
+        load.server.watch()
+        with lock:
+            for each, at in list(pending):
+                waited = time.monotonic() - at
+                if load.answered > at or waited > LONGEST:
+                    took[each.title].append(waited)
+                    pending.remove((each, at))
+            return not pending
 
-    while time.monotonic() < end:
-        chosen = rng.choices(FAULTS, [each.weight for each in FAULTS])[0]
-        alone, pause = rng.random() > AT_ONCE, rng.uniform(0.05, 0.5)
-        found = chosen.inject(load, random.Random(rng.random()))
-        if found:
-            findings.append(f"{chosen.title}: {found}")
-        pending.append((chosen, time.monotonic()))
-        until = time.monotonic() + PATIENT
-        while pending and chosen.waits and alone and time.monotonic() < until:
+    def hand(rng: random.Random) -> None:
+        while time.monotonic() < end:
+            chosen = rng.choices(FAULTS, [each.weight for each in FAULTS])[0]
+            alone, pause = rng.random() > AT_ONCE, rng.uniform(0.05, 0.5)
+            try:
+                found = chosen.inject(load, random.Random(rng.random()))
+            except Exception as error:  # the hand goes on, and the report says so
+                found = f"{type(error).__name__}: {error}"
+            with lock:
+                if found:
+                    findings.append(f"{chosen.title}: {found}")
+                pending.append((chosen, time.monotonic()))
+            until = time.monotonic() + PATIENT
+            while chosen.waits and alone and time.monotonic() < until and not settle():
+                time.sleep(0.05)
+            time.sleep(pause)
             settle()
-            time.sleep(0.05)
-        time.sleep(pause)
-        settle()
-    while pending:
-        settle()
+
+    hands = [threading.Thread(target=hand, args=(random.Random(rng.random()),)) for _ in range(HANDS)]
+    for each in hands:
+        each.start()
+    for each in hands:
+        each.join()
+    while not settle():
         time.sleep(0.05)
+    if load.server.ends:
+        findings.append(f"the server ended by itself {load.server.ends} times")
     return took, findings
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.chaos_world import Load
+from benchmarks.chaos_load import Load
 from nnvis_dash.engine.client import Engine
 from nnvis_dash.errors import NNVisError
 
@@ -97,16 +97,18 @@ def kill_engine(load: Load, rng: random.Random) -> str:
 @fault("3", "kill -9 of everything at once, then started again", 3)
 def kill_everything(load: Load, rng: random.Random) -> str:
     load.kills.append(time.monotonic())
-    load.server.kill_all()
-    load.server.start()
+    with load.server.turning:
+        load.server.kill_all()
+        load.server.start()
     return ""
 
 
 @fault("4", "SIGTERM, then started again", 2)
 def restart(load: Load, rng: random.Random) -> str:
     load.kills.append(time.monotonic())
-    took = load.server.stop()
-    load.server.start()
+    with load.server.turning:
+        took = load.server.stop()
+        load.server.start()
     return f"stopping took {took:.0f} s" if took > 45 else ""
 
 
@@ -145,7 +147,7 @@ def _hang(load: Load, rng: random.Random, what: str) -> str:
     return ""
 
 
-@fault("7", "the disk is full for 2 to 4 s", 6)
+@fault("7", "the disk is full for 1 to 3 s", 6)
 def fill_disk(load: Load, rng: random.Random) -> str:
     if not os.path.ismount(load.server.workspace.parent):
         return ""
@@ -165,7 +167,7 @@ def fill_disk(load: Load, rng: random.Random) -> str:
         wrong = "" if status == 200 else f"/healthz answers {status} on a full disk"
     except OSError:
         pass  # it is being started again
-    time.sleep(rng.uniform(2, 4))
+    time.sleep(rng.uniform(1, 3))
     filler.unlink(missing_ok=True)
     return wrong
 
@@ -310,7 +312,7 @@ def drop_upload(load: Load, rng: random.Random) -> str:
 @fault("14", "the clock jumps by a day and back", 6)
 def jump_clock(load: Load, rng: random.Random) -> str:
     load.server.jump(rng.choice([-86400.0, 86400.0, 3600.0, -3600.0]))
-    time.sleep(rng.uniform(0.5, 3.0))
+    time.sleep(rng.uniform(0.3, 2.0))
     load.server.jump(0.0)
     return ""
 

@@ -10,6 +10,7 @@ import dataclasses
 import os
 import signal
 import sys
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -20,7 +21,6 @@ from nnvis_dash.errors import ParameterError
 from nnvis_dash.lifetime import STOPPING
 from nnvis_dash.logs import configuration
 from nnvis_dash.settings import Settings
-from nnvis_dash.workspace.permissions import FOLDER
 
 try:
     _settings = Settings.from_environment()
@@ -46,11 +46,22 @@ logconfig_dict = configuration(_settings, "web")
 
 def on_starting(server: Any) -> None:
     """Begin to count anew, before any worker does."""
-    counted = _settings.workspace_path / "cache" / "metrics"
-    counted.mkdir(parents=True, exist_ok=True, mode=FOLDER)
+    counted = _counted()
     for file in counted.glob("*.db"):
         file.unlink(missing_ok=True)
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(counted)
+
+
+def _counted() -> Path:
+    """Return the folder of the workers' counts: in memory, for they are mapped files, and on a full disk those kill."""
+    folders = [_settings.workspace_path / "cache" / "metrics"]
+    if os.access("/dev/shm", os.W_OK):
+        folders.insert(0, Path(f"/dev/shm/nnvis-metrics-{os.geteuid()}-{_settings.port}"))
+    for folder in folders:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if folder.stat().st_uid == os.geteuid():  # else somebody else was there before
+            break
+    return folder
 
 
 def when_ready(server: Any) -> None:

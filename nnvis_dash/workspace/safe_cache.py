@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 Value = TypeVar("Value")
 _KEPT_DAMAGED = 3
 _RESERVE = 2**20  # bytes that are given back when the disk is full, so that the last word of each job can be written
+_RETRY = 0.5  # seconds between two tries to open a file on a full disk
 _PATIENCE = 60.0  # seconds for which a transaction waits for those of others
 _UNREADABLE = (zlib.error, ValueError, UnicodeDecodeError, TypeError)
 
@@ -57,15 +58,28 @@ class SafeCache(Cache):
         self._mine = threading.local()  # `inode`: the file behind a thread's connection
         self._given = settings
         self._path.mkdir(parents=True, exist_ok=True, mode=FOLDER)
-        try:
-            super().__init__(str(self._path), **self._settings())
-            self._examine()
-        except Exception as error:
-            if not is_damage(error):
-                raise
-            self.mend(error)
-            super().__init__(str(self._path), **self._settings())
+        while not self._opened():
+            log.warning("the cache %r waits for space on the disk", self._path.name)
+            time.sleep(_RETRY)
         self._keep_reserve()
+
+    def _opened(self) -> bool:
+        """Open the file, a new one where it is damaged; opening writes, so a full disk is waited for: return False."""
+        try:
+            try:
+                super().__init__(str(self._path), **self._settings())
+                self._examine()
+            except Exception as error:
+                if self._for_space(error) or not is_damage(error):
+                    raise
+                self.mend(error)
+                super().__init__(str(self._path), **self._settings())
+        except (sqlite3.Error, OSError) as error:
+            if not self._for_space(error):
+                raise
+            self._reserve.unlink(missing_ok=True)
+            return False
+        return True
 
     def get(self, key: Any, *args: Any, **kwargs: Any) -> Any:
         """As diskcache has it."""
@@ -98,13 +112,20 @@ class SafeCache(Cache):
             try:
                 return work()
             except Exception as error:
-                if is_full(error) and attempt == 0 and self._reserve.exists():
+                full = self._for_space(error)
+                if full and attempt == 0 and self._reserve.exists():
                     self._reserve.unlink(missing_ok=True)
-                elif is_damage(error) and attempt < 2:
+                elif not full and is_damage(error) and attempt < 2:
                     self.mend(error)
                 else:
                     raise
         raise AssertionError("unreachable")
+
+    def _for_space(self, error: BaseException) -> bool:
+        """Whether an error came of a full disk; SQLite calls it an I/O error where its shared memory is concerned."""
+        if isinstance(error, sqlite3.OperationalError) and "I/O" in str(error):
+            return shutil.disk_usage(self._path.parent).free < _RESERVE
+        return is_full(error)
 
     def mend(self, error: BaseException) -> None:
         """Set the file aside and begin anew, unless another thread or process did so already."""

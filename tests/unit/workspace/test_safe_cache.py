@@ -5,11 +5,12 @@ from __future__ import annotations
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from nnvis_dash.errors import NNVisError
-from nnvis_dash.workspace import filesystem
+from nnvis_dash.workspace import filesystem, safe_cache
 from nnvis_dash.workspace.disk import is_full
 from nnvis_dash.workspace.filesystem import is_network, kind_of
 from nnvis_dash.workspace.safe_cache import SafeCache, is_damage
@@ -136,3 +137,36 @@ def test_a_disk_without_locks_is_refused(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(filesystem.fcntl, "lockf", none)
     with pytest.raises(NNVisError, match=r"keeps no locks. Put it on a local disk"):
         SafeCache(tmp_path / "c")
+
+
+def test_a_cache_is_opened_once_there_is_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    SafeCache(tmp_path / "c").close()
+    assert (tmp_path / "c.reserve").exists()
+    tried: list[int] = []
+    true_examine = SafeCache._examine
+
+    def full_at_first(self: SafeCache) -> None:
+        tried.append(1)
+        if len(tried) < 3:
+            assert len(tried) == 1 or not (tmp_path / "c.reserve").exists()  # it was given back
+            raise sqlite3.OperationalError("database or disk is full")
+        true_examine(self)
+
+    monkeypatch.setattr(SafeCache, "_examine", full_at_first)
+    monkeypatch.setattr(safe_cache, "_RETRY", 0.01)
+    cache = SafeCache(tmp_path / "c")
+    cache.set("a", 1)
+    assert (len(tried), cache.get("a")) == (3, 1)
+
+
+def test_an_input_error_on_a_full_disk_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = SafeCache(tmp_path / "c")
+    cache.set("a", 1)
+
+    def fail() -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr(safe_cache.shutil, "disk_usage", lambda path: SimpleNamespace(free=0))
+    with pytest.raises(sqlite3.OperationalError):
+        cache.guarded(fail)
+    assert cache.get("a") == 1 and not list(tmp_path.glob("c-damaged-*"))
