@@ -40,6 +40,7 @@ def guard(app: dash.Dash, door: Door) -> None:
         known = app.callback_map.get(record.get("output")) if _is_question(record) else None
         if known is None or "callback" not in known or not _fits(record, known):  # some are answered in the browser
             return refused(400, f"There is no such question. {_MEND}")
+        flask.g.output = record["output"]  # one of ours, for the log
         if not _handles_are_ours(app):
             return refused(400, f"The work that this asks for isn't this page's. {_MEND}")
         if known.get("background") and "cacheKey" not in flask.request.args and (limited := door.count(JOBS)):
@@ -54,7 +55,7 @@ def guard(app: dash.Dash, door: Door) -> None:
             log.error("a background callback failed: %s", error)
             return refused(400, "The work for this failed. Start it again.")
         except (DashException, *UNREADABLE):
-            log.exception("a callback could not read what it was asked: %s", record["output"])
+            log.exception("a callback could not read what it was asked: %s", flask.g.output)
             return refused(400, f"The question can't be read. {_MEND}")
 
     app.server.view_functions[ROUTE] = asked
