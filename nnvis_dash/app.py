@@ -97,7 +97,7 @@ def create_app(settings: Settings | None = None) -> dash.Dash:
         "application/octet-stream",
     ]
     on_every_response(server, lambda: app.csp_hashes())
-    door = Door(server, settings)
+    door = Door(server, settings, workspace.audit)
     app = dash.Dash(
         TITLE,
         server=server,

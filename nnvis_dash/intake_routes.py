@@ -150,7 +150,7 @@ def intake_blueprint(services: Services) -> flask.Blueprint:
         }
 
     def named(kind: Any, fingerprint: str) -> DatasetCard | ModelCard:
-        if kind not in KINDS:
+        if not isinstance(kind, str) or kind not in KINDS:
             raise ParameterError(f"There is no kind {str(kind)[:40]!r}", "Say dataset or model.")
         return (services.workspace.dataset_card if kind == "dataset" else services.workspace.model)(fingerprint)
 

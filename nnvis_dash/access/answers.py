@@ -9,6 +9,7 @@ import flask
 from markupsafe import Markup
 
 from nnvis_dash.access.limits import Limit, seconds_in_words
+from nnvis_dash.person import Person
 
 _PAGE = Markup(
     """<!DOCTYPE html>
@@ -30,6 +31,11 @@ code {{ font-size: 13px; background: #f4f6f9; padding: 1px 4px; border-radius: 4
 </style></head><body><main><h1>NN<span>Vis</span></h1>{body}</main></body></html>
 """
 )
+
+
+def note(action: str, outcome: str = "ok", person: Person | None = None) -> None:
+    """Have the door write into the audit log what this request came to: by whom, where that isn't who asked."""
+    flask.g.noted = (action, outcome, person)
 
 
 def page(body: Markup, status: int = 200) -> flask.Response:

@@ -39,10 +39,9 @@ def guard(app: dash.Dash, door: Door) -> None:
         flask.request.max_content_length = LARGEST
         record = flask.request.get_json()
         known = app.callback_map.get(record.get("output")) if _is_question(record) else None
-        if known is not None:
-            flask.g.output = record["output"]
         if known is None or "callback" not in known or not _fits(record, known):  # some are answered in the browser
             return refused(400, f"There is no such question. {_MEND}")
+        flask.g.output = record["output"]  # one of ours, for the log
         if not _handles_are_ours(app):
             return refused(400, f"The work that this asks for isn't this page's. {_MEND}")
         if known.get("background") and "cacheKey" not in flask.request.args and (limited := door.count(JOBS)):
@@ -57,7 +56,7 @@ def guard(app: dash.Dash, door: Door) -> None:
             log.error("a background callback failed: %s", error)
             return refused(400, "The work for this failed. Start it again.")
         except (DashException, *UNREADABLE):
-            log.error("a callback could not read what it was asked: %s\n%s", record["output"], _where())
+            log.error("a callback could not read what it was asked: %s\n%s", flask.g.output, _where())
             return refused(400, f"The question can't be read. {_MEND}")
 
     app.server.view_functions[ROUTE] = asked

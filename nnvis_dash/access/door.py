@@ -9,11 +9,12 @@ from __future__ import annotations
 import contextlib
 import hmac
 import logging
+from collections.abc import Callable
 
 import flask
 
 from nnvis_dash.access import limits
-from nnvis_dash.access.answers import refused, to_sign_in, too_many, wants_page
+from nnvis_dash.access.answers import note, refused, to_sign_in, too_many, wants_page
 from nnvis_dash.access.forwarded import Forwarded, address_of, counted_as
 from nnvis_dash.access.headers import SignedSession
 from nnvis_dash.access.limits import Limits
@@ -29,6 +30,7 @@ HEALTH = frozenset({"/healthz", "/readyz"})  # no data: any Host, nobody in part
 METRICS = "/metrics"  # a bearer token, or this machine
 SIGN_IN = frozenset({"/sign-in", "/sign-in/back", "/signed-out"})
 OPEN = HEALTH | {METRICS} | SIGN_IN
+NOTED = {400: "another host", 403: "another origin", 429: "too many"}  # refusals that are written down
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -40,6 +42,8 @@ class Door:
     server : flask.Flask
         Nothing may be registered on it before.
     settings : Settings
+    audit : callable
+        Writes a line into the audit log: `workspace.audit.AuditLog`.
 
     Raises
     ------
@@ -47,19 +51,36 @@ class Door:
         The settings would leave the server open.
     """
 
-    def __init__(self, server: flask.Flask, settings: Settings) -> None:
+    def __init__(self, server: flask.Flask, settings: Settings, audit: Callable[..., None]) -> None:
         self.rules = check(settings)
         self.limits = Limits(settings.workspace_path / "cache" / "door")
         self._metrics_token = settings.metrics_token
         self.way: Way = way_of(server, settings, self.rules, self.limits)
         server.session_interface = SignedSession()
         server.wsgi_app = Forwarded(server.wsgi_app, self.rules.proxies)  # type: ignore[method-assign]
+        self._audit = audit
         server.before_request(self._enter)
+        server.after_request(self._written)
         server.teardown_request(_leave)
         server.register_blueprint(sign_in_blueprint(self.way, self.limits))
 
     def _enter(self) -> flask.Response | None:
         """Refuse a request, or say on whose behalf it works and let it pass."""
+        answer = self._refusal()
+        if answer is not None and answer.status_code in NOTED:
+            note("refuse", NOTED[answer.status_code])
+        return answer
+
+    def _written(self, response: flask.Response) -> flask.Response:
+        """Write what was noted of the request into the audit log, of one address only so much."""
+        noted = flask.g.pop("noted", None)
+        address = flask.request.remote_addr or ""
+        if noted is not None and not self.limits.wait(limits.NOTES, counted_as(address)):
+            action, outcome, person = noted
+            self._audit(action, outcome=outcome, person=person, address=address, path=flask.request.path)
+        return response
+
+    def _refusal(self) -> flask.Response | None:
         request = flask.request
         if request.path in HEALTH and request.method in READING:
             return None

@@ -62,6 +62,7 @@ UPLOADS = Limit("upload", 60, 1.0, "uploads")
 IMAGES = Limit("image", 300, 5.0, "images")
 ADDITIONS = Limit("add", 30, 0.5, "additions to the workspace")
 JOBS = Limit("job", 240, 20.0, "jobs")
+NOTES = Limit("note", 60, 1.0, "lines of the audit log")  # of one address, about refusals and sign-ins
 REQUESTS = Limit("request", 4000, 400.0, "requests")  # of one person, in each worker
 
 BY_ENDPOINT = {

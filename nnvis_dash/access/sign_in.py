@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import flask
 from markupsafe import Markup
 
-from nnvis_dash.access.answers import local_path, moved, page, problem, too_many
+from nnvis_dash.access.answers import local_path, moved, note, page, problem, too_many
 from nnvis_dash.access.forwarded import counted_as
 from nnvis_dash.access.limits import SIGN_INS, Limits
 from nnvis_dash.access.ways import SignedInWay, TokenWay, Way
@@ -69,6 +69,7 @@ def sign_in_blueprint(way: Way, counters: Limits) -> flask.Blueprint:
         try:
             return moved(_provider(way).finish())
         except NNVisError as error:
+            note("sign-in", str(error))
             return page(_AGAIN.format(problem=problem(str(error)), back="/"), 403)
 
     @routes.post("/sign-out")

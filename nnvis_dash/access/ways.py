@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 import flask
 
-from nnvis_dash.access.answers import moved, sign_in_address, too_many
+from nnvis_dash.access.answers import moved, note, sign_in_address, too_many
 from nnvis_dash.access.ended import Ended
 from nnvis_dash.access.forwarded import BY_PROXY, counted_as
 from nnvis_dash.access.limits import GUESSES, Limits, opened
@@ -78,9 +78,10 @@ class TokenWay(Way):
         if wait := self._counters.wait(GUESSES, who):
             return too_many(GUESSES, wait)
         if not self.token.is_right(given):
+            note("sign-in", "a wrong token")
             return moved(sign_in_address(back, wrong=True))
         self._counters.forget(GUESSES, who)
-        browser()
+        note("sign-in", person=browser())
         flask.session[DOOR] = self._bond()
         return moved(back)
 
@@ -132,12 +133,14 @@ class SignedInWay(Way):
             "until": until,
             "session": secrets.token_urlsafe(16),
         }
+        note("sign-in", person=person)
         flask.session.permanent = True
 
     def let_out(self) -> None:
         """End the session, also for whoever kept a copy of its cookie."""
         who: Any = flask.session.get(WHO)
         if isinstance(who, dict):
+            note("sign-out")
             self._ended.add(who["session"], self._seconds)
         flask.session.clear()
 

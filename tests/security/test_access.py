@@ -20,6 +20,7 @@ from nnvis_dash.access.secret import Token, link
 from nnvis_dash.app import create_app
 from nnvis_dash.errors import ParameterError
 from nnvis_dash.settings import Settings
+from nnvis_dash.workspace.audit import AuditLog
 from tests.security.doors import OURS, PAGE, Place
 
 
@@ -50,6 +51,27 @@ def test_a_token_can_be_typed_in_and_leads_back(place: Place) -> None:
     assert client.get(wrong.headers["Location"]).status_code == 401 and client.get("/me").status_code == 401
     right = client.post("/sign-in", data={**form, "token": f" {place.token.current()} "}, headers=OURS)
     assert right.headers["Location"] == "/?s=abc" and client.get("/me").status_code == 200
+
+
+def test_sign_ins_and_refusals_stand_in_the_audit_log(place: Place) -> None:
+    log = AuditLog(place.settings.workspace_path / "audit")
+    before = len(list(log.lines()))
+    client = place.client()
+    client.post("/sign-in", data={"token": "a secret guess"}, headers=OURS)
+    client.get("/", query_string={"token": place.token.current()})
+    name = client.get("/me").get_json()["name"]
+    client.get("/me", headers={"Origin": "https://evil.example"})
+    client.get("/me", base_url="http://evil.example")
+    lines = list(log.lines())[before:]
+    said = [(one["action"], one["outcome"], one["path"]) for one in lines]
+    assert said == [
+        ("sign-in", "a wrong token", "/sign-in"),
+        ("sign-in", "ok", "/"),
+        ("refuse", "another origin", "/me"),
+        ("refuse", "another host", "/me"),
+    ]
+    assert lines[1]["person_name"] == name and {one["address"] for one in lines} == {"127.0.0.1"}
+    assert not any(secret in str(lines) for secret in ("a secret guess", place.token.current()))
 
 
 def test_a_new_token_ends_the_sessions_of_the_old_one_and_keeps_who_they_were(place: Place) -> None:
@@ -213,7 +235,7 @@ def test_measurements_are_for_this_machine_or_a_bearer(
     settings = Settings(workspace=str(tmp_path), metrics_token=token, allowed_hosts="nnvis.example.org")
     server = flask.Flask("test")
     server.secret_key = b"key"
-    door.Door(server, settings)
+    door.Door(server, settings, AuditLog(Path(settings.workspace) / "audit"))
     server.get("/metrics")(lambda: "measured")
     headers = {"Authorization": given} if given else {}
     client = server.test_client()

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from layouts import ids
+from nnvis_dash.access import door
 from tests.security.doors import OURS, WRITING, Place, questions
 
 JSON = st.recursive(
@@ -120,6 +121,8 @@ def test_hostile_values_never_break_a_route(place: Place) -> None:
     named = place.dataset.fingerprint
     values = (None, 7, -1.5, "x", "\ud800", [1, None], {"a": 1}, [[]] * 50, named, True)
     for method, address in questions(place.server):
+        if address in door.HEALTH:  # takes no values, and may say that the server isn't ready
+            continue
         for number in range(0, len(values) if method in WRITING else 1, 3):
             record = {field: values[(number + at) % len(values)] for at, field in enumerate(FIELDS)}
             for body in (record, {**record, "dataset": named}, values[number]):
