@@ -136,3 +136,20 @@ def test_a_disk_without_locks_is_refused(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(filesystem.fcntl, "lockf", none)
     with pytest.raises(NNVisError, match=r"keeps no locks. Put it on a local disk"):
         SafeCache(tmp_path / "c")
+
+
+def test_two_that_begin_at_once_share_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One looks for the file before the other made it, and connects to it afterwards."""
+    first = SafeCache(tmp_path / "cache")
+    looked: list[int | None] = []
+    look = SafeCache._inode
+
+    def late(cache: SafeCache) -> int | None:
+        looked.append(None if not looked else look(cache))
+        return looked[-1]
+
+    monkeypatch.setattr(SafeCache, "_inode", late)
+    second = SafeCache(tmp_path / "cache")
+    assert looked[0] is None
+    first.set("a", 1)
+    assert second.get("a") == 1
