@@ -170,3 +170,20 @@ def test_an_input_error_on_a_full_disk_is_no_damage(tmp_path: Path, monkeypatch:
     with pytest.raises(sqlite3.OperationalError):
         cache.guarded(fail)
     assert cache.get("a") == 1 and not list(tmp_path.glob("c-damaged-*"))
+
+
+def test_two_that_begin_at_once_share_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One looks for the file before the other made it, and connects to it afterwards."""
+    first = SafeCache(tmp_path / "cache")
+    looked: list[int | None] = []
+    look = SafeCache._inode
+
+    def late(cache: SafeCache) -> int | None:
+        looked.append(None if not looked else look(cache))
+        return looked[-1]
+
+    monkeypatch.setattr(SafeCache, "_inode", late)
+    second = SafeCache(tmp_path / "cache")
+    assert looked[0] is None
+    first.set("a", 1)
+    assert second.get("a") == 1
