@@ -134,6 +134,9 @@ def _worker_limit() -> int:
         return 0
 
 
+NICE = 5  # of an engine worker: on a machine that serves the page too, the page is answered first
+
+
 def _import_tensorflow(worker: Any) -> None:
     """Import TensorFlow and run one operation, once the worker is ready: its first use then costs nothing."""
     while worker.status.name == "init":
@@ -171,6 +174,7 @@ def dask_setup(worker: Any, quiet: bool) -> None:
     """Begin to import TensorFlow in the background; Dask calls this before the worker is ready."""
     if worker.nanny:
         end_with_parent()
+    os.nice(NICE - os.nice(0))
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the server, which then stops its workers
     configure(Settings.from_environment(), "engine", quiet)
