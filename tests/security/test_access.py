@@ -266,7 +266,7 @@ def test_settings_that_open_the_server_to_those_who_may(tmp_path: Path) -> None:
     assert wanted.environment()["NNVIS_TOKEN"] == spoken and wanted.environment(secrets=False)["NNVIS_TOKEN"] == ""
     with pytest.raises(ParameterError, match="NNVIS_TOKEN"):
         Token(wanted).renew()
-    assert link(Settings(host="::1")) == "http://[::1]:8050/"
+    assert link(Settings(host="::1")) == "http://[::1]:8050"
 
 
 def test_the_token_command_prints_the_link_and_makes_new_ones(
