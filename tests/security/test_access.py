@@ -203,6 +203,8 @@ def test_a_proxy_is_believed_from_its_address_alone(tmp_path: Path) -> None:
         ("", "10.0.0.1", "localhost", "", 401),
         ("", "127.0.0.1", "nnvis.example.org", "", 401),
         ("a long enough secret", "10.0.0.1", "localhost", "Bearer a long enough secret", 200),
+        ("a long enough secret", "10.0.0.1", "10.0.0.2:8050", "Bearer a long enough secret", 200),
+        ("a long enough secret", "10.0.0.1", "10.0.0.2:8050", "Bearer another", 400),
         ("a long enough secret", "127.0.0.1", "localhost", "", 401),
         ("a long enough secret", "127.0.0.1", "localhost", "Bearer a long", 401),
     ],
