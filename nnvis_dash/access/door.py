@@ -84,13 +84,16 @@ class Door:
         request = flask.request
         if request.path in HEALTH and request.method in READING:
             return None
+        if request.path == METRICS and request.method in READING and self._has_metrics_token():
+            return None  # by any name: what collects measurements asks by address
         host = host_of(request.host)
         if host not in self.rules.hosts:
             return refused(400, "This server doesn't go by that name. Ask whoever set it up to allow it.")
         if _is_foreign():
             return refused(403, "The request comes from a page of another server.")
         if request.path == METRICS:
-            return None if self._may_measure(host) else refused(401, "The measurements need their bearer token.")
+            own = not self._metrics_token and host in LOCAL_HOSTS and _is_local(request.remote_addr)
+            return None if own else refused(401, "The measurements need their bearer token.")
         came_before = BROWSER in flask.session
         person = self.way.person()
         known = person is not None and (person.verified or came_before)  # who brings no cookie is new each time
@@ -110,13 +113,10 @@ class Door:
             return to_sign_in()
         return refused(401, "You are not signed in. Reload the page to sign in." if self.way.signs_in else NOT_NAMED)
 
-    def _may_measure(self, host: str) -> bool:
-        """Whether the request has the bearer token, or is this machine's own where none is set."""
-        if self._metrics_token:
-            given = flask.request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
-            return hmac.compare_digest(given, f"Bearer {self._metrics_token}".encode())
-        address = address_of(flask.request.remote_addr or "")
-        return address is not None and address.is_loopback and host in LOCAL_HOSTS
+    def _has_metrics_token(self) -> bool:
+        given = flask.request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
+        right = f"Bearer {self._metrics_token}".encode()
+        return bool(self._metrics_token) and hmac.compare_digest(given, right)
 
     def _limited(self) -> flask.Response | None:
         limit = limits.BY_ENDPOINT.get(flask.request.endpoint or "")
@@ -145,6 +145,11 @@ def _is_foreign() -> bool:
         return site != "same-origin"
     opened = request.headers.get("Sec-Fetch-Mode") == "navigate" and request.headers.get("Sec-Fetch-Dest") == "document"
     return site not in (None, "same-origin", "none") and not opened
+
+
+def _is_local(remote: str | None) -> bool:
+    address = address_of(remote or "")
+    return address is not None and address.is_loopback
 
 
 def _act_as(person: Person) -> None:

@@ -68,8 +68,8 @@ def link(settings: Settings) -> str:
     names = listed(settings.allowed_hosts)
     host = settings.host if is_local(settings.host) or not names else names[0]
     host = f"[{host}]" if ":" in host and not host.startswith("[") else host
-    start = f"?token={Token(settings).current()}" if settings.auth == "token" else ""
-    return f"http://{host}:{settings.port}/{start}"
+    start = f"/?token={Token(settings).current()}" if settings.auth == "token" else ""
+    return f"http://{host}:{settings.port}{start}"
 
 
 def _kept(path: Path, otherwise: bytes) -> bytes:

@@ -225,6 +225,8 @@ def test_a_proxy_is_believed_from_its_address_alone(tmp_path: Path) -> None:
         ("", "10.0.0.1", "localhost", "", 401),
         ("", "127.0.0.1", "nnvis.example.org", "", 401),
         ("a long enough secret", "10.0.0.1", "localhost", "Bearer a long enough secret", 200),
+        ("a long enough secret", "10.0.0.1", "10.0.0.2:8050", "Bearer a long enough secret", 200),
+        ("a long enough secret", "10.0.0.1", "10.0.0.2:8050", "Bearer another", 400),
         ("a long enough secret", "127.0.0.1", "localhost", "", 401),
         ("a long enough secret", "127.0.0.1", "localhost", "Bearer a long", 401),
     ],
@@ -288,7 +290,7 @@ def test_settings_that_open_the_server_to_those_who_may(tmp_path: Path) -> None:
     assert wanted.environment()["NNVIS_TOKEN"] == spoken and wanted.environment(secrets=False)["NNVIS_TOKEN"] == ""
     with pytest.raises(ParameterError, match="NNVIS_TOKEN"):
         Token(wanted).renew()
-    assert link(Settings(host="::1")) == "http://[::1]:8050/"
+    assert link(Settings(host="::1")) == "http://[::1]:8050"
 
 
 def test_the_token_command_prints_the_link_and_makes_new_ones(
