@@ -97,6 +97,7 @@ def create_app(settings: Settings | None = None) -> dash.Dash:
         "application/octet-stream",
     ]
     on_every_response(server, lambda: app.csp_hashes())
+    observe(server)
     door = Door(server, settings, workspace.audit)
     app = dash.Dash(
         TITLE,
@@ -111,7 +112,6 @@ def create_app(settings: Settings | None = None) -> dash.Dash:
     )
     app.layout = page
     app.index_string = _index()
-    observe(app)
     engine.whole.on_asked = asked
     server.register_blueprint(health_blueprint(services))
     server.register_blueprint(blueprint(services))

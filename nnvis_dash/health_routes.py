@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import dash
 import flask
 
 from nnvis_dash import logs, metrics
@@ -78,15 +77,15 @@ def _try(ask: Callable[[], Any]) -> Any:
         return None
 
 
-def observe(app: dash.Dash) -> None:
+def observe(server: flask.Flask) -> None:
     """Give every request an id, count and time it, and write its line."""
 
-    @app.server.before_request
+    @server.before_request
     def begin() -> None:
         flask.g.began = time.perf_counter()
         flask.g.request_id = logs.begin_request(flask.request.headers.get("X-Request-ID"))
 
-    @app.server.after_request
+    @server.after_request
     def end(response: flask.Response) -> flask.Response:
         seconds = time.perf_counter() - flask.g.get("began", time.perf_counter())
         rule = flask.request.url_rule

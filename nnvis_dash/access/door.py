@@ -40,7 +40,7 @@ class Door:
     Parameters
     ----------
     server : flask.Flask
-        Nothing may be registered on it before.
+        Nothing that answers may be registered on it before.
     settings : Settings
     audit : callable
         Writes a line into the audit log: `workspace.audit.AuditLog`.

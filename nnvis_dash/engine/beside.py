@@ -129,7 +129,7 @@ class EngineBeside:
         self._pid = os.posix_spawn(
             sys.executable,
             command,
-            {**os.environ, **variables, **self._settings.environment()},
+            {**os.environ, **variables, **self._settings.environment(secrets=False)},
             file_actions=[(os.POSIX_SPAWN_DUP2, self._lifeline[0], 0)],
             setsid=True,  # Ctrl+C is for the server, which then stops its engine
             setsigmask=[],
