@@ -69,10 +69,8 @@ WATCH = """() => {
 
 def web_workers(server: Server) -> list[psutil.Process]:
     """Return the web server's worker processes."""
-    below = psutil.Process(server.process.pid).children(recursive=True)
-    web = [process for process in below if "gunicorn" in " ".join(process.cmdline())]
-    ours = {process.pid for process in web}
-    return [process for process in web if process.ppid() in ours]
+    below = psutil.Process(server.process.pid).children()
+    return [process for process in below if "gunicorn" in " ".join(process.cmdline())]
 
 
 def memory(server: Server) -> float:
