@@ -29,7 +29,6 @@ from benchmarks.report import machine, table
 
 DISK_MB = 700
 AT_ONCE = 0.4  # of the faults: the next one doesn't wait until the server answers
-HANDS = 2
 PATIENT = 4.0  # seconds for which the others wait
 LONGEST = 60.0  # seconds for which an answer is waited for
 PATIENCE = 240.0  # seconds that the last jobs have to end, undisturbed
@@ -48,7 +47,7 @@ def await_server(server: Server, seconds: float = 120.0) -> None:
     raise SystemExit(f"the server did not start; see {server.log}")
 
 
-def torment(load: Load, rng: random.Random, seconds: float) -> tuple[dict[str, list[float]], list[str]]:
+def torment(load: Load, rng: random.Random, seconds: float, n_hands: int) -> tuple[dict[str, list[float]], list[str]]:
     """Inject faults from several hands; return the seconds until a question was answered again, by fault, and what was
     not as promised."""
     took: dict[str, list[float]] = defaultdict(list)
@@ -85,7 +84,7 @@ def torment(load: Load, rng: random.Random, seconds: float) -> tuple[dict[str, l
             time.sleep(pause)
             settle()
 
-    hands = [threading.Thread(target=hand, args=(random.Random(rng.random()),)) for _ in range(HANDS)]
+    hands = [threading.Thread(target=hand, args=(random.Random(rng.random()),)) for _ in range(n_hands)]
     for each in hands:
         each.start()
     for each in hands:
@@ -122,7 +121,8 @@ def report(
     said = [
         "# Chaos",
         "",
-        f"`python -m benchmarks.chaos --minutes {args.minutes:g} --seed {args.seed}` on {machine()}.",
+        f"`python -m benchmarks.chaos --minutes {args.minutes:g} --seed {args.seed} --hands {args.hands}`",
+        f"on {machine()}.",
         f"{len(times)} faults in {args.minutes:g} minutes, several at a time; two web workers, two engine workers.",
         "",
         table(["what must be 0", "found"], invariants),
@@ -156,6 +156,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=25.0)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--hands", type=int, default=1, help="that inject at the same time (default: %(default)s)")
     parser.add_argument("--report", type=Path, help="write what happened into this file, too")
     parser.add_argument("--keep", action="store_true", help="leave the scratch folder with the server's log")
     args = parser.parse_args()
@@ -174,7 +175,7 @@ def main() -> int:
             print(f"{len(references)} undisturbed results; the log is {server.log}", flush=True)
             load = Load(server, references, random.Random(rng.random()))
             load.start()
-            took, findings = torment(load, rng, 60 * args.minutes)
+            took, findings = torment(load, rng, 60 * args.minutes, args.hands)
             print("no more faults; waiting for the last jobs", flush=True)
             load.stop(PATIENCE)
             server.stop()

@@ -337,8 +337,7 @@ def cancel(load: Load, rng: random.Random) -> str:
     running = list(load.open.values())
     if running:
         job = rng.choice(running)
-        load.cancelled[job.request.key] = time.monotonic()
-        load.engine().cancel(job.request.key)
+        load.cancel(job)
     return ""
 
 

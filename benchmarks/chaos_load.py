@@ -15,11 +15,9 @@ import numpy as np
 
 from benchmarks.chaos_world import Server, contents, differs, requests_of
 from nnvis_dash.engine.client import Engine
-from nnvis_dash.engine.jobs import Request, Row
+from nnvis_dash.engine.jobs import JobTable, Request, Row
 from nnvis_dash.errors import NNVisError
 from nnvis_dash.workspace.store import Workspace
-
-LATE = 60.0  # seconds that a cancelling may take to be seen
 
 
 @dataclass
@@ -30,6 +28,7 @@ class Accepted:
     since: float
     number: int
     state: str = ""
+    cancelled: bool = False  # by the script
     reason: str = ""
 
 
@@ -73,12 +72,12 @@ class Load:
         self.open: dict[str, Accepted] = {}
         self.kills: list[float] = []  # when a process was killed, or a table or result damaged
         self.damaged: dict[str, float] = {}  # keys whose result was damaged on purpose
-        self.cancelled: dict[str, float] = {}  # when the script cancelled a key
         self.answered = time.monotonic()  # when a question that was asked then was answered
         self._rng = rng
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._stopping = False
+        self._table = JobTable(server.workspace / "cache" / "jobs")
         self._engines: dict[str, Engine] = {}
         self._requests = requests_of(self.workspace)
         self._threads = [
@@ -126,6 +125,13 @@ class Load:
                 self.open[request.key] = Accepted(request, time.monotonic(), self.tally.accepted)
         return True
 
+    def cancel(self, job: Accepted) -> None:
+        """Cancel a job that has not ended, and no later one of the same key."""
+        with self._lock:
+            if self.open.get(job.request.key) is job:
+                job.cancelled = True
+                self._table.cancel(job.request.key)
+
     def pick(self) -> Request:
         """Return any job of the round."""
         return self._rng.choice(self._requests)
@@ -152,11 +158,10 @@ class Load:
 
     def _watch(self) -> None:
         """See how each accepted job ends, and hold its result against the undisturbed one."""
-        table = Engine(self.server.workspace, "tcp://127.0.0.1:9").table
         while not self._stop.is_set():
             for job in list(self.open.values()):
                 with contextlib.suppress(Exception):
-                    self._look(job, table.get(job.request.key))
+                    self._look(job, self._table.get(job.request.key))
             self._stop.wait(0.1)
 
     def _look(self, job: Accepted, row: Row | None) -> None:
@@ -165,7 +170,7 @@ class Load:
             job.state, job.reason = row.state, row.reason
             if row.state == "failed":
                 counted(self.tally.failed, f"{job.request.kind}: {row.reason}")
-            elif time.monotonic() - self.cancelled.get(key, -LATE) < LATE:
+            elif job.cancelled:
                 self.tally.cancelled += 1
             else:
                 self.tally.wrong.append(f"{job.request.kind} {key[:8]}: cancelled by nobody")
