@@ -147,6 +147,22 @@ def test_a_job_that_nobody_asks_for_goes_on_on_a_new_table(engine: Engine) -> No
     await_true(lambda: engine.table.accepted() == [])
 
 
+def test_a_job_whose_row_is_missed_for_a_moment_is_not_cancelled(engine: Engine) -> None:
+    """A damaged table is begun anew: until the row stands there again, the job thinks that nobody wants it."""
+    request = slow("missed", n=2500)
+    key = engine.submit(request)
+    await_true(lambda: (row := engine.row(key)) is not None and row.done > 0)
+    row = engine.row(key)
+    assert row is not None
+    engine.table._cache.delete(key)
+    time.sleep(0.5)
+    if engine.row(key) is None:
+        engine.table._put(row)
+    assert np.array_equal(engine.result(request).array("squares"), np.arange(2500.0) ** 2)
+    row = engine.row(key)
+    assert row is not None and row.state == "done"
+
+
 @pytest.mark.parametrize("jump", [-86400.0, 86400.0])
 def test_a_clock_that_jumps_by_a_day_makes_nothing_stale(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jump: float
