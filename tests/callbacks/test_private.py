@@ -43,6 +43,7 @@ HARMLESS = """
     per_channel count goal limit png rows n image against part row number degree pair side channels cards by support
     length gaps order of classes correctness label pattern images score most areas measure standardised
 """  # parameters that name neither a dataset nor a classifier nor an artifact
+OF_NOTHING = ("/", "/metrics", "/readyz")  # routes that name nothing, and whose answers differ each time
 NOWHERE = "tcp://127.0.0.1:9"
 
 
@@ -53,7 +54,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(place: Path) -> flask.Flask:
-    return create_app(Settings(workspace=str(place), scheduler=NOWHERE)).server
+    server = create_app(Settings(workspace=str(place), scheduler=NOWHERE)).server
+    server.before_request_funcs.clear()  # who asks is said here, not by the door
+    return server
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +78,7 @@ def addresses(server: flask.Flask, fingerprint: str, key: str) -> Iterator[tuple
     fill |= dict.fromkeys(("dataset", "model", "fingerprint"), fingerprint) | dict.fromkeys(("key", "upload_id"), key)
     adapter = server.url_map.bind("localhost")
     for rule in server.url_map.iter_rules():
-        ours = rule.rule != "/" and not rule.rule.startswith(("/_", "/assets", "/static", "/<path"))
+        ours = not rule.rule.startswith(("/_", "/assets", "/static", "/<path")) and rule.rule not in OF_NOTHING
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"} if ours else ():
             values = {name: fill.get(name, "x") for name in rule.arguments}
             yield method, adapter.build(rule.endpoint, values, method=method)
@@ -142,7 +145,7 @@ def test_a_link_to_what_is_private_opens_the_start_and_says_so(
 def test_every_parameter_that_could_name_something_is_known() -> None:
     """A new kind of job or question with a new name for a fingerprint must be put into one of the sets."""
     for registry in (KINDS, QUESTIONS):
-        for name in registry:
+        for name in (each for each in registry if not each.startswith("test")):  # other tests register some
             fields = {field.name for field in dataclasses.fields(registry[name].parameters)}
             assert fields <= set(re.findall(r"\w+", HARMLESS)) | DATASETS | MODELS | ARTIFACTS, name
 
