@@ -240,12 +240,14 @@ def endings(folder: Path, megabytes: int = 512) -> tuple[float, float, float]:
 
 def on_paper(costs: dict[str, float], ending: float, before: float) -> str:
     """Return what 100 GPUs would need for the index of 100 million images, from what was measured here."""
-    chunk_seconds = 0.4  # engine.chunks.TARGET
-    largest = 4096  # engine.chunks.LARGEST
+    from nnvis_dash.engine.chunks import LARGEST, TARGET, Pace
+
+    pace = Pace(workers=GPUS)
     rows = []
     for name, rate, n_bytes in (("VGG-16 at 32 × 32", 20_000, 4 * (2 * 5000 + 512 + 10)), RESNET):
-        images = min(largest, int(rate * chunk_seconds))
+        images = min(pace.largest, int(rate * pace.target))
         chunks = IMAGES / images
+        unstretched = rate * GPUS / min(LARGEST, int(rate * TARGET))
         computing = IMAGES / (rate * GPUS)
         per_second = chunks / computing
         gigabytes = IMAGES * n_bytes / 1e9
@@ -256,6 +258,7 @@ def on_paper(costs: dict[str, float], ending: float, before: float) -> str:
                 f"{computing:,.0f} s",
                 f"{chunks:,.0f} of {images:,}",
                 f"{per_second:,.0f}/s",
+                f"{100 * unstretched * costs['scheduler']:.0f} %",
                 f"{100 * per_second * costs['scheduler']:.0f} %",
                 f"{per_second * costs['bytes'] / 1e6:.1f} MB/s",
                 f"{gigabytes / 1000:,.1f} TB",
@@ -264,8 +267,8 @@ def on_paper(costs: dict[str, float], ending: float, before: float) -> str:
                 f"{gigabytes * ending / 60:,.0f} min",
             )
         )
-    columns = ("classifier", "images/s of a GPU (assumed)", "computing", "chunks", "chunks", "scheduler busy")
-    columns += ("through the scheduler", "result", "to the shared disk", "end before", "end now")
+    columns = ("classifier", "images/s of a GPU (assumed)", "computing", "chunks", "chunks", "scheduler busy before")
+    columns += ("scheduler busy now", "through the scheduler", "result", "to the shared disk", "end before", "end now")
     return table(columns, rows)
 
 

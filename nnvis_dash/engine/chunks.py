@@ -31,6 +31,7 @@ TARGET = 0.4  # seconds that a chunk is meant to take
 FIRST = 32  # samples of the first chunk, where nothing better is known
 GRAIN = 32  # larger chunks are multiples of it
 LARGEST = 4096
+MANY = 25  # workers, beyond which chunks are longer: the scheduler has about the same number of them each second
 GROWTH = 4  # a chunk is at most so many times as large or small as the one before
 LOOK = 0.2  # seconds between two looks whether the job is still wanted, within a chunk
 KILLED = 2  # times that a worker may be killed over a chunk before the chunk is cut, or one image is given up
@@ -72,11 +73,15 @@ class Pace:
     ----------
     first : int
         Samples of the first chunk, whose time is not taken for true: it loads and compiles the model.
+    workers : int
+        How many share the work.
     """
 
-    def __init__(self, first: int = FIRST) -> None:
+    def __init__(self, first: int = FIRST, workers: int = 1) -> None:
+        stretch = max(1.0, workers / MANY)
+        self.target = TARGET * stretch
+        self.largest = int(LARGEST * stretch)
         self.size = max(1, min(first, LARGEST))
-        self.largest = LARGEST
         self._seen = 0
 
     def saw(self, n: int, seconds: float) -> None:
@@ -84,7 +89,7 @@ class Pace:
         self._seen += 1
         if self._seen == 1 or 2 * n < self.size:
             return
-        wish = n * TARGET / max(seconds, 1e-3)
+        wish = n * self.target / max(seconds, 1e-3)
         wish = min(max(wish, n / GROWTH), n * GROWTH, self.largest)
         self.size = max(1, int(wish) if wish < GRAIN else int(wish) // GRAIN * GRAIN)
 
@@ -162,11 +167,12 @@ def in_chunks(job: Job, total: int, compute: Compute, message: str = "", first: 
     gaps = missing(kept, total)
     done = total - sum(stop - start for start, stop in gaps)
     job.progress(done, total, message)
-    pace = Pace(first)
+    n_workers = max(1, len(job.client.nthreads()))
+    pace = Pace(first, n_workers)
     arrived: queue.SimpleQueue[Future] = queue.SimpleQueue()
     flying: dict[str, Future] = {}
     intervals: dict[str, tuple[int, int]] = {}
-    n_ahead = AHEAD * max(1, len(job.client.nthreads()))
+    n_ahead = AHEAD * n_workers
     arrived_any = False  # the first chunk flies alone: it loads the model, and its size is a guess
     try:
         while gaps or flying:

@@ -177,7 +177,7 @@ class SafeCache(Cache):
         """This thread's connection, to the file that has the name now."""
         if getattr(self._local, "con", None) is None:
             self._mine.inode = self._inode()
-        elif self._txn_id is None and (there := self._inode()) != self._mine.inode:
+        elif self._txn_id is None and self._mine.inode is not None and (there := self._inode()) != self._mine.inode:
             self._drop()
             if there is None:  # it was removed, or is being set aside
                 with locked(self._path.with_name(f"{self._path.name}.lock")):

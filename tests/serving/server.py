@@ -29,7 +29,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def await_true(condition: Callable[[], object], seconds: float = 60.0) -> None:
+def await_true(condition: Callable[[], object], seconds: float = 300.0) -> None:
     """Wait until a condition holds; fail after a time that no slow machine needs."""
     end = time.monotonic() + seconds
     while not condition():
@@ -63,7 +63,7 @@ class Server:
 
     def get(self, path: str, **headers: str) -> tuple[int, http.client.HTTPMessage, bytes]:
         """Fetch over a connection of its own; return status, headers and body."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=300)
         try:
             connection.request("GET", path, headers={name.replace("_", "-"): text for name, text in headers.items()})
             answer = connection.getresponse()
@@ -108,7 +108,7 @@ class Server:
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Stop it; return its exit status."""
         self.process.send_signal(number)
-        return self.process.wait(60)
+        return self.process.wait(300)
 
 
 def left_of(family: list[psutil.Process]) -> list[psutil.Process]:

@@ -57,12 +57,12 @@ def test_an_index_over_three_machines(tmp_path: Path, monkeypatch: pytest.Monkey
         killed = [victim, *victim.children(recursive=True)]
         victim.send_signal(signal.SIGKILL)  # the nanny, whose worker ends with it
         await_true(lambda: not left_of([process for process in killed if process.pid != victim.pid]))
-        index = load_index(engine.result(request, timeout=120))
+        index = load_index(engine.result(request, timeout=500))
         assert index.probabilities.shape == (40_000, 10)
         twice = np.array([0, 17, 39_999])
         alone, _ = workspace.add_dataset(images[twice], name="three")
         again = Request("index", {"model": model.fingerprint, "dataset": alone.fingerprint, "precision": "float32"})
-        expected = load_index(engine.result(again, timeout=120)).probabilities
+        expected = load_index(engine.result(again, timeout=500)).probabilities
         np.testing.assert_allclose(index.probabilities[twice], expected, atol=1e-5)
         assert {worker.name for worker in engine.workers() if worker.alive} >= {"machine-1", "machine-2"}
         engine.close()

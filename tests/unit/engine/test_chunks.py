@@ -77,3 +77,14 @@ def test_rows_come_together_at_their_places_even_where_chunks_overlap() -> None:
     together = gather(job, 4, lambda name, shape, dtype: np.full(shape, 99, dtype))
     assert together["a"].tolist() == [0, 1, 2, 3]
     assert together["b"].tolist() == [[0.0, 0.5], [1.0, 1.5], [2.0, 2.5], [3.0, 3.5]]
+
+
+def test_many_workers_get_longer_chunks() -> None:
+    """Up to 25 workers a chunk takes 0.4 s, with 100 of them four times as long: the scheduler has no more to do."""
+    sizes = {}
+    for workers in (1, 25, 100):
+        pace = Pace(32, workers)
+        for _ in range(20):
+            pace.saw(pace.size, pace.size / 2000)  # samples a second
+        sizes[workers] = pace.size
+    assert sizes == {1: 800, 25: 800, 100: 3200}
