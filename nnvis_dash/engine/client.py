@@ -273,8 +273,10 @@ class Engine:
             from nnvis_dash.engine.job import outcome_error
 
             outcome = future.result(timeout=CONNECT)
-            if outcome["state"] == "cancelled" and self.table.wanted(row.key, row.attempt):
-                return  # nobody cancelled it: its row was lost with a damaged table
+            if outcome["state"] == "cancelled":
+                now = self.table.get(row.key)
+                if now is None or now.attempt != row.attempt or now.state != "cancelled":
+                    return  # by nobody: the table was begun anew, and its job with it
             if outcome["state"] != "done":
                 raise outcome_error(outcome)
         elif future.status == "error":

@@ -217,11 +217,6 @@ def run(path: str, kind: str, text: str, attempt: int) -> dict[str, str]:
             logger.info("%s %s: left to the next engine, for this one stops", kind, job.key[:8])
             job.table.abandon(job.key, attempt)
             return outcome
-        if job is not None and isinstance(error, Cancelled) and job.table.wanted(job.key, attempt):
-            # nobody cancelled it: its row was missed while a damaged table was begun anew, and stands there again
-            logger.warning("%s %s: gave up without being cancelled, and is left to the next worker", kind, job.key[:8])
-            job.table.abandon(job.key, attempt)
-            return outcome
         job_ended(kind, outcome["state"], time.perf_counter() - began)
         if job is not None:
             job.end(outcome["state"], reason=str(outcome_error(outcome)))

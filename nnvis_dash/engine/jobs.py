@@ -271,7 +271,9 @@ class JobTable:
     def _update(self, key: str, attempt: int, changes: Mapping[str, Any]) -> Row | None:
         with self._cache.transact(retry=True):
             row = self.get(key)
-            if row is None or row.attempt != attempt or row.finished:
+            if row is None:  # the table was begun anew: not knowing a job is no reason to end it
+                return Row(key, "", "", attempt=attempt)
+            if row.attempt != attempt or row.finished:
                 return None
             given = sign()
             moved = any(getattr(row, name) != value for name, value in changes.items())
@@ -284,7 +286,9 @@ class JobTable:
         """Note that a worker begins an attempt; return how often it did since it made progress, 0 when not wanted."""
         with self._cache.transact(retry=True):
             row = self.get(key)
-            if row is None or row.attempt != attempt or row.finished:
+            if row is None:
+                return 1
+            if row.attempt != attempt or row.finished:
                 return 0
             in_vain = 1 if row.done > row.reached else row.in_vain + 1
             self._put(
@@ -312,7 +316,7 @@ class JobTable:
     def wanted(self, key: str, attempt: int) -> bool:
         """Return whether that attempt is still to go on."""
         row = self.get(key)
-        return row is not None and row.attempt == attempt and not row.finished
+        return row is None or (row.attempt == attempt and not row.finished)
 
     def cancel(self, key: str) -> bool:
         """Cancel a job that is queued or running, whoever waits; return whether there was one."""

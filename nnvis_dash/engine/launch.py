@@ -144,10 +144,6 @@ def require(job: Job, request: Request, message: str = "") -> Artifact:
         future.release()
     if artifacts.has(request.key):
         return artifacts.load(request.key)
-    if outcome.get("state") == "cancelled":
-        if job.table.wanted(request.key, row.attempt):  # nobody cancelled it: its row was lost for a moment
-            return require(job, request, message)
-        job.table.update(job.key, job.attempt, state="cancelled")  # nor can this one go on
     if status == "finished":
         raise outcome_error(outcome)
     raise EngineError(f"What the job needs was lost: {status}", "Start it again: what was computed is kept.")

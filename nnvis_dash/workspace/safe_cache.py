@@ -117,6 +117,8 @@ class SafeCache(Cache):
                     self._reserve.unlink(missing_ok=True)
                 elif not full and is_damage(error) and attempt < 2:
                     self.mend(error)
+                elif isinstance(error, sqlite3.ProgrammingError) and attempt < 2:
+                    self._drop()  # another call of this thread closed the connection of a file that was replaced
                 else:
                     raise
         raise AssertionError("unreachable")

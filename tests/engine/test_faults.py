@@ -148,7 +148,7 @@ def test_a_job_that_nobody_asks_for_goes_on_on_a_new_table(engine: Engine) -> No
 
 
 def test_a_job_whose_row_is_missed_for_a_moment_is_not_cancelled(engine: Engine) -> None:
-    """A damaged table is begun anew: until the row stands there again, the job thinks that nobody wants it."""
+    """A damaged table is begun anew, and doesn't know the job until whoever waits asks again."""
     request = slow("missed", n=2500)
     key = engine.submit(request)
     await_true(lambda: (row := engine.row(key)) is not None and row.done > 0)

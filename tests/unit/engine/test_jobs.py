@@ -173,7 +173,7 @@ def test_rows_survive_a_restart(tmp_path: Path) -> None:
 
 
 def test_a_worker_that_begins_is_counted(table: JobTable) -> None:
-    assert table.begin(K, 1) == 0
+    assert table.begin(K, 1) == 1  # a table that was begun anew doesn't know what runs
     table.claim(asked(), "Index")
     assert [table.begin(K, 1), table.begin(K, 1)] == [1, 2]
     row = table.get(K)
