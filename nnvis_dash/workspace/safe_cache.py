@@ -50,8 +50,6 @@ class SafeCache(Cache):
     Invariant: values are what JSON can hold.
     """
 
-    _txn_id: int | None  # the thread that is within a transaction
-
     def __init__(self, directory: Path, **settings: Any) -> None:
         self._path = Path(directory)
         self._file = self._path / DBNAME
@@ -122,6 +120,15 @@ class SafeCache(Cache):
                 else:
                     raise
         raise AssertionError("unreachable")
+
+    @property
+    def _txn_id(self) -> int | None:
+        """This thread, while it is within a transaction; after a file was replaced others may be, too."""
+        return getattr(self._mine, "transaction", None)
+
+    @_txn_id.setter
+    def _txn_id(self, thread: int | None) -> None:
+        self._mine.transaction = thread
 
     def _for_space(self, error: BaseException) -> bool:
         """Whether an error came of a full disk; SQLite calls it an I/O error where its shared memory is concerned."""
