@@ -64,6 +64,8 @@ class Engine:
         self._pid = 0
         self._closed = False
         self._lock = threading.Lock()
+        # Threads that wait for answers; the others go on serving pages and images though the engine is away.
+        self._asking = threading.BoundedSemaphore(max(2, Settings.from_environment().web_threads * 3 // 4))
         self._failed = 0.0
         self.on_asked: Callable[[Request, bool], None] = lambda request, found: None  # the web server counts
 
@@ -172,22 +174,28 @@ class Engine:
         """
         from nnvis_dash.engine.job import answer, outcome_error
 
-        client = self._connect()
-        with noting_request():
-            future = client.submit(
-                answer,
-                str(self.workspace.path),
-                name,
-                json.dumps(dict(parameters)),
-                key=f"{name}-{uuid.uuid4().hex}",
-                priority=QUESTION,
-            )
+        if not self._asking.acquire(timeout=CONNECT):
+            raise EngineError("The engine has too many questions to answer", "Try again in a moment.")
         try:
-            outcome = future.result(timeout=timeout)
-        except (TimeoutError, OSError, CancelledError, KilledWorker):
-            raise EngineError("The engine doesn't answer", "It is busy, or it stopped: try again.") from None
+            client = self._connect()
+            with noting_request():
+                future = client.submit(
+                    answer,
+                    str(self.workspace.path),
+                    name,
+                    json.dumps(dict(parameters)),
+                    key=f"{name}-{uuid.uuid4().hex}",
+                    priority=QUESTION,
+                )
+            try:
+                _await_answer(client, future, timeout)
+                outcome = future.result(timeout=CONNECT)
+            except (TimeoutError, OSError, CancelledError, KilledWorker):
+                raise EngineError("The engine doesn't answer", "It is busy, or it stopped: try again.") from None
+            finally:
+                future.release()
         finally:
-            future.release()
+            self._asking.release()
         if "answer" not in outcome:
             raise outcome_error(outcome)
         return dict(outcome["answer"])
@@ -334,6 +342,16 @@ class Engine:
             f"There is no engine at {self.address}",
             "Start it with `python -m nnvis_dash serve`, or set NNVIS_SCHEDULER to the scheduler that runs.",
         )
+
+
+def _await_answer(client: Client, future: Future, timeout: float) -> None:
+    """Return when a future is settled; raise TimeoutError when the time is over or the connection is lost."""
+    settled = threading.Event()
+    future.add_done_callback(lambda _: settled.set())
+    end = time.monotonic() + timeout
+    while not settled.wait(LOOK):
+        if time.monotonic() > end or not _alive(client):
+            raise TimeoutError
 
 
 def _alive(client: Client) -> bool:

@@ -66,6 +66,20 @@ def test_before_and_after_are_explained_for_the_same_class(engine: Engine, datas
     assert found.array("target").tolist() == [classes[0], classes[0]]
 
 
+def test_more_questions_than_there_are_threads_for_are_told_to_come_again(
+    engine: Engine, dataset: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nnvis_dash.engine.client.CONNECT", 0.01)
+    held = 0
+    while engine._asking.acquire(blocking=False):
+        held += 1
+    try:
+        with pytest.raises(EngineError, match="too many questions"):
+            engine.ask("predictions", {"dataset": dataset.fingerprint, "images": [0], "models": []})
+    finally:
+        engine._asking.release(held)
+
+
 def test_what_cannot_be_answered_is_an_error_in_words(engine: Engine, dataset: Any) -> None:
     with pytest.raises(ParameterError, match="no sample 99 in coloured noise"):
         engine.ask("predictions", {"dataset": dataset.fingerprint, "images": [99], "models": []})
