@@ -177,14 +177,15 @@
   nnvis.select = async function (ids, origin) {
     let text = rangesOf(ids, MOST_RANGES);
     if (text === null) {
+      const bits = bitsOf(ids);
       const answer = await fetch("selections", {
         method: "POST",
         headers: { "Content-Type": "application/octet-stream" },
-        body: bitsOf(ids),
+        body: bits,
       });
       const key = answer.ok ? await answer.json() : null;
       if (typeof key !== "string") return;
-      kept.set(key, ids);
+      kept.set(key, idsOf(bits));
       text = "@" + key;
     }
     nnvis.send({ kind: "select", samples: text, origin: origin });
