@@ -40,6 +40,7 @@ class User:
         self._random = random.Random(seed)
         self._number = 0
         self._end_id = ""
+        self._cookie = ""
         self._patience = PATIENCE
         self._left: Callable[[], bool] = lambda: False
         self._forms: dict[str, Any] = {}
@@ -62,6 +63,7 @@ class User:
         return found
 
     def _ask(self, method: str, path: str, data: bytes | None, headers: dict[str, str]) -> bytes:
+        headers = {**headers, "Cookie": self._cookie} if self._cookie else headers
         for again in (True, False):
             kept = self._connection is not None
             if self._connection is None:
@@ -76,6 +78,8 @@ class User:
                 self._connection = None
                 if not (kept and again):  # an idle connection may have been closed: a browser asks anew, too
                     raise
+        if given := answer.getheader("Set-Cookie"):
+            self._cookie = given.split(";")[0]
         if answer.status >= 400:
             raise Refused(f"{method} {path[:60]}: HTTP {answer.status}")
         return content
