@@ -95,7 +95,7 @@ def test_the_life_of_a_server(tmp_path: Path, started: list[Server]) -> None:
     assert any(line["request"] == "proxy-0123456789" for line in requests)
     assert any(line["message"] == "the engine ended and is started again" for line in said)
     plain = [line for line in server.lines if not line.startswith("{")]
-    assert plain == [f"NNVis is ready: http://127.0.0.1:{server.port}/  (Ctrl+C stops it)\n"]
+    assert plain == [f"NNVis is ready: http://127.0.0.1:{server.port}  (Ctrl+C stops it)\n"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
