@@ -1,8 +1,8 @@
 """Dask's messages and tornado's loops by a clock that nobody sets.
 
 Both go by the time of day (distributed 2026.8 `batched`, tornado 6.6 `IOLoop.time`): when a clock is set back, what is
-to be sent "in 2 ms" waits until the old time has come again, so a worker's results reach nobody. Here their clock begins
-at the time of day and then runs as the machine does, so it can take over at any moment.
+to be sent "in 2 ms" waits until the old time has come again, so a worker's results reach nobody. Here their clock
+begins at the time of day and then runs as the machine does, so it can take over at any moment.
 """
 
 from __future__ import annotations
