@@ -164,9 +164,16 @@ def processes(server: Server) -> dict[str, list[psutil.Process]]:
     return {"web": web, "engine": [one for one in below if one not in web]}
 
 
+def _busy(process: psutil.Process) -> float:
+    try:
+        return sum(process.cpu_times()[:2])
+    except psutil.NoSuchProcess:  # a web worker that was recycled after so many requests
+        return 0.0
+
+
 def busy(found: dict[str, list[psutil.Process]]) -> dict[str, float]:
     """Return the CPU seconds of processes so far; "users" are this one."""
-    spent = {name: sum(sum(one.cpu_times()[:2]) for one in some) for name, some in found.items()}
+    spent = {name: sum(map(_busy, some)) for name, some in found.items()}
     return {**spent, "users": sum(psutil.Process().cpu_times()[:2])}
 
 
@@ -184,7 +191,7 @@ def stage(
     ended = time.perf_counter()
     time.sleep(max(0.0, begun + args.seconds - ended))
     after, lasted = busy(known), time.perf_counter() - begun
-    memory = max(one.memory_info().rss for one in known["web"]) / 2**20
+    memory = max((one.memory_info().rss for one in web_workers(server)), default=0) / 2**20
     users.stop()
     pages.close()
     by_action: dict[str, list[float]] = defaultdict(list)
