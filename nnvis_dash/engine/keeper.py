@@ -110,8 +110,8 @@ class Keeper:
         for row in self._table.rows():
             if row.finished:
                 continue
-            if self._limit and row.stuck > self._limit:
-                self._end_hanging(row)
+            if self._limit and row.stuck > self._limit and (busy := self._busy_with(row)):
+                self._end_hanging(row, busy)
             elif row.stale and row.key not in accepted and row.request.read.batch:
                 self._launch(row.request, row)
             elif row.stale and row.key not in accepted and row.silent > GIVEN_UP:
@@ -126,7 +126,11 @@ class Keeper:
             if row.state == "running":
                 logger.info("%s %s: taken up again", row.kind, row.key[:8])
 
-    def _end_hanging(self, row: Row) -> None:
+    def _busy_with(self, row: Row) -> list[str]:
+        """Return the workers that are at a job; none are at one whose row was left by a server that is gone."""
+        return [worker for worker, keys in self._client.processing().items() if any(row.key in str(k) for k in keys)]
+
+    def _end_hanging(self, row: Row, busy: list[str]) -> None:
         """Fail a job that makes no progress and restart the workers that it is on; other jobs there go on by retry."""
         reason = (
             f"The job made no progress for {row.stuck / 60:.0f} minutes and was ended. "
@@ -134,7 +138,5 @@ class Keeper:
         )
         if not self._table.update(row.key, row.attempt, state="failed", reason=reason):
             return
-        busy = [worker for worker, keys in self._client.processing().items() if any(row.key in str(k) for k in keys)]
         logger.error("%s %s: hangs; its worker is restarted", row.kind, row.key[:8])
-        if busy:
-            self._client.restart_workers(busy, timeout=30, raise_for_error=False)
+        self._client.restart_workers(busy, timeout=30, raise_for_error=False)
