@@ -6,6 +6,7 @@ import threading
 import time
 from collections import namedtuple
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -101,6 +102,19 @@ def test_a_job_that_makes_no_progress_is_ended_with_its_worker(engine: Engine, m
     assert row is not None and row.state == "failed" and "made no progress" in row.reason
     await_true(lambda: not before & {worker.pid for worker in engine_workers()})
     assert len(engine.result(slow("after-stuck")).array("squares")) == 600
+
+
+def test_a_row_that_a_server_left_behind_is_no_job_that_hangs(engine: Engine) -> None:
+    request = Request("test-quick", {"name": "left"})
+    row = engine.table.claim(request, "Left")
+    engine.table._put(replace(row, state="running", sign="", moved=""))
+    before = {worker.pid for worker in engine_workers()}
+    mine = keeper.Keeper(engine._connect(), engine.workspace, engine.table, lambda: True)
+    mine._limit = 1
+    await_true(lambda: (row := engine.row(request.key)) is not None and row.stuck > 1)
+    mine.look_over()
+    assert {worker.pid for worker in engine_workers()} == before
+    assert engine.result(request).card["name"] == "left"
 
 
 def test_a_damaged_result_is_computed_again_for_whoever_asks(engine: Engine) -> None:
