@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import math
-import shutil
 import sqlite3
 import threading
 import time
@@ -19,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import diskcache
+
+from nnvis_dash.workspace.safe_cache import SafeCache
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +85,7 @@ class Limits:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._shared = opened(folder)
+        self._shared = SafeCache(folder)
         self._own: OrderedDict[str, float] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -120,18 +121,6 @@ class Limits:
         except (sqlite3.Error, diskcache.Timeout, OSError):
             log.warning("the counters of requests can't be written")
             return 0.0
-
-
-def opened(folder: Path) -> diskcache.Cache:
-    """Open a diskcache of plain values in a folder that only its owner reads; a damaged one is made anew."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    try:
-        return diskcache.Cache(str(folder), disk=diskcache.JSONDisk)
-    except sqlite3.DatabaseError:
-        log.warning("the counters of sign-ins were damaged and begin anew")
-        shutil.rmtree(folder)
-        folder.mkdir(mode=0o700)
-        return diskcache.Cache(str(folder), disk=diskcache.JSONDisk)
 
 
 def seconds_in_words(wait: float) -> str:

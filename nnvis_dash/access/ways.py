@@ -14,11 +14,12 @@ import flask
 from nnvis_dash.access.answers import moved, note, sign_in_address, too_many
 from nnvis_dash.access.ended import Ended
 from nnvis_dash.access.forwarded import BY_PROXY, counted_as
-from nnvis_dash.access.limits import GUESSES, Limits, opened
+from nnvis_dash.access.limits import GUESSES, Limits
 from nnvis_dash.access.rules import Rules
 from nnvis_dash.access.secret import Token
 from nnvis_dash.person import Person
 from nnvis_dash.settings import Settings
+from nnvis_dash.workspace.safe_cache import SafeCache
 
 BROWSER = "browser"  # entry of the session: the random id of a browser
 DOOR = "door"  # entry of the session: what let it in, which must still be what lets in now
@@ -161,7 +162,7 @@ def way_of(server: flask.Flask, settings: Settings, rules: Rules, counters: Limi
     if rules.way == "oidc":
         from nnvis_dash.access.oidc import OidcWay
 
-        return OidcWay(server, settings, rules, key, opened(settings.workspace_path / "cache" / "sign-in"))
+        return OidcWay(server, settings, rules, key, SafeCache(settings.workspace_path / "cache" / "sign-in"))
     return Way()
 
 
