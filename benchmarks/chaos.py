@@ -78,6 +78,7 @@ def torment(load: Load, rng: random.Random, seconds: float, n_hands: int) -> tup
                 if found:
                     findings.append(f"{chosen.title}: {found}")
                 pending.append((chosen, time.monotonic()))
+                load.faults.append((time.monotonic(), chosen.title))
             until = time.monotonic() + PATIENT
             while chosen.waits and alone and time.monotonic() < until and not settle():
                 time.sleep(0.05)
@@ -143,6 +144,7 @@ def report(
         ("Built too often", tally.starts),
         ("Not as promised", findings),
         ("Left behind", left),
+        ("During the longest silence of a page", tally.silent_during),
         ("Reasons of failed jobs", [f"{n} × {what}" for what, n in tally.failed.items()]),
         ("Refusals", [f"{n} × {what}" for what, n in tally.refused.items()]),
         ("Errors of the server", [f"{n} × {what}" for what, n in tally.server_errors.items()]),

@@ -81,6 +81,12 @@ def kill_coordinators(load: Load, rng: random.Random) -> str:
     return ""
 
 
+@fault("1, 5", "kill -9 of the process that engine workers are forked from", 3)
+def kill_forkserver(load: Load, rng: random.Random) -> str:
+    _kill(load, load.server.some("forkserver"))
+    return ""
+
+
 @fault("2", "kill -9 of a web worker", 10)
 def kill_web_worker(load: Load, rng: random.Random) -> str:
     workers = load.server.some("web")
@@ -203,7 +209,9 @@ def damage_card(load: Load, rng: random.Random) -> str:
 
 def _damage_result(load: Load, rng: random.Random, pattern: str) -> str:
     root = load.workspace.artifacts.root
-    files = sorted(path for path in root.glob(f"*/{pattern}") if "." not in path.parent.name)
+    files: list[Path] = []
+    with contextlib.suppress(FileNotFoundError):  # a folder that goes while it is read
+        files = sorted(path for path in root.glob(f"*/{pattern}") if "." not in path.parent.name)
     if files:
         path = rng.choice(files)
         load.damaged[path.parent.name] = time.monotonic()
@@ -214,7 +222,9 @@ def _damage_result(load: Load, rng: random.Random, pattern: str) -> str:
 
 @fault("8", "damaged part of a running job", 6, waits=False)
 def damage_part(load: Load, rng: random.Random) -> str:
-    files = sorted(load.workspace.artifacts.root.glob("*.parts/*.npz"))
+    files: list[Path] = []
+    with contextlib.suppress(FileNotFoundError):
+        files = sorted(load.workspace.artifacts.root.glob("*.parts/*.npz"))
     if files:
         load.kills.append(time.monotonic())
         _spoil(rng.choice(files), rng)

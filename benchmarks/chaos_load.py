@@ -53,6 +53,7 @@ class Tally:
     pages_answered: int = 0
     pages_told: int = 0
     silent: float = 0.0  # the longest that a page was without an answer, progress or word while its server answered
+    silent_during: list[str] = field(default_factory=list)  # the faults meanwhile and shortly before
 
 
 def counted(counts: dict[str, int], what: str) -> None:
@@ -71,6 +72,7 @@ class Load:
         self.workspace = Workspace(server.workspace)
         self.open: dict[str, Accepted] = {}
         self.kills: list[float] = []  # when a process was killed, or a table or result damaged
+        self.faults: list[tuple[float, str]] = []  # when which was injected
         self.damaged: dict[str, float] = {}  # keys whose result was damaged on purpose
         self.answered = time.monotonic()  # when a question that was asked then was answered
         self._rng = rng
@@ -266,9 +268,18 @@ class Load:
                 answered = isinstance(said, dict) and "response" in said
                 self.tally.pages_answered += answered
                 self.tally.pages_told += not answered
-                self.tally.silent = max(self.tally.silent, polled - heard)
+                self._hear(heard, polled)
                 return
             if isinstance(said, dict) and said.get("progress"):
-                self.tally.silent = max(self.tally.silent, polled - heard)
+                self._hear(heard, polled)
                 heard = polled
             time.sleep(0.06)
+
+    def _hear(self, since: float, now: float) -> None:
+        """Note a page's silence where it is the longest, and what was done to the server."""
+        with self._lock:
+            if now - since > self.tally.silent:
+                self.tally.silent = now - since
+                self.tally.silent_during = [
+                    f"{what}, {when - since:+.0f} s" for when, what in self.faults if since - 5 <= when <= now
+                ]

@@ -163,14 +163,17 @@ class Server:
         return found
 
     def some(self, what: str) -> list[psutil.Process]:
-        """Return its "engine", the engine's "workers", or the "web" workers."""
+        """Return its "engine", the engine's "workers", the "forkserver" that starts them, or the "web" workers."""
         found = []
         family = self.family()
         for process in family[1:]:
             with contextlib.suppress(psutil.Error):
-                line, parent = " ".join(process.cmdline()), process.ppid()
-                kind = "workers" if "spawn_main" in line else "engine" if "nnvis_dash engine" in line else ""
-                if not kind and "gunicorn" in line and parent == family[0].pid:
+                line, parent = " ".join(process.cmdline()), process.parent()
+                above = " ".join(parent.cmdline()) if parent else ""
+                kind = "engine" if "nnvis_dash engine" in line else ""
+                if "forkserver" in line:
+                    kind = "workers" if "forkserver" in above else "forkserver"
+                if not kind and "gunicorn" in line and parent == family[0]:
                     kind = "web"
                 if kind == what:
                     found.append(process)

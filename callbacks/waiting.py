@@ -28,7 +28,8 @@ from nnvis_dash.workspace.alive import Watch, sign
 from nnvis_dash.workspace.artifacts import Artifact
 
 BEAT = 1.0  # seconds between signs of life
-LOST = 12.0  # seconds without one after which a job is lost, and whoever waits for it is told
+LOST = 10.0  # seconds without one after which a job is lost, and whoever waits for it is told
+UNKNOWN = 5.0  # seconds after which one is lost of which the cache knows nothing: it may have been begun anew
 KEPT = 8 * 86400  # seconds that what isn't fetched is kept: a clock that jumps by a day drops nothing
 LOOK = 0.01  # seconds between two looks at a job that runs in another worker
 HOLD = 0.3  # seconds for which a poll is held open for an answer that is about to come
@@ -88,7 +89,8 @@ class WaitingJobs(DiskcacheManager):  # type: ignore[misc]
         done = self._done.get(job)
         if done is not None and not done.is_set():
             return True
-        return self._watch.silence(job, self.handle.get(f"beat-{job}") or "none") < LOST
+        beat = self.handle.get(f"beat-{job}")
+        return self._watch.silence(job, beat or "none") < (LOST if beat else UNKNOWN)
 
     def terminate_job(self, job: str | None) -> None:
         """Ask the job's thread to stop waiting."""

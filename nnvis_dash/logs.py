@@ -8,9 +8,13 @@ from __future__ import annotations
 import json
 import logging
 import logging.config
+import os
 import re
 import secrets
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -111,3 +115,20 @@ def configuration(settings: Settings, tier: str, quiet: bool = False) -> dict[st
 def configure(settings: Settings, tier: str, quiet: bool = False) -> None:
     """Set this process's logging."""
     logging.config.dictConfig(configuration(settings, tier, quiet))
+
+
+@contextmanager
+def without_lines(*phrases: bytes) -> Iterator[None]:
+    """Keep lines with these phrases off standard error: TensorFlow's C++ writes some whatever its log level is."""
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as said:
+        os.dup2(said.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            said.seek(0)
+            for line in said:
+                if not any(phrase in line for phrase in phrases):
+                    os.write(2, line)

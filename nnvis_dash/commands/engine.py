@@ -7,7 +7,7 @@ import dataclasses
 import sys
 from typing import Any
 
-from nnvis_dash.engine.cluster import run_engine
+from nnvis_dash.engine.forking import start_fork_server
 from nnvis_dash.logs import configure
 from nnvis_dash.settings import Settings
 
@@ -33,6 +33,9 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     """Run until a signal comes or the lifeline ends."""
     given = {"engine_workers": args.workers, "workspace": args.workspace}
     settings = dataclasses.replace(settings, **{name: value for name, value in given.items() if value is not None})
+    start_fork_server(settings)  # before all else: it takes longest
+    from nnvis_dash.engine.cluster import run_engine
+
     configure(settings, "engine", args.quiet or args.lifeline)
     run_engine(settings, args.port, args.preload, args.quiet, sys.stdin.fileno() if args.lifeline else None)
     return 0

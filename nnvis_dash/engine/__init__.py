@@ -2,7 +2,3 @@
 
 Invariant: nothing here imports TensorFlow in the process of a client; only the tasks, in a worker, do.
 """
-
-from nnvis_dash.engine.steady import go_by_it
-
-go_by_it()

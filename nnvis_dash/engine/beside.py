@@ -31,7 +31,7 @@ from nnvis_dash.settings import Settings
 logger = logging.getLogger(__name__)
 
 LOOK = 0.5  # seconds between two looks whether to stop
-FIRST_WAIT, LONGEST_WAIT = 0.5, 4.0  # seconds before an engine that ended is started again
+FIRST_WAIT, LONGEST_WAIT = 0.1, 4.0  # seconds before an engine that ended is started again
 STEADY = 20.0  # seconds after which an engine counts as well, and the wait is the first one again
 STOPPING = 15.0  # seconds that an engine has to stop
 

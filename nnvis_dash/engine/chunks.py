@@ -18,7 +18,7 @@ import numpy.typing as npt
 from distributed import Future
 
 from nnvis_dash.engine.courtesy import give_way
-from nnvis_dash.engine.job import Job, describe, outcome_error
+from nnvis_dash.engine.job import EngineLost, Job, describe, outcome_error
 from nnvis_dash.engine.jobs import Request
 from nnvis_dash.engine.launch import BATCH, CHUNK
 from nnvis_dash.engine.memory import GB, free_bytes, is_shortage, shortage
@@ -237,7 +237,8 @@ def outcome_of(future: Future) -> dict[str, Any]:
                 "The engine's workers were killed several times on the same images",
                 "They may have run out of memory: use smaller images or a smaller model.",
             )
-        raise EngineError(f"A part of the job was lost: {name}", "Start it again: what was computed is kept.")
+        lost = EngineError if error is not None else EngineLost
+        raise lost(f"A part of the job was lost: {name}", "Start it again: what was computed is kept.")
     outcome: dict[str, Any] = future.result()
     if "error" in outcome and "cut" not in outcome:
         raise outcome_error(outcome)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from distributed import CancelledError, Client, Future, KilledWorker, fire_and_forget
 
+import nnvis_dash.engine.steady  # noqa: F401
 from nnvis_dash.engine.jobs import JobTable, Request, Row
 from nnvis_dash.engine.keeper import Keeper
 from nnvis_dash.engine.launch import QUESTION, claim, launch, noting_request
@@ -42,6 +43,7 @@ LOOK = 0.1  # seconds between two looks at a job's row
 QUIET = 5.0  # seconds without news of a job after which whoever waits is told what may be
 BUSY = "waiting for the engine, which is busy with other jobs"
 AWAY = "waiting for the engine, which is being started again; the job goes on by itself"
+LEFT = 0.5  # seconds before a job that its engine left is launched again
 TRIES = 5  # how often a task that was lost with its scheduler is submitted again
 
 
@@ -285,6 +287,8 @@ class Engine:
                 now = self.table.get(row.key)
                 if now is None or now.attempt != row.attempt or now.state != "cancelled":
                     return  # by nobody: the table was begun anew, and its job with it
+            if outcome["state"] == "left":
+                return time.sleep(LEFT)
             if outcome["state"] != "done":
                 raise outcome_error(outcome)
         elif future.status == "error":

@@ -1,8 +1,8 @@
 """The engine on this machine: a Dask scheduler and nanny-guarded worker processes, for laptops and single servers.
 
 It is always a program of its own (`python -m nnvis_dash engine`), beside the server or command that needs it, and ends
-with it. Worker processes are spawned, never forked (TensorFlow hangs in a forked child), listen on 127.0.0.1 only, are
-started again by their nanny when they are killed, and end with it.
+with it. Worker processes are forked from one that has imported TensorFlow and never used it (`preloaded.py`), listen on
+127.0.0.1 only, are started again by their nanny when they are killed, and end with it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import importlib
 import logging
-import os
 import signal
 import threading
 from collections.abc import Iterator, Sequence
@@ -22,9 +21,12 @@ import dask
 import yaml
 from distributed import Nanny, Scheduler, Status
 from distributed.system import MEMORY_LIMIT
+from distributed.utils import get_mp_context
 
+import nnvis_dash.engine.steady  # noqa: F401
 from nnvis_dash.engine.beside import EngineBeside
 from nnvis_dash.engine.client import Engine
+from nnvis_dash.engine.forking import environment, forks, set_preload
 from nnvis_dash.engine.launch import BATCH
 from nnvis_dash.engine.tls import protocol, security
 from nnvis_dash.errors import EngineError
@@ -37,35 +39,6 @@ PRELOAD = "nnvis_dash.engine.worker"
 CLOSING = 10.0  # seconds that workers have to hand their jobs back
 LOOK = 1.0  # seconds between two looks whether all of the engine runs
 _GONE = (Status.closing, Status.closed, Status.failed)
-
-
-def environment(settings: Settings, index: int = 0) -> dict[str, str]:
-    """Return the variables of a worker process: quiet, and its share of the cores.
-
-    Parameters
-    ----------
-    settings : Settings
-    index : int
-        The worker's number; on a machine with several GPUs it chooses one.
-    """
-    threads = str(max(1, (os.cpu_count() or 1) // max(1, settings.engine_workers)))
-    variables = {
-        "TF_CPP_MIN_LOG_LEVEL": "2",
-        "TF_FORCE_GPU_ALLOW_GROWTH": "true",
-        "TF_NUM_INTRAOP_THREADS": threads,
-        "TF_NUM_INTEROP_THREADS": "2",
-        "OMP_NUM_THREADS": threads,
-        "OPENBLAS_NUM_THREADS": threads,
-        "MKL_NUM_THREADS": threads,
-        "NUMBA_NUM_THREADS": threads,
-        "PYTHONWARNINGS": "ignore",
-        **settings.environment(secrets=False),
-    }
-    gpus = Path("/proc/driver/nvidia/gpus")
-    n_gpus = len(list(gpus.iterdir())) if gpus.is_dir() else 0
-    if n_gpus and settings.engine_workers > 1 and "CUDA_VISIBLE_DEVICES" not in os.environ:
-        variables["CUDA_VISIBLE_DEVICES"] = str(index % n_gpus)
-    return variables
 
 
 @contextmanager
@@ -125,8 +98,20 @@ def run_engine(
     scratch = settings.workspace_path / "cache" / "engine"
     scratch.mkdir(parents=True, exist_ok=True, mode=FOLDER)
     logging.getLogger("distributed").setLevel(logging.ERROR)
-    with dask.config.set(dask.config.merge(dask.config.config, CONFIG, {"temporary-directory": str(scratch)})):
+    own = {"temporary-directory": str(scratch), **_forked()}
+    with dask.config.set(dask.config.merge(dask.config.config, CONFIG)), dask.config.set(own):
         asyncio.run(_engine(settings, port, preload, quiet, lifeline))
+
+
+def _forked() -> dict[str, str]:
+    """Return for Dask how workers are started; it would have the fork server import other things than we said."""
+    if not forks():
+        return {}
+    method = {"distributed.worker.multiprocessing-method": "forkserver"}
+    with dask.config.set(method):
+        get_mp_context()
+    set_preload()
+    return method
 
 
 async def _engine(settings: Settings, port: int, preload: Sequence[str], quiet: bool, lifeline: int | None) -> None:

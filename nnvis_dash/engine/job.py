@@ -16,6 +16,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from distributed import get_client, get_worker, secede
+from distributed.comm import CommClosedError
 
 from nnvis_dash import errors
 from nnvis_dash.engine.courtesy import serving
@@ -179,6 +180,10 @@ class Job(Desk):
             logger.error("%s %s: its end can't be written: %s", self.request.kind, self.key[:8], error)
 
 
+class EngineLost(EngineError):
+    """What a job waited for is lost with its engine: the job is left to the next engine, which goes on with it."""
+
+
 def run(path: str, kind: str, text: str, attempt: int) -> dict[str, str]:
     """Run one job in an engine worker and return how it ended; it never raises.
 
@@ -194,7 +199,8 @@ def run(path: str, kind: str, text: str, attempt: int) -> dict[str, str]:
     Returns
     -------
     dict of str
-        {"state": "done"}, or also "error", "what" and "mend": see `outcome_error`.
+        {"state": "done"}; {"state": "left"}, to the next engine; or also "error", "what" and "mend": see
+        `outcome_error`.
     """
     began = time.perf_counter()
     job: Job | None = None
@@ -213,10 +219,11 @@ def run(path: str, kind: str, text: str, attempt: int) -> dict[str, str]:
         return {"state": "done"}
     except Exception as error:
         outcome = describe(shortage(error, free_bytes(job.memory_limit)) if job and is_shortage(error) else error)
-        if job is not None and job.stopping and not isinstance(error, Cancelled):
+        left = isinstance(error, EngineLost | CommClosedError) or (job and job.stopping)
+        if job is not None and left and not isinstance(error, Cancelled):
             logger.info("%s %s: left to the next engine, for this one stops", kind, job.key[:8])
             job.table.abandon(job.key, attempt)
-            return outcome
+            return {"state": "left"}
         job_ended(kind, outcome["state"], time.perf_counter() - began)
         if job is not None:
             job.end(outcome["state"], reason=str(outcome_error(outcome)))

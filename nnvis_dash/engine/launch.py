@@ -119,7 +119,7 @@ def require(job: Job, request: Request, message: str = "") -> Artifact:
     NNVisError
         What the other job raised.
     """
-    from nnvis_dash.engine.job import outcome_error
+    from nnvis_dash.engine.job import EngineLost, outcome_error
 
     artifacts = job.workspace.artifacts
     if artifacts.sound(request.key):
@@ -144,6 +144,7 @@ def require(job: Job, request: Request, message: str = "") -> Artifact:
         future.release()
     if artifacts.has(request.key):
         return artifacts.load(request.key)
-    if status == "finished":
+    if status == "finished" and outcome["state"] != "left":
         raise outcome_error(outcome)
-    raise EngineError(f"What the job needs was lost: {status}", "Start it again: what was computed is kept.")
+    lost = EngineError if status == "error" else EngineLost
+    raise lost(f"What the job needs was lost: {status}", "Start it again: what was computed is kept.")

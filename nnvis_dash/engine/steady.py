@@ -2,7 +2,8 @@
 
 Both go by the time of day (distributed 2026.8 `batched`, tornado 6.6 `IOLoop.time`): when a clock is set back, what is
 to be sent "in 2 ms" waits until the old time has come again, so a worker's results reach nobody. Here their clock
-begins at the time of day and then runs as the machine does, so it can take over at any moment.
+begins at the time of day and then runs as the machine does, so it can take over at any moment. Importing this module is
+enough: the scheduler preloads it, the engine's clients and workers import it.
 """
 
 from __future__ import annotations
@@ -20,7 +21,5 @@ def steady_time() -> float:
     return _BEGUN + time.monotonic()
 
 
-def go_by_it() -> None:
-    """Have all loops and connections of this process go by `steady_time`."""
-    distributed.batched.time = steady_time
-    IOLoop.time = lambda self: steady_time()  # type: ignore[method-assign]
+distributed.batched.time = steady_time
+IOLoop.time = lambda self: steady_time()  # type: ignore[method-assign]

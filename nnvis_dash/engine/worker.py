@@ -9,16 +9,14 @@ import gc
 import logging
 import os
 import signal
-import tempfile
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
+import nnvis_dash.engine.steady  # noqa: F401
 from nnvis_dash.engine.memory import free_bytes
 from nnvis_dash.engine.report import report
 from nnvis_dash.lifetime import end_with_parent
@@ -134,38 +132,21 @@ def _worker_limit() -> int:
         return 0
 
 
+FIRST = 5.0  # seconds in which a new worker does nothing but what it is asked for
 NICE = 5  # of an engine worker: on a machine that serves the page too, the page is answered first
 
 
-def _import_tensorflow(worker: Any) -> None:
-    """Import TensorFlow and run one operation, once the worker is ready: its first use then costs nothing."""
+def _start_tensorflow(worker: Any) -> None:
+    """Have TensorFlow imported and its runtime started once the worker is ready: its first use then costs nothing."""
     while worker.status.name == "init":
         time.sleep(0.02)
     began = time.perf_counter()
-    with _without(b"oneDNN custom operations", b"before absl::InitializeLog"):
-        import keras  # noqa: F401
-        import tensorflow as tf
+    from nnvis_dash.engine.preloaded import start_runtime  # there already where the worker was forked
 
-    tf.reduce_sum(tf.zeros((2, 2))).numpy()
+    start_runtime()
     logger.info("TensorFlow ready in %.1f s", time.perf_counter() - began)
+    time.sleep(FIRST)
     import nnvis_dash.analysis.projections.field.kernels  # noqa: F401  # compiled before the first map waits for it
-
-
-@contextmanager
-def _without(*phrases: bytes) -> Iterator[None]:
-    """Keep lines with these phrases off standard error; TensorFlow's C++ writes them whatever its log level is."""
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as said:
-        os.dup2(said.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
-            said.seek(0)
-            for line in said:
-                if not any(phrase in line for phrase in phrases):
-                    os.write(2, line)
 
 
 @click.command()
@@ -179,4 +160,4 @@ def dask_setup(worker: Any, quiet: bool) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the server, which then stops its workers
     configure(Settings.from_environment(), "engine", quiet)
     worker.metrics["nnvis"] = report
-    threading.Thread(target=_import_tensorflow, args=(worker,), name="import-tensorflow", daemon=True).start()
+    threading.Thread(target=_start_tensorflow, args=(worker,), name="start-tensorflow", daemon=True).start()

@@ -45,8 +45,18 @@ def runs(engine: Engine, what: str) -> int:
 
 def engine_workers() -> list[psutil.Process]:
     """Return the worker processes of the local cluster."""
-    children = psutil.Process().children(recursive=True)
-    return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+    return [child for child in psutil.Process().children(recursive=True) if is_engine_worker(child)]
+
+
+def is_engine_worker(process: psutil.Process) -> bool:
+    """Whether a process was forked from the one that has imported all of it."""
+    try:
+        parent = process.parent()
+        return "forkserver" in " ".join(process.cmdline()) and "forkserver" in " ".join(
+            parent.cmdline() if parent else []
+        )
+    except psutil.Error:
+        return False
 
 
 def await_true(condition: object, seconds: float = 20.0) -> None:

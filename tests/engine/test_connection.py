@@ -18,10 +18,11 @@ import psutil
 import pytest
 
 from nnvis_dash.engine.client import Engine
-from nnvis_dash.engine.cluster import environment, local_cluster
+from nnvis_dash.engine.cluster import local_cluster
+from nnvis_dash.engine.forking import environment
 from nnvis_dash.engine.jobs import Request
 from nnvis_dash.settings import Settings
-from tests.engine.conftest import await_true, runs
+from tests.engine.conftest import await_true, is_engine_worker, runs
 
 
 def python(code: str, *arguments: str) -> str:
@@ -202,6 +203,24 @@ def test_the_cores_are_shared_by_the_workers() -> None:
     assert alone["NNVIS_MODEL_MEMORY_MB"] == "4096"
 
 
+def test_what_workers_are_forked_from_has_one_thread_and_no_runtime() -> None:
+    code = """
+import os, threading
+import nnvis_dash.engine.preloaded as preloaded
+from tensorflow.python.eager import context
+print(len(os.listdir("/proc/self/task")), context.context_safe() is not None and context.context()._initialized)
+if os.fork() == 0:
+    preloaded.start_runtime()
+    os._exit(7)
+print(os.waitstatus_to_exitcode(os.wait()[1]))
+"""
+    variables = {**os.environ, **environment(dataclasses.replace(Settings(), engine_workers=1000))}
+    said = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=variables
+    ).stdout
+    assert said.split() == ["1", "False", "7"]
+
+
 def test_workers_end_with_their_server(tmp_path: Path) -> None:
     """Also when it is killed and can't say goodbye."""
     code = """
@@ -227,7 +246,7 @@ with local_cluster(dataclasses.replace(Settings(), workspace=sys.argv[1]), quiet
         assert server.stdout is not None
         assert server.stdout.readline().startswith(b"tcp://")
         starter = psutil.Process(server.pid)
-        await_true(lambda starter=starter: any("spawn_main" in " ".join(child.cmdline()) for child in _below(starter)))
+        await_true(lambda starter=starter: any(map(is_engine_worker, _below(starter))))
         time.sleep(1.5)
         family = _below(starter)
         os.killpg(server.pid, end) if group else os.kill(server.pid, end)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from distributed import Future, Scheduler
 
 from nnvis_dash.engine import keeper
 from nnvis_dash.engine.client import Engine
@@ -102,6 +103,34 @@ def test_a_job_that_makes_no_progress_is_ended_with_its_worker(engine: Engine, m
     assert row is not None and row.state == "failed" and "made no progress" in row.reason
     await_true(lambda: not before & {worker.pid for worker in engine_workers()})
     assert len(engine.result(slow("after-stuck")).array("squares")) == 600
+
+
+def test_the_process_that_workers_are_forked_from_may_be_killed(engine: Engine) -> None:
+    await_true(engine_workers, 60)
+    before = {worker.pid: worker for worker in engine_workers()}
+    (fork_server,) = {worker.parent() for worker in before.values()}
+    assert fork_server is not None
+    key = engine.submit(slow("forked"))
+    fork_server.kill()
+    await_true(lambda: not any(worker.is_running() for worker in before.values()))
+    assert len(engine.result(slow("forked")).array("squares")) == 600
+    assert engine.row(key).state == "done" and not before.keys() & {worker.pid for worker in engine_workers()}
+
+
+def test_a_job_whose_parts_are_lost_with_an_engine_is_left_to_the_next(engine: Engine) -> None:
+    request = slow("lost parts", seconds=0.005)
+    key = engine.submit(request)
+    await_true(lambda: (row := engine.row(key)) is not None and row.done > 0)
+    client = engine._connect()
+
+    def chunks(dask_scheduler: Scheduler) -> list[str]:
+        return [str(name) for name in dask_scheduler.tasks if f"chunk-{key}" in str(name)]
+
+    names = client.run_on_scheduler(chunks)
+    assert names
+    client.cancel([Future(name, client) for name in names], force=True)
+    assert len(engine.result(request).array("squares")) == 600
+    await_true(lambda: (row := engine.row(key)) is not None and row.state == "done")
 
 
 def test_a_row_that_a_server_left_behind_is_no_job_that_hangs(engine: Engine) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.engine.conftest import is_engine_worker
 from tests.serving.server import GUNICORN, Server, await_true, left_of
 
 LINK = re.compile(r'(?:src|href)="([^"]+)"')
@@ -132,6 +133,6 @@ def test_nothing_outlives_a_killed_server(tmp_path: Path, started: list[Server])
     started.append(server)
     await_true(lambda: server.ready().get("ready"))
     family = server.family()
-    assert sum("spawn_main" in " ".join(process.cmdline()) for process in family) == 2
+    assert sum(map(is_engine_worker, family)) == 2
     server.process.kill()
     await_true(lambda: not left_of(family))

@@ -9,7 +9,6 @@ import distributed.batched
 import pytest
 from tornado.ioloop import IOLoop
 
-import nnvis_dash.engine  # noqa: F401  # sets the clock
 from nnvis_dash.engine.steady import steady_time
 
 

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from nnvis_dash.engine.worker import WarmClassifiers, _without
+from nnvis_dash.engine.worker import WarmClassifiers
 from nnvis_dash.errors import ModelError
+from nnvis_dash.logs import without_lines
 
 MB = 2**20
 WORKSPACE: Any = SimpleNamespace(path=Path("/w"), model=lambda fingerprint: SimpleNamespace(parameters=0))
@@ -76,6 +77,6 @@ def test_a_model_that_cannot_be_loaded_is_tried_again(loads: list[str]) -> None:
 
 
 def test_known_noise_is_kept_off_standard_error(capfd: pytest.CaptureFixture[str]) -> None:
-    with _without(b"noise"):
+    with without_lines(b"noise"):
         os.write(2, b"some noise here\na real warning\n")
     assert capfd.readouterr().err == "a real warning\n"
