@@ -26,6 +26,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 def address(settings: Settings) -> Iterator[str]:
     """Address of a local cluster that knows the kinds of the tests."""
     with local_cluster(settings, preload=["tests.engine.sample_kinds"], quiet=True) as address:
+        await_true(engine_workers, 120)
         yield address
 
 
@@ -59,7 +60,7 @@ def is_engine_worker(process: psutil.Process) -> bool:
         return False
 
 
-def await_true(condition: object, seconds: float = 20.0) -> None:
+def await_true(condition: object, seconds: float = 60.0) -> None:
     """Wait until `condition()` is true; fail after some seconds."""
     assert callable(condition)
     end = time.monotonic() + seconds

@@ -250,8 +250,8 @@ with local_cluster(dataclasses.replace(Settings(), workspace=sys.argv[1]), quiet
         time.sleep(1.5)
         family = _below(starter)
         os.killpg(server.pid, end) if group else os.kill(server.pid, end)
-        _, said = server.communicate(timeout=30)
-        await_true(lambda family=family: not any(_runs(child) for child in family), 15)
+        _, said = server.communicate(timeout=90)
+        await_true(lambda family=family: not any(_runs(child) for child in family))
         assert b"distributed" not in said.replace(b"distributed/", b"")
 
 

@@ -159,7 +159,7 @@ def test_those_who_wait_for_a_cancelled_job_are_told(engine: Engine) -> None:
         engine.cancel(request.key)
         for future in waiting:
             with pytest.raises(Cancelled):
-                future.result(timeout=5)
+                future.result(timeout=60)
 
 
 def test_a_job_goes_on_while_anyone_waits_and_ends_with_the_last(engine: Engine) -> None:
@@ -170,14 +170,14 @@ def test_a_job_goes_on_while_anyone_waits_and_ends_with_the_last(engine: Engine)
         await_true(lambda: (row := engine.row(request.key)) is not None and row.waiters == 2 and row.done > 0)
         leave[0].set()
         with pytest.raises(Cancelled):
-            waiting[0].result(timeout=5)
+            waiting[0].result(timeout=60)
         time.sleep(0.5)
         row = engine.row(request.key)
         assert row is not None
         assert row.state == "running"
         leave[1].set()
         with pytest.raises(Cancelled):
-            waiting[1].result(timeout=5)
+            waiting[1].result(timeout=60)
         row = engine.row(request.key)
         assert row is not None
         assert row.state == "cancelled"
