@@ -51,7 +51,8 @@ class WaitingJobs(DiskcacheManager):  # type: ignore[misc]
 
     def call_job_fn(self, key: str, job_fn: Callable[..., None], args: Any, context: Any) -> str:
         """Start the thread that waits; the job's name is its key."""
-        self.handle.set(f"beat-{key}", sign(), expire=KEPT)
+        with contextlib.suppress(sqlite3.Error):  # on a full disk the next beat may stand
+            self.handle.set(f"beat-{key}", sign(), expire=KEPT)
         done = self._done[key] = threading.Event()
         person = current_person()
 
