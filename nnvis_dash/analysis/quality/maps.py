@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnvis_dash.analysis import progress
+from nnvis_dash.analysis.card import batch_size
 from nnvis_dash.analysis.quality import Case
 from nnvis_dash.types import Floats, Images, Ints
 
@@ -34,9 +35,8 @@ def batches(case: Case) -> Iterator[Some]:
     Progress told inside is of the batch.
     """
     rows = np.flatnonzero(tells(case.heatmaps))
-    start = 0
-    for images in case.classifier.batches(case.images[rows]):
-        chosen = rows[start : start + len(images)]
-        with progress.part(start, len(images), len(rows)):
-            yield Some(chosen, images, case.heatmaps[chosen], case.targets[chosen])
-        start += len(images)
+    size = batch_size(case.classifier.card)
+    for start in range(0, len(rows), size):
+        some = rows[start : start + size]
+        with progress.part(start, len(some), len(rows)):
+            yield Some(some, case.classifier.prepare(case.images[some]), case.heatmaps[some], case.targets[some])

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 OUTPUTS = ("explained", "logits", "probabilities")
 _KEPT = 2**21  # numbers that are kept for a classifier: 16 MiB
-_ADDED = 2**23  # pixels of parts that are added up together: 64 MiB of float64
+_ADDED = 2**22  # pixels of parts, and of heatmaps, that are added up together: 32 MiB of float64
 
 Doubles: TypeAlias = npt.NDArray[np.float64]
 Key: TypeAlias = tuple[object, ...]
@@ -132,13 +132,16 @@ def falls(case: Case, parts: Parts, filling: str, output: str) -> Doubles:
 
 def sums(heatmaps: Floats, parts: Parts) -> Doubles:
     """Return what heatmaps (N, H, W) add up to over each part: (N, M) float64, zeros for one that tells nothing."""
-    flat = np.where(tells(heatmaps)[:, None], heatmaps.reshape(len(heatmaps), -1), 0).astype(np.float64)
+    flat = heatmaps.reshape(len(heatmaps), -1)
+    told = tells(heatmaps)[:, None]
     found = np.empty((len(heatmaps), parts.count))
     step = max(1, _ADDED // flat.shape[1])
     for start in range(0, parts.count, step):
-        stop = min(start + step, parts.count)
-        hidden = np.stack([parts.hidden(number).ravel() for number in range(start, stop)])
-        found[:, start:stop] = flat @ hidden.T.astype(np.float64)
+        numbers = range(start, min(start + step, parts.count))
+        hidden = np.stack([parts.hidden(number).ravel() for number in numbers]).astype(np.float64)
+        for first in range(0, len(flat), step):
+            some = slice(first, first + step)
+            found[some, start : numbers.stop] = np.where(told[some], flat[some], 0).astype(np.float64) @ hidden.T
     return found
 
 
