@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from nnvis_dash.analysis.quality import MEASURES, Case
+from nnvis_dash.analysis.quality.maps import tells
 from nnvis_dash.types import Floats
 
 
@@ -50,8 +51,8 @@ def pointing_game(case: Case, parameters: PointingGame) -> Floats:
 
     assert case.masks is not None
     found = np.full(len(case.heatmaps), np.nan, np.float32)
-    for place, (heatmap, mask) in enumerate(zip(case.heatmaps, case.masks, strict=True)):
-        if mask.any() and np.isfinite(heatmap).all() and np.ptp(heatmap) > 0:
-            near = distance_transform_edt(~mask) <= parameters.tolerance if parameters.tolerance else mask
-            found[place] = near[heatmap == heatmap.max()].mean()
+    for place in np.flatnonzero(tells(case.heatmaps) & case.masks.any(axis=(1, 2))):
+        heatmap, mask = case.heatmaps[place], case.masks[place]
+        near = distance_transform_edt(~mask) <= parameters.tolerance if parameters.tolerance else mask
+        found[place] = near[heatmap == heatmap.max()].mean()
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nnvis_dash.analysis.quality import MEASURES, Case
+from nnvis_dash.analysis.quality.maps import tells
 from nnvis_dash.registry import NoParameters
 from nnvis_dash.types import Floats
 
@@ -37,11 +38,11 @@ def relevance_rank(case: Case, parameters: NoParameters) -> Floats:
     """
     assert case.masks is not None
     found = np.full(len(case.heatmaps), np.nan, np.float32)
-    for place, (heatmap, mask) in enumerate(zip(case.heatmaps, case.masks, strict=True)):
+    for place in np.flatnonzero(tells(case.heatmaps) & case.masks.any(axis=(1, 2))):
+        heatmap, mask = case.heatmaps[place], case.masks[place]
         size = int(mask.sum())
-        if size and np.isfinite(heatmap).all() and np.ptp(heatmap) > 0:
-            last = np.partition(heatmap, -size, axis=None)[-size]  # the K-th strongest value
-            above, ties = heatmap > last, heatmap == last
-            share = (size - above.sum()) / ties.sum()
-            found[place] = ((mask & above).sum() + share * (mask & ties).sum()) / size
+        last = np.partition(heatmap, -size, axis=None)[-size]  # the K-th strongest value
+        above, ties = heatmap > last, heatmap == last
+        share = (size - above.sum()) / ties.sum()
+        found[place] = ((mask & above).sum() + share * (mask & ties).sum()) / size
     return found
