@@ -177,10 +177,7 @@ def test_all_at_once(clf, images):
     assert np.isnan(found.values["conservation"]).all() and np.isfinite(found.values["soundness"]).all()
 
 
-@pytest.mark.parametrize(
-    "method",
-    ["gradient", "layer_cam", "guided_backprop", "lrp_preset_a", "deep_lift", "occlusion", "score_cam", "fusion"],
-)
+@pytest.mark.parametrize("method", ["gradient", "guided_backprop", "deep_lift", "fusion"])  # CAMs and LRP: in the last
 def test_functions_that_were_compiled_before_read_the_new_weights(method):
     """What is explained with swapped weights is what a new classifier with these weights explains."""
     clf = Classifier.from_keras(networks.residual(), preprocessing="unit")
