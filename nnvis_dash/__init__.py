@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from nnvis_dash.analysis.prediction_difference import PredictionDifference, prediction_difference
     from nnvis_dash.analysis.prediction_difference.patch_model import PatchModel
     from nnvis_dash.analysis.projections import Projection, project
+    from nnvis_dash.analysis.quality.agreement import Agreement, agreement
     from nnvis_dash.analysis.receptive_field import ReceptiveField, receptive_field
     from nnvis_dash.analysis.relevance.patterns import Patterns, learn_patterns
     from nnvis_dash.analysis.response import Response, default_degrees, respond, response
@@ -94,6 +95,7 @@ __version__ = "0.1.0"
 _PLACES = {
     "ActivationArea": "nnvis_dash.analysis.activation_area",
     "Adversarial": "nnvis_dash.analysis.attacks",
+    "Agreement": "nnvis_dash.analysis.quality.agreement",
     "Alignment": "nnvis_dash.analysis.model_diff.alignment",
     "Architecture": "nnvis_dash.analysis.architecture",
     "Attribution": "nnvis_dash.analysis.attribution",
@@ -151,6 +153,7 @@ _PLACES = {
     "Workspace": "nnvis_dash.workspace.store",
     "accuracy_over_epsilon": "nnvis_dash.analysis.simulation.epsilon_curve",
     "activation_area": "nnvis_dash.analysis.activation_area",
+    "agreement": "nnvis_dash.analysis.quality.agreement",
     "align": "nnvis_dash.analysis.model_diff.alignment",
     "architecture": "nnvis_dash.analysis.architecture",
     "attack": "nnvis_dash.analysis.attacks",
@@ -224,6 +227,7 @@ _PLACES = {
 __all__ = [
     "ActivationArea",
     "Adversarial",
+    "Agreement",
     "Alignment",
     "Architecture",
     "Attribution",
@@ -281,6 +285,7 @@ __all__ = [
     "Workspace",
     "accuracy_over_epsilon",
     "activation_area",
+    "agreement",
     "align",
     "architecture",
     "attack",
