@@ -74,7 +74,7 @@ TABLE = ("by",)
 # What can be set in the grid of samples by classifiers and methods.
 COMPARISON = ("drawn", "layer", "page", "top")
 # What can be set where attribution methods, or layers to explain through, are held against each other.
-TRUST = ("measure", "method", "over", "part", "samples", "seed", "sort")
+TRUST = ("method", "over", "part", "samples", "seed", "sort")
 # The response curves that are shown where no others were chosen.
 RESPONSES = ("blur", "brightness", "hue", "rotation", "adversarial")
 Scalar: TypeAlias = str | int | float | bool
