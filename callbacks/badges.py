@@ -1,7 +1,7 @@
-"""The badges of the heatmaps that a page shows: how far each deserves belief, as a job behind all that a person waits for.
+"""The badges of the heatmaps that a page shows: how far each deserves belief.
 
-An attribution is named by what it was computed from (`asked`), as the answers that hold heatmaps give it: its quality is
-the job of the same parameters. What is known is there at once; attributions that are no longer on the page are not asked.
+An attribution is named by what it was computed from (`asked`), as the answers that hold heatmaps give it; its quality
+is the job of the same parameters, behind all that a person waits for. What is known is there at once.
 """
 
 from __future__ import annotations

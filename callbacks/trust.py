@@ -75,7 +75,9 @@ def trust_request(services: Services, wanted: Mapping[str, Any]) -> Request:
 def _through_layers(wanted: Mapping[str, Any]) -> str:
     method = str(wanted.get("method"))
     if not looks_through(method):
-        raise ParameterError(f"{method!r} looks through no layer that can be chosen", "Choose a method of the CAM family.")
+        raise ParameterError(
+            f"{method!r} looks through no layer that can be chosen", "Choose a method of the CAM family."
+        )
     return method
 
 

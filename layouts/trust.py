@@ -34,9 +34,7 @@ def frame() -> Any:
             title="The classifier that is explained: it becomes the first one",
         ),
         html.Span(_methods(), id="trust-methods-tools"),
-        html.Span(
-            _choose("method", "by", through, "Which method looks through the layers"), id="trust-layers-tools"
-        ),
+        html.Span(_choose("method", "by", through, "Which method looks through the layers"), id="trust-layers-tools"),
         _choose("over", "on a", OVER, "On which images: some of every class, or those that are selected"),
         html.Span(
             _choose("samples", "of", [(str(n), str(n)) for n in SAMPLES], "How many images", str(N_SAMPLES), "number"),

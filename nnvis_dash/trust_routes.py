@@ -77,7 +77,10 @@ def described(choice: Choice) -> dict[str, Any]:
                 "seconds": _number(choice.seconds[at]),
                 "forwards": _number(choice.forwards[at]),
                 "cells": [
-                    [*_numbers(choice.mean[at, m], choice.low[at, m], choice.high[at, m]), _number(choice.passes[at, m])]
+                    [
+                        *_numbers(choice.mean[at, m], choice.low[at, m], choice.high[at, m]),
+                        _number(choice.passes[at, m]),
+                    ]
                     for m in range(len(choice.measures))
                 ],
             }
