@@ -12,6 +12,7 @@
   const USUAL = { part: "methods", over: "sample", samples: 32, seed: 0, sort: "" };
   const LATER = 2000; // milliseconds until an engine that was busy is asked again
   const KEPT = 12; // tables
+  const WIDE = 900; // pixels from which the plot stands beside the recommendation, as trust.css has it
   const ENDS = [[246, 196, 150], [246, 246, 243], [170, 204, 235]]; // of a share that passes: none, half, all
 
   tr.now = null; // what is looked at
@@ -113,6 +114,7 @@
     by("trust-run").disabled = Boolean(problem) || mine || !found || Boolean(table);
     by("trust-run").title = table ? "It is measured: what stands below" : "Hold them against one another; this takes a while, and goes on while you do something else";
     by("trust-running").hidden = !mine;
+    by("trust-run").hidden = mine; // what runs stands in its place
     if (mine) {
       by("trust-done").style.width = (running.total ? (100 * running.done) / running.total : 0) + "%";
       by("trust-progress").textContent = running.total ? `${running.message || "measuring"} · ${Math.round((100 * running.done) / running.total)} %` : running.message || "waiting for the engine";
@@ -126,7 +128,8 @@
     body.dataset.state = table ? "finished" : problem ? "empty" : found === null || found === undefined ? "loading" : found.problem ? "failed" : mine ? "running" : "empty";
     if (!table) return body.replaceChildren(found && found.problem ? "" : h("div", { class: "empty" }, problem || invitation(mine)));
     const focused = body.contains(document.activeElement) ? document.activeElement.dataset.focus : "";
-    body.replaceChildren(recommendation(table), grid(table), h("div", { class: "trust-below" }, tr.plot(table, Math.min(760, body.clientWidth - 24)), about(table)));
+    const width = Math.min(760, body.clientWidth >= WIDE ? body.clientWidth / 2 - 30 : body.clientWidth - 16);
+    body.replaceChildren(h("div", { class: "trust-all" }, recommendation(table), grid(table), h("div", { class: "trust-plots" }, tr.plot(table, width)), about(table)));
     if (focused) body.querySelectorAll("[data-focus]").forEach((one) => one.dataset.focus === focused && one.focus({ preventScroll: true }));
   }
 
@@ -141,7 +144,7 @@
     ];
   }
 
-  const recommendation = (table) => h("div", { class: "trust-said", role: "status" }, table.recommendation.map((sentence, at) => h("p", { class: at ? "" : "strong" }, sentence)));
+  const recommendation = (table) => h("div", { class: "trust-said", role: "status", tabindex: "0" }, table.recommendation.map((sentence, at) => h(at ? "span" : "b", {}, sentence + " ")));
 
   const plain = (value) => (value === null ? "–" : Math.abs(value) >= 100 ? value.toFixed(0) : Math.abs(value) >= 10 ? value.toFixed(1) : value.toFixed(Math.abs(value) < 0.095 && value ? 3 : 2));
   tr.percent = (share) => Math.round(100 * share) + " %";
@@ -158,6 +161,7 @@
       return {
         name: measure.name,
         title: measure.title,
+        decides: measure.decides,
         arrow: { 1: " ↑", "-1": " ↓" }[sign] || "",
         about: [measure.summary, `${order}${measure.decides ? "; it decides about the badge" : ""}.`, measure.reference].filter(Boolean).join("\n"),
         rank: (row) => (row.cells[at][0] === null ? null : (sign || 1) * row.cells[at][0]),
@@ -207,7 +211,7 @@
       const now = settings.sort.replace(/^-/, "") === column.name;
       const next = now ? (settings.sort.startsWith("-") ? null : "-" + column.name) : column.name;
       const props = { type: "button", class: "trust-head", title: column.about, "data-focus": "sort " + column.name, "data-change": JSON.stringify({ kind: "trust", parameters: { sort: next } }) };
-      return h("th", { scope: "col", "aria-sort": now ? (settings.sort.startsWith("-") ? "ascending" : "descending") : "none" }, h("button", props, column.title + column.arrow, now ? h("span", { class: "trust-sorted", "aria-hidden": "true" }, settings.sort.startsWith("-") ? " ▴" : " ▾") : null));
+      return h("th", { scope: "col", class: column.decides ? "decides" : "", "aria-sort": now ? (settings.sort.startsWith("-") ? "ascending" : "descending") : "none" }, h("button", props, column.title + column.arrow, now ? h("span", { class: "trust-sorted", "aria-hidden": "true" }, settings.sort.startsWith("-") ? " ▴" : " ▾") : null));
     });
     const rows = sorted(table, list).map(function (row) {
       const chosen = row.method === view.attribution && (!table.layered || row.layer === selection.layer);

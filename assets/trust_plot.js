@@ -6,7 +6,7 @@
   const nnvis = (window.nnvis = window.nnvis || {});
   const tr = (nnvis.trust = nnvis.trust || {});
   const svg = (...parts) => nnvis.svg(...parts);
-  const MARGIN = { left: 44, right: 14, top: 12, bottom: 34 };
+  const MARGIN = { left: 44, right: 24, top: 12, bottom: 34 };
   const HEIGHT = 250;
   const LETTER = 5.6; // pixels of a letter of a label, about
   const LINE = 13;

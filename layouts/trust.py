@@ -26,6 +26,17 @@ def frame() -> Any:
         for name, label, title in PARTS
     ]
     through = [(name, entry.title) for name, entry in METHODS.items() if "through a layer" in entry.traits]
+    running = html.Span(
+        [
+            html.Span("", id="trust-progress", className="label"),
+            html.Span(html.Span(className="job-done", id="trust-done"), className="job-bar"),
+            html.Button("Cancel", id="trust-stop", type="button", className="act"),
+        ],
+        id="trust-running",
+        className="trust-running",
+        role="status",
+        hidden=True,
+    )
     tools = [
         html.Div(parts, id="trust-parts", className="segmented", role="group", **{"aria-label": "what is judged"}),
         html.Label(
@@ -41,23 +52,12 @@ def frame() -> Any:
             id="trust-samples-tools",
         ),
         html.Button("Measure", id="trust-run", type="button", className="act primary", disabled=True),
+        running,
         html.Span("", id="trust-exports", className="exports"),
     ]
-    running = html.Div(
-        [
-            html.Span("", id="trust-progress", className="label"),
-            html.Span(html.Span(className="job-done", id="trust-done"), className="job-bar"),
-            html.Button("Cancel", id="trust-stop", type="button", className="act"),
-        ],
-        id="trust-running",
-        className="trust-running",
-        role="status",
-        hidden=True,
-    )
     return html.Div(
         [
             html.Div(tools, className="overview-tools", role="toolbar"),
-            running,
             html.Div(id="trust-body", className="trust-body", tabIndex="0"),
             html.Div("", id="trust-message", className="map-message"),
         ],
