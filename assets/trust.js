@@ -127,6 +127,7 @@
     held = of;
     body.dataset.state = table ? "finished" : problem ? "empty" : found === null || found === undefined ? "loading" : found.problem ? "failed" : mine ? "running" : "empty";
     if (!table) return body.replaceChildren(found && found.problem ? "" : h("div", { class: "empty" }, problem || invitation(mine)));
+    nnvis.samples.left(); // what was told under the pointer
     const focused = body.contains(document.activeElement) ? document.activeElement.dataset.focus : "";
     const width = Math.min(760, body.clientWidth >= WIDE ? body.clientWidth / 2 - 30 : body.clientWidth - 16);
     body.replaceChildren(h("div", { class: "trust-all" }, recommendation(table), grid(table), h("div", { class: "trust-plots" }, tr.plot(table, width)), about(table)));

@@ -52,11 +52,12 @@ def badges_of(artifact: Artifact) -> list[dict[str, Any]]:
     return [
         {
             "badge": int(badge),
-            "reasons": [[_title(str(one["measure"])), str(one["words"]), int(one["badge"])] for one in reasons],
+            "reasons": [[measure_title(str(one["measure"])), str(one["words"]), int(one["badge"])] for one in reasons],
         }
         for badge, reasons in zip(artifact.array("badge"), artifact.card["reasons"], strict=True)
     ]
 
 
-def _title(measure: str) -> str:
+def measure_title(measure: str) -> str:
+    """Return what a measure is called; one that this version doesn't have by its name."""
     return MEASURES[measure].title if measure in MEASURES else measure

@@ -8,6 +8,7 @@ from typing import Any
 import flask
 import numpy as np
 
+from callbacks.badges import measure_title
 from callbacks.trust import trust_request
 from nnvis_dash.analysis.attribution import METHODS
 from nnvis_dash.analysis.quality import MEASURES
@@ -71,7 +72,7 @@ def described(choice: Choice) -> dict[str, Any]:
                 "method": row.method,
                 "layer": row.layer,
                 "badge": choice.verdicts[at].badge,
-                "reasons": [[_title(one.measure), one.words, one.badge] for one in choice.verdicts[at].reasons],
+                "reasons": [[measure_title(one.measure), one.words, one.badge] for one in choice.verdicts[at].reasons],
                 "front": at in choice.front,
                 "quality": _numbers(choice.quality[at], choice.quality_low[at], choice.quality_high[at]),
                 "seconds": _number(choice.seconds[at]),
@@ -88,9 +89,9 @@ def described(choice: Choice) -> dict[str, Any]:
     measures = [
         {
             "name": name,
-            "title": _title(name),
-            "summary": MEASURES[name].summary,
-            "reference": MEASURES[name].reference,
+            "title": measure_title(name),
+            "summary": MEASURES[name].summary if name in MEASURES else "",
+            "reference": MEASURES[name].reference if name in MEASURES else "",
             "better": order,
             "decides": bool(np.isfinite(choice.passes[:, place]).any()),
         }
@@ -104,10 +105,6 @@ def described(choice: Choice) -> dict[str, Any]:
         "left_out": [[METHODS[name].title if name in METHODS else name, why] for name, why in choice.left_out.items()],
         "samples": [int(one) for one in choice.samples],
     }
-
-
-def _title(measure: str) -> str:
-    return MEASURES[measure].title if measure in MEASURES else measure
 
 
 def _number(value: Any) -> float | None:
