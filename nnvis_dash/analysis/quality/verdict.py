@@ -31,7 +31,33 @@ class Words(NamedTuple):
     passes: str
 
 
-WORDS: Mapping[str, Words] = {}
+WORDS: Mapping[str, Words] = {
+    "soundness": Words(
+        "says nothing: its values are missing, or the same nearly everywhere",
+        "says hardly anything",
+        "has values that differ",
+    ),
+    "displacement": Words(
+        "doesn't lead to the pixels that decide: moved elsewhere in the image it does as well",
+        "leads to the pixels that decide hardly better than if it lay elsewhere",
+        "leads to the pixels that decide: without them the class is lost sooner than without others",
+    ),
+    "randomisation": Words(
+        "barely changes when the weights are randomised: it shows edges, not the model",
+        "changes less than it should when the weights are randomised",
+        "changes when the weights are randomised",
+    ),
+    "random_logit": Words(
+        "looks the same for another class: it doesn't explain this one",
+        "differs less than it should from that of another class",
+        "differs from that of another class",
+    ),
+    "average_sensitivity": Words(
+        "changes wildly when pixels change so little that the answer stays",
+        "changes rather much when pixels change so little that the answer stays",
+        "stays as it is when pixels change so little that the answer stays",
+    ),
+}
 NOTHING = Words("", "can't be judged: no measure that decides can say anything of it", "")
 
 
