@@ -1,16 +1,17 @@
 """From where on a heatmap is doubtful or fails: measured on maps that are known to be good, and known to be bad.
 
-`--write` keeps the thresholds beside the code that reads them and the tables in docs/trust.md. Networks: the demo's six,
-and the LeNets of the shared data on MNIST where they are there. What is known:
+`--write` keeps the thresholds beside the code that reads them and the tables in docs/trust.md. Networks: the demo's
+six, and the LeNets of the shared data on MNIST where they are there. What is known:
 
-- good: `oracle`, the object's mask, where there is one; methods that follow from the classifier's function (integrated
-  gradients, occlusion) or are reported to pass the sanity checks (gradient, Grad-CAM: Adebayo et al., 2018);
-- bad: `random` and `smooth random` numbers, drawn from the image's content; Sobel `edges`; a `centre` blob; `untrained`,
-  maps of the same network with random weights; guided backpropagation and DeconvNet, which restore the image rather
-  than explain the network (Adebayo et al., 2018; Nie et al., 2018, arXiv:1805.07039).
+- good at pointing: `oracle`, the object's mask, where there is one, and occlusion, which asks the classifier itself;
+- good in that they follow the classifier: gradient and Grad-CAM, which pass the sanity checks (Adebayo et al., 2018),
+  integrated gradients and occlusion, which are made of the classifier's answers alone;
+- bad: `random` and `smooth random` numbers, drawn from the image's content; Sobel `edges`; a `centre` blob;
+  `untrained`, maps of the same network with random weights; guided backpropagation and DeconvNet, which restore the
+  image rather than explain the network (Adebayo et al., 2018; Nie et al., 2018, arXiv:1805.07039).
 
-Each measure is held against the bad maps that it is there to find: edges do lie on objects and a centre blob on centred
-ones, so the displacement may well pass them; a map of random numbers doesn't depend on the weights, the edges neither.
+Each measure is held against the maps that it has to do with: edges do lie on objects and a centre blob on centred ones,
+so they may well point at what an answer needs; what a planted map doesn't depend on it can't be blamed for twice.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import datetime
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,9 +35,17 @@ from benchmarks.report import table
 from nnvis_dash.analysis.attribution import Attribution, attribute
 from nnvis_dash.analysis.classifier import Classifier, load_classifier
 from nnvis_dash.analysis.quality import MEASURES, Case
-from nnvis_dash.analysis.quality.calibration import Known, calibrated, rates, record, share_of_each
-from nnvis_dash.analysis.quality.thresholds import DECIDING, FILE, Threshold
-from nnvis_dash.analysis.quality.verdict import measured
+from nnvis_dash.analysis.quality.calibration import (
+    BAD_THAT_PASS,
+    GOOD_THAT_FAIL,
+    Known,
+    calibrated,
+    rates,
+    record,
+    share_of_each,
+)
+from nnvis_dash.analysis.quality.thresholds import DECIDING, FILE, SOUND, Threshold
+from nnvis_dash.analysis.quality.verdict import deciding, measured, verdicts
 from nnvis_dash.analysis.random_weights import random_weights
 from nnvis_dash.analysis.stratified import choose_samples
 from nnvis_dash.demo.build import SOURCES, WEIGHTS, read_cards
@@ -47,15 +56,15 @@ SHARED = Path(os.environ.get("NNVIS_SHARED_DATA", ROOT.parent / "shared" / "data
 PAGE = ROOT / "docs" / "trust.md"
 LENETS = ("lenet1", "lenet4")
 
-GOOD = ("oracle", "gradient", "integrated_gradients", "grad_cam", "occlusion")
+METHODS = ("gradient", "integrated_gradients", "grad_cam", "occlusion")
 RESTORING = ("guided_backprop", "deconvnet")
-BAD: Mapping[str, tuple[str, ...]] = {  # what each measure is there to find
-    "displacement": ("random", "smooth random", "untrained"),
-    "randomisation": ("edges", "centre", *RESTORING),
-    "random_logit": ("edges", "centre", *RESTORING),
-    "average_sensitivity": ("random", "smooth random"),
+KNOWN: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {  # of each measure the good maps, and the bad ones
+    "faithfulness_correlation": (("oracle", "occlusion"), ("random", "smooth random", "untrained")),
+    "randomisation": (METHODS, ("edges", "centre", *RESTORING)),
+    "random_logit": (METHODS, ("edges", "centre", *RESTORING)),
+    "average_sensitivity": (METHODS, ("random", "smooth random")),
 }
-SHOWN = ("lrp_epsilon", "lrp_alpha_1_beta_0", "layer_cam", "smoothgrad")  # neither: what they come to
+SHOWN = ("lrp_epsilon", "lrp_preset_a", "lrp_alpha_1_beta_0", "layer_cam", "smoothgrad")  # neither: what they come to
 
 Planted = Callable[[Any], Any]  # (n, H, W, C) pixels -> (n, H, W) float32
 
@@ -95,7 +104,9 @@ def noise(images: Any) -> Any:
     """Return random numbers for each image, drawn from its content: another image, another map."""
     return np.stack(
         [
-            np.random.default_rng([*np.ascontiguousarray(one).tobytes()]).standard_normal(one.shape[:2]).astype(np.float32)
+            np.random.default_rng([*np.ascontiguousarray(one).tobytes()])
+            .standard_normal(one.shape[:2])
+            .astype(np.float32)
             for one in images
         ]
     )
@@ -133,13 +144,13 @@ def cases(network: Network) -> Iterator[tuple[str, Case]]:
         explain = _planted(plant)
         found = explain(clf, images, targets)
         yield name, Case(clf, images, found.heatmap(), targets, found, explain)
-    for name in (*GOOD[1:], *RESTORING, *SHOWN):
+    for name in (*METHODS, *RESTORING, *SHOWN):
         explain = _method(name)
         found = explain(clf, images, targets)
         yield name, Case(clf, images, found.heatmap(), targets, found, explain)
     with random_weights(clf) as drawn:
         untrained = drawn.classifier(len(drawn.layers), seed=1)
-        maps = [_method(name)(untrained, images, targets).heatmap() for name in GOOD[1:]]
+        maps = [_method(name)(untrained, images, targets).heatmap() for name in METHODS]
     for found in maps:
         yield "untrained", Case(clf, images, found, targets)
 
@@ -161,7 +172,7 @@ def _method(name: str) -> Any:
 
 @dataclass(frozen=True)
 class Measured:
-    """One map's values; `image` numbers the image over all networks."""
+    """One map's values; `image` numbers the image over all datasets."""
 
     network: str
     map: str
@@ -175,10 +186,10 @@ def measure_all(n: int) -> tuple[list[Measured], dict[str, str]]:
     datasets: dict[str, str] = {}
     for network in networks(n):
         began = time.process_time()
-        first = len(datasets) * n
         datasets[network.name] = network.dataset
+        first = n * list(dict.fromkeys(datasets.values())).index(network.dataset)  # its networks see the same images
         for name, case in cases(network):
-            values = measured(case, _known(case)).values
+            values = measured(case, deciding(case)).values
             for row in range(len(case.targets)):
                 own = {measure: float(given[row]) for measure, given in values.items()}
                 found.append(Measured(network.name, name, first + row, own))
@@ -186,37 +197,120 @@ def measure_all(n: int) -> tuple[list[Measured], dict[str, str]]:
     return found, datasets
 
 
-def _known(case: Case) -> dict[str, Any]:
-    from nnvis_dash.analysis.quality.verdict import deciding
-
-    return {name: given for name, given in deciding(case).items() if name in BAD}
-
-
-def thresholds_of(found: list[Measured]) -> dict[str, Threshold]:
+def thresholds_of(found: Sequence[Measured]) -> dict[str, Threshold]:
     """Return each measure's threshold from known maps."""
     limits = {}
-    for name, bad in BAD.items():
+    for name, pools in KNOWN.items():
         higher = "higher is better" in MEASURES[name].traits
-        pools = []
-        for maps in (GOOD, bad):
-            some = [one for one in found if one.map in maps and name in one.values]
-            pools.append(Known(np.array([one.values[name] for one in some]), np.array([one.image for one in some])))
-        limits[name] = calibrated(name, higher, *pools, alpha=share_of_each(len(BAD)))
+        good, bad = (
+            Known(np.array([one.values[name] for one in some]), np.array([one.image for one in some]))
+            for some in ([one for one in found if one.map in maps and name in one.values] for maps in pools)
+        )
+        limits[name] = calibrated(name, higher, good, bad, alpha=share_of_each(len(KNOWN)))
     return limits
 
 
-def main() -> None:
-    found, _ = measure_all(12)
-    import pickle
-    Path("/tmp/verdict-scratch/found.pkl").write_bytes(pickle.dumps(found))
-    for measure in BAD:
-        print(measure)
-        for name in dict.fromkeys(one.map for one in found):
-            values = np.array([one.values[measure] for one in found if one.map == name and measure in one.values])
+def badges_of(found: Sequence[Measured], limits: Mapping[str, Threshold]) -> list[int]:
+    """Return each map's badge under thresholds."""
+    every = {**limits, "soundness": SOUND}
+    names = dict.fromkeys(name for one in found for name in one.values)
+    values = {name: np.array([one.values.get(name, np.nan) for one in found], np.float32) for name in names}
+    return [one.badge for one in verdicts(values, len(found), every)]
+
+
+def shares(found: Sequence[Measured]) -> list[tuple[object, ...]]:
+    """Return of each map how often it fails, is doubtful and passes, with thresholds from the other half's images."""
+    halves = [[one for one in found if one.image % 2 == half] for half in (0, 1)]
+    badges: dict[str, list[int]] = {}
+    for own, other in (halves, halves[::-1]):
+        for one, badge in zip(own, badges_of(own, thresholds_of(other)), strict=True):
+            badges.setdefault(one.map, []).append(badge)
+    lines = []
+    for name, given in badges.items():
+        share = rates(given)
+        lines.append((name, len(given), *(f"{share[word]:.0%}" for word in ("passes", "doubtful", "fails"))))
+    return lines
+
+
+def quantiles(found: Sequence[Measured]) -> list[tuple[object, ...]]:
+    """Return of each map the 5 %, 50 % and 95 % quantiles of every measure."""
+    lines = []
+    for name in dict.fromkeys(one.map for one in found):
+        cells: list[object] = [name]
+        for measure in KNOWN:
+            values = np.array([one.values.get(measure, np.nan) for one in found if one.map == name])
             values = values[~np.isnan(values)]
-            if len(values):
-                print(f"   {name:22s}", len(values), np.round(np.quantile(values, (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)), 3))
-    for limit in thresholds_of(found).values(): print(limit)
+            cells.append(
+                " / ".join(f"{one:.2f}" for one in np.quantile(values, (0.05, 0.5, 0.95))) if len(values) else ""
+            )
+        lines.append(tuple(cells))
+    return lines
+
+
+def limits_table(limits: Mapping[str, Threshold]) -> list[tuple[object, ...]]:
+    """Return a line for each measure: what passes, what fails, with intervals, and the maps."""
+    lines = []
+    for limit in limits.values():
+        from_, below = ("from", "below") if limit.higher else ("up to", "above")
+        spans = [
+            f"{word} {value:.2f} ({span[0]:.2f} to {span[1]:.2f})"
+            for word, value, span in (
+                (from_, limit.passes, limit.passes_interval),
+                (below, limit.fails, limit.fails_interval),
+            )
+        ]
+        good, bad = (", ".join(maps) for maps in KNOWN[limit.measure])
+        lines.append((MEASURES[limit.measure].title, *spans, f"{good} ({limit.n_good})", f"{bad} ({limit.n_bad})"))
+    return lines
+
+
+def write(found: Sequence[Measured], datasets: Mapping[str, str], n: int) -> None:
+    """Keep the thresholds where the code reads them, and the tables in docs/trust.md."""
+    limits = thresholds_of(found)
+    before = json.loads(FILE.read_text(encoding="utf-8")) if FILE.is_file() else {}
+    measures = {
+        name: {**record(limit), "parameters": dict(DECIDING[name]), "good": KNOWN[name][0], "bad": KNOWN[name][1]}
+        for name, limit in limits.items()
+    }
+    same = json.loads(json.dumps(measures)) == before.get("measures")
+    about = {
+        "edition": int(before.get("edition", 0)) + (not same),
+        "date": datetime.date.today().isoformat(),
+        "images": n,
+        "networks": dict(datasets),
+        "bad_that_pass": BAD_THAT_PASS,
+        "good_that_fail": GOOD_THAT_FAIL,
+        "measures": measures,
+    }
+    FILE.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+    names = [MEASURES[name].title for name in KNOWN]
+    tables = {
+        "thresholds": table(
+            ("measure", "passes (95 % interval)", "fails (95 % interval)", "good maps", "bad maps"),
+            limits_table(limits),
+        ),
+        "known maps": table(("map", *names), quantiles(found)),
+        "badges": table(("map", "maps", "passes", "doubtful", "fails"), shares(found)),
+    }
+    text = PAGE.read_text(encoding="utf-8")
+    for name, body in tables.items():
+        begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
+        text = text[: text.index(begin)] + f"{begin}\n{body}\n{end}" + text[text.index(end) + len(end) :]
+    PAGE.write_text(text, encoding="utf-8")
+
+
+def main() -> None:
+    """Measure, print, and keep with `--write`."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--images", type=int, default=20, help="of each network (default: %(default)s)")
+    parser.add_argument("--write", action="store_true", help="keep the thresholds, and the tables in docs/trust.md")
+    args = parser.parse_args()
+    found, datasets = measure_all(args.images)
+    print(table(("measure", "passes", "fails", "good maps", "bad maps"), limits_table(thresholds_of(found))))
+    print(table(("map", *KNOWN), quantiles(found)))
+    print(table(("map", "maps", "passes", "doubtful", "fails"), shares(found)))
+    if args.write:
+        write(found, datasets, args.images)
 
 
 if __name__ == "__main__":

@@ -28,9 +28,9 @@ UNKNOWN = -1  # the measure said nothing
 DECIDING: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "soundness": {},
-        "displacement": {"steps": 16},
-        "randomisation": {"steps": 2},
-        "random_logit": {},
+        "faithfulness_correlation": {},
+        "randomisation": {"absolute": False, "turned": True},
+        "random_logit": {"classes": 3},
         "average_sensitivity": {"draws": 2},
     }
 )
