@@ -368,6 +368,20 @@ def twin(layer: Any, activation: Callable[[Tensor], Tensor]) -> Any:
     return made
 
 
+def with_own_weights(layer: Any) -> Any | None:
+    """Return a layer like another, with the same weights in variables of its own; None where Keras can't make one."""
+    try:
+        made = type(layer).from_config(layer.get_config())
+        made.build_from_config(layer.get_build_config())
+    except (NotImplementedError, TypeError, ValueError, KeyError, AttributeError):  # a layer of a user's own
+        return None
+    if [weight.shape for weight in made.weights] != [weight.shape for weight in layer.weights]:
+        return None  # quantised, or with adapters
+    for own, given in zip(made.weights, layer.weights, strict=True):
+        own.assign(given)
+    return made
+
+
 def _layer(step: Step) -> Layer:
     return Layer(
         name=step.name,

@@ -30,6 +30,7 @@ class DeepLIFT:
     reference='Shrikumar et al., "Learning important features through propagating activation differences", ICML 2017, '
     "arXiv:1704.02685, section 3.5.1",
     parameters=DeepLIFT,
+    traits=("adds up",),
 )
 def deep_lift(clf: Classifier, images: Images, target: Ints, question: Question, parameters: DeepLIFT) -> Answer:
     """Hand the score's difference from a baseline back to the pixels, activations by their slopes.

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     reference='Montavon et al., "Explaining nonlinear classification decisions with deep Taylor decomposition", 2017, '
     "doi:10.1016/j.patcog.2016.11.008, section 4",
     parameters=NoParameters,
+    traits=("adds up to the logit",),
 )
 def deep_taylor(clf: Classifier, images: Images, target: Ints, question: Question, parameters: NoParameters) -> Answer:
     """Share what is positive of the score by positive contributions, down to the pixels.

@@ -30,6 +30,7 @@ class DeepTaylorBounded:
     reference='Montavon et al., "Explaining nonlinear classification decisions with deep Taylor decomposition", 2017, '
     "doi:10.1016/j.patcog.2016.11.008, section 4 (z-B rule)",
     parameters=DeepTaylorBounded,
+    traits=("adds up to the logit",),
 )
 def deep_taylor_bounded(
     clf: Classifier, images: Images, target: Ints, question: Question, parameters: DeepTaylorBounded

@@ -35,7 +35,7 @@ class IntegratedGradients:
     title="Integrated gradients",
     reference='Sundararajan et al., "Axiomatic attribution for deep networks", ICML 2017, arXiv:1703.01365, eq. 1, 3',
     parameters=IntegratedGradients,
-    traits=("slow",),
+    traits=("slow", "adds up"),
 )
 def integrated_gradients(
     clf: Classifier, images: Images, target: Ints, question: Question, parameters: IntegratedGradients

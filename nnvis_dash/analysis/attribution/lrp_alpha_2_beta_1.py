@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     reference='Bach et al., "On pixel-wise explanations by layer-wise relevance propagation", PLOS ONE 2015, '
     "doi:10.1371/journal.pone.0130140, eq. 60",
     parameters=LRPParameters,
+    traits=("adds up without biases",),
 )
 def lrp_alpha_2_beta_1(
     clf: Classifier, images: Images, target: Ints, question: Question, parameters: LRPParameters

@@ -27,6 +27,7 @@ class LRPAlphaBeta(LRPParameters):
     reference='Bach et al., "On pixel-wise explanations by layer-wise relevance propagation", PLOS ONE 2015, '
     "doi:10.1371/journal.pone.0130140, eq. 60",
     parameters=LRPAlphaBeta,
+    traits=("adds up without biases",),
 )
 def lrp_alpha_beta(
     clf: Classifier, images: Images, target: Ints, question: Question, parameters: LRPAlphaBeta

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     reference='Lapuschkin et al., "Unmasking Clever Hans predictors", Nature Communications 2019, '
     "doi:10.1038/s41467-019-08987-4, supplement",
     parameters=LRPParameters,
+    traits=("adds up to the logit",),
 )
 def lrp_flat(clf: Classifier, images: Images, target: Ints, question: Question, parameters: LRPParameters) -> Answer:
     """Share relevance evenly among the inputs of each output.

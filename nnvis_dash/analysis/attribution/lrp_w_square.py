@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     reference='Montavon et al., "Explaining nonlinear classification decisions with deep Taylor decomposition", 2017, '
     "doi:10.1016/j.patcog.2016.11.008, eq. 12",
     parameters=LRPParameters,
+    traits=("adds up to the logit",),
 )
 def lrp_w_square(
     clf: Classifier, images: Images, target: Ints, question: Question, parameters: LRPParameters

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     reference='Bach et al., "On pixel-wise explanations by layer-wise relevance propagation", PLOS ONE 2015, '
     "doi:10.1371/journal.pone.0130140, eq. 56",
     parameters=LRPParameters,
+    traits=("adds up without biases",),
 )
 def lrp_z(clf: Classifier, images: Images, target: Ints, question: Question, parameters: LRPParameters) -> Answer:
     """Share relevance in proportion to what each input adds to an output.

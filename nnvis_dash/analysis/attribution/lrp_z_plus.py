@@ -31,6 +31,7 @@ class LRPZPlus:
     reference='Montavon et al., "Explaining nonlinear classification decisions with deep Taylor decomposition", 2017, '
     "doi:10.1016/j.patcog.2016.11.008, eq. 15",
     parameters=LRPZPlus,
+    traits=("adds up to the logit",),
 )
 def lrp_z_plus(clf: Classifier, images: Images, target: Ints, question: Question, parameters: LRPZPlus) -> Answer:
     """Share relevance by positive contributions, without biases.

@@ -44,7 +44,7 @@ class Shapley:
     reference='Štrumbelj and Kononenko, "Explaining prediction models", 2014, doi:10.1007/s10115-013-0679-x; '
     'Lundberg and Lee, "A unified approach to interpreting model predictions", 2017, arXiv:1705.07874',
     parameters=Shapley,
-    traits=("slow",),
+    traits=("slow", "adds up"),
 )
 def shapley(clf: Classifier, images: Images, target: Ints, question: Question, parameters: Shapley) -> Answer:
     """Average what each region adds to the score over the orders in which regions can appear.

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nnvis_dash.analysis.card import with_preprocessing
+from nnvis_dash.analysis.graph import with_own_weights
 from nnvis_dash.analysis.mutation.frozen import frozen_units, mask, n_frozen
 from nnvis_dash.state.ids import content_key
 from nnvis_dash.types import Floats, ModelCard
@@ -99,7 +100,7 @@ def frozen_graph(graph: Graph, masks: Mapping[str, Floats]) -> Graph:
     behind: dict[str, Any] = {}
     for name, values in masks.items():
         step = graph.step(name)
-        silenced = _silenced(graph, step, values)
+        silenced = _silenced(step, values)
         if silenced is None:
             behind[name] = keras.layers.Rescaling(values, name="frozen", dtype=step.operation.compute_dtype)
         else:
@@ -107,7 +108,7 @@ def frozen_graph(graph: Graph, masks: Mapping[str, Floats]) -> Graph:
     return graph.refitted(instead, behind)
 
 
-def _silenced(graph: Graph, step: Step, values: Floats) -> Any | None:
+def _silenced(step: Step, values: Floats) -> Any | None:
     """Return a copy of a step's layer whose frozen units have weights of 0; None where that isn't as if masked."""
     layer = step.operation
     activation = getattr(layer, "activation", None)
@@ -115,12 +116,9 @@ def _silenced(graph: Graph, step: Step, values: Floats) -> Any | None:
     if not known or (activation is not None and getattr(activation, "__name__", "") not in _ZERO_STAYS):
         return None
     name, axis = _LAST[step.kind]
-    twin = type(layer).from_config(layer.get_config())
-    twin.build((None, *_input_shape(graph, step)))
-    if [weight.shape for weight in twin.weights] != [weight.shape for weight in layer.weights]:
-        return None  # quantised, or with adapters
-    for own, given in zip(twin.weights, layer.weights, strict=True):
-        own.assign(given)
+    twin = with_own_weights(layer)
+    if twin is None:
+        return None
     weight = getattr(twin, name)
     weight.assign(weight * _shaped(values, tuple(weight.shape), axis))
     if getattr(twin, "bias", None) is not None:
@@ -133,8 +131,3 @@ def _shaped(values: Floats, shape: tuple[int, ...], axis: int | None) -> Floats:
     if axis is None:  # depthwise: channel c and multiplier m give the unit c * M + m
         return values.reshape(shape[-2:])
     return np.expand_dims(values, tuple(range(1, -axis)))
-
-
-def _input_shape(graph: Graph, step: Step) -> tuple[int | None, ...]:
-    before = graph.before(step)
-    return graph.input_shape if before is None else before.shapes[before.outputs.index(step.inputs[0])]

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnvis_dash.analysis import progress
-from nnvis_dash.analysis.attribution import Attribution, attribute, stretch
+from nnvis_dash.analysis.attribution import METHODS, Attribution, attribute, stretch
 from nnvis_dash.errors import ParameterError
 from nnvis_dash.registry import Registry
 from nnvis_dash.types import Floats, Ints
@@ -47,6 +47,8 @@ class Case:
         Where the object is, for measures of localisation.
     seed : int
         Of all that is drawn: the same seed gives the same numbers.
+    parameters : dataclass or None
+        The method's own, of heatmaps that explain a class; None for heatmaps of a layer, and for those from elsewhere.
     """
 
     classifier: Classifier
@@ -57,11 +59,13 @@ class Case:
     explain: Explain | None = None
     masks: npt.NDArray[np.bool_] | None = None
     seed: int = 0
+    parameters: Any = None
 
 
 # One number an image, (N,) float32; NaN where the measure says nothing of an image.
-# Traits: "higher is better" or "lower is better"; "explains again", "needs masks", "needs the values" where it does;
-# and its family: "faithfulness", "stability", "randomisation", "complexity", "localisation" or "soundness".
+# Traits: "higher is better" or "lower is better"; "explains again", "needs masks", "needs weights", "needs the values"
+# where it does; and its family: "faithfulness", "stability", "randomisation", "complexity", "localisation" or
+# "soundness".
 Measure: TypeAlias = Callable[[Case, Any], Floats]
 MEASURES: Registry[Measure] = Registry("quality measure", "nnvis_dash.analysis.quality")
 
@@ -169,7 +173,9 @@ def case_of(
         return attribute(classifier, images, method, targets, layer, output=output, **params)
 
     found = attribute(clf, images, method, target, layer, output=output, **params)
-    return Case(clf, images, found.heatmap(), found.target, found, explain, given, seed)
+    of_a_class = layer is None or "through a layer" in METHODS[method].traits
+    own = METHODS[method].read(params) if of_a_class else None
+    return Case(clf, images, found.heatmap(), found.target, found, explain, given, seed, own)
 
 
 def measure(case: Case, measures: Sequence[str] | Mapping[str, Mapping[str, Any]] | None = None) -> Quality:
@@ -199,6 +205,8 @@ def _missing(case: Case, traits: frozenset[str]) -> str:
         return "It explains again: give the name of a method in place of heatmaps."
     if "needs the values" in traits and case.attribution is None:
         return "It needs the values of each channel: give the name of a method in place of heatmaps."
+    if "needs weights" in traits and not case.classifier.card.layers:
+        return "The classifier is a TensorFlow graph, whose weights can't be changed: add the Keras model itself."
     if "needs masks" in traits and case.masks is None:
         return "Give masks of where the object is."
     return ""

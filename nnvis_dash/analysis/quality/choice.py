@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from nnvis_dash.analysis.attribution import METHODS
 from nnvis_dash.analysis.quality import MEASURES, applicable, case_of
-from nnvis_dash.analysis.quality.table import Choice, Measurements, Row, choice_of
+from nnvis_dash.analysis.quality.table import FUSION, Choice, Measurements, Row, choice_of, fusion_of
 from nnvis_dash.analysis.quality.thresholds import DECIDING
 from nnvis_dash.analysis.quality.verdict import measured
 from nnvis_dash.analysis.stratified import choose_samples
@@ -28,6 +28,13 @@ if TYPE_CHECKING:
 N_SAMPLES = 32
 BLOCK = 8  # images that are explained and measured together
 MASKS = "masks"  # the extra of a dataset that says where the object is
+OTHERS: Mapping[
+    str, Mapping[str, Any]
+] = {  # of measures that don't decide, where not their defaults: a table asks often
+    "deletion": {"steps": 32},
+    "insertion": {"steps": 32},
+    "max_sensitivity": DECIDING["average_sensitivity"],  # the same changes: nothing is explained twice
+}
 NOT_BY_DEFAULT = frozenset(
     {"slow", "images", "patterns"}
 )  # traits of methods that are measured only when they are named
@@ -53,7 +60,8 @@ def trust(
     dataset : Dataset
         Where it has an extra "masks", localisation is measured as well.
     methods : sequence of str, optional
-        Of `methods()`; empty: all that suit the classifier and aren't slow.
+        Of `methods()`; empty: all that suit the classifier and aren't slow. Where two or more pass, their fusion
+        is one more line.
     layers : sequence of str, optional
         With one method that looks through a layer: the table compares these layers.
     n_samples : int
@@ -82,17 +90,27 @@ def trust(
     first = dataset.batch(ids[:1], clf.card.input_shape, clf.card.resize)
     rows, left_out = suitable(clf, first, chosen_rows(clf.card, methods, layers))
     wanted = table_measures(masks_of(dataset, ids[:1], clf.card) is not None, measures)
-    blocks = range(0, len(ids), BLOCK)
+    blocks = [ids[start : start + BLOCK] for start in range(0, len(ids), BLOCK)]
     found: list[list[Measurements]] = []
-    for number, row in enumerate(rows):
+
+    def add(row: Row, total: int) -> None:
         found.append([])
-        for block, start in enumerate(blocks):
-            some = ids[start : start + BLOCK]
+        for some in blocks:
             images = dataset.batch(some, clf.card.input_shape, clf.card.resize)
             found[-1].append(measured_block(clf, images, row, wanted, masks_of(dataset, some, clf.card), seed))
             if on_progress is not None:
-                on_progress(number * len(blocks) + block + 1, len(rows) * len(blocks))
-    return choice_of(clf.card.name, dataset.card.name, rows, tuple(wanted), ids, found, left_out, seed)
+                on_progress((len(found) - 1) * len(blocks) + len(found[-1]), total * len(blocks))
+
+    def table() -> Choice:
+        return choice_of(clf.card.name, dataset.card.name, rows, tuple(wanted), ids, found, left_out, seed)
+
+    for row in rows:
+        add(row, len(rows))
+    fusion = fusion_of(table())
+    if fusion is not None:
+        rows = (*rows, fusion)
+        add(fusion, len(rows))
+    return table()
 
 
 def chosen_samples(
@@ -114,7 +132,9 @@ def chosen_rows(card: ModelCard, methods: Sequence[str], layers: Sequence[str]) 
     for name in methods:
         METHODS[name]
     if not layers:
-        names = methods or [name for name, entry in METHODS.items() if not entry.traits & NOT_BY_DEFAULT]
+        names = methods or [
+            name for name, entry in METHODS.items() if name != FUSION and not entry.traits & NOT_BY_DEFAULT
+        ]
         return tuple(Row(name) for name in dict.fromkeys(names))
     if len(methods) != 1 or "through a layer" not in METHODS[methods[0]].traits:
         through = ", ".join(name for name, entry in METHODS.items() if "through a layer" in entry.traits)
@@ -157,7 +177,10 @@ def table_measures(masks: bool, measures: Sequence[str] | None = None) -> dict[s
     """Return the measures of a table with their parameters: those that decide first, then the others by name."""
     names = sorted(MEASURES) if measures is None else [name for name in measures if MEASURES[name]]
     others = [name for name in names if name not in DECIDING and (masks or "needs masks" not in MEASURES[name].traits)]
-    return {**{name: given for name, given in DECIDING.items() if name in MEASURES}, **{name: {} for name in others}}
+    return {
+        **{name: given for name, given in DECIDING.items() if name in MEASURES},
+        **{name: OTHERS.get(name, {}) for name in others},
+    }
 
 
 def masks_of(dataset: Dataset, ids: Sequence[int] | npt.NDArray[np.int64], card: ModelCard) -> Any:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 RESAMPLES = 1000
 LEVEL = 0.95  # of the intervals
+FUSION = "fusion"  # the method that the passing ones are put together by
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class Row:
     def title(self) -> str:
         """What the line is called."""
         title = METHODS[self.method].title
+        if fused := str(self.parameters.get("methods", "")):
+            title = f"{title} of {fused.count(',') + 1} that pass"
         return title if self.layer is None else f"{title} on {self.layer}"
 
 
@@ -178,6 +181,16 @@ def choice_of(
         recommendation=recommended(lines, model, dataset, n),
         left_out=dict(left_out),
     )
+
+
+def fusion_of(choice: Choice) -> Row | None:
+    """Return the line for the fusion of the methods that pass, None where fewer than two can be fused."""
+    passing = [
+        row.method
+        for row, said in zip(choice.rows, choice.verdicts, strict=True)
+        if said.badge == PASSES and row.method != FUSION and not METHODS[row.method].traits & {"patterns", "images"}
+    ]
+    return None if choice.by_layer or len(passing) < 2 else Row(FUSION, None, {"methods": ", ".join(passing)})
 
 
 def interval(values: Floats, draws: npt.NDArray[np.int64]) -> tuple[Floats, Floats, Floats]:

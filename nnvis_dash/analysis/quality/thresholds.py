@@ -25,7 +25,15 @@ FAILS, DOUBTFUL, PASSES = 0, 1, 2
 UNKNOWN = -1  # the measure said nothing
 
 # The measures that decide, with their parameters: cheap enough to be asked for every heatmap that is shown.
-DECIDING: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
+DECIDING: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "soundness": {},
+        "faithfulness_correlation": {},
+        "randomisation": {"absolute": False, "turned": True},
+        "random_logit": {"classes": 3},
+        "average_sensitivity": {"draws": 2},
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -64,6 +72,10 @@ class Threshold:
         return np.where(np.isnan(oriented), UNKNOWN, badges).astype(np.int8)
 
 
+# A heatmap says something or it doesn't: nothing to be measured.
+SOUND = Threshold("soundness", True, 1.0, 1.0, (1.0, 1.0), (1.0, 1.0), 0, 0)
+
+
 @functools.cache
 def calibration() -> Mapping[str, Any]:
     """Return what the calibration wrote: edition, date, datasets, networks, rule, and each measure's record."""
@@ -75,7 +87,8 @@ def calibration() -> Mapping[str, Any]:
 def thresholds() -> Mapping[str, Threshold]:
     """Return the threshold of each measure that decides, in the order of `DECIDING`."""
     measured = calibration()["measures"]
-    return MappingProxyType({name: _read(name, measured[name]) for name in DECIDING})
+    found = {name: _read(name, measured[name]) for name in DECIDING if name in measured}
+    return MappingProxyType({SOUND.measure: SOUND, **found})
 
 
 def _read(name: str, record: Mapping[str, Any]) -> Threshold:

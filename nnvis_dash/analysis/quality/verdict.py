@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from nnvis_dash.analysis.quality import Case, Quality, applicable, measure
-from nnvis_dash.analysis.quality.thresholds import DECIDING, DOUBTFUL, FAILS, PASSES, UNKNOWN, thresholds
+from nnvis_dash.analysis.quality import MEASURES, Case, Quality, applicable, case_of, measure
+from nnvis_dash.analysis.quality.thresholds import DECIDING, DOUBTFUL, FAILS, PASSES, UNKNOWN, Threshold, thresholds
 from nnvis_dash.errors import ModelError, ParameterError
 from nnvis_dash.types import Floats
 
 if TYPE_CHECKING:
+    from nnvis_dash.analysis.classifier import Classifier
     from nnvis_dash.workspace.artifacts import Artifact
 
 BADGES = {FAILS: "fails", DOUBTFUL: "doubtful", PASSES: "passes"}
@@ -31,7 +33,33 @@ class Words(NamedTuple):
     passes: str
 
 
-WORDS: Mapping[str, Words] = {}
+WORDS: Mapping[str, Words] = {
+    "soundness": Words(
+        "says nothing: its values are missing, or the same nearly everywhere",
+        "says hardly anything",
+        "has values that differ",
+    ),
+    "faithfulness_correlation": Words(
+        "points at what the answer needs no better than random numbers do",
+        "points at what the answer needs hardly better than random numbers do",
+        "points at what the answer needs: without the parts where it is high the answer falls most",
+    ),
+    "randomisation": Words(
+        "barely changes when the weights are randomised: it shows edges, not the model",
+        "changes less than it should when the weights are randomised",
+        "changes when the weights are randomised",
+    ),
+    "random_logit": Words(
+        "looks the same for other classes: it doesn't explain this one",
+        "differs less than it should from those of other classes",
+        "differs from those of other classes",
+    ),
+    "average_sensitivity": Words(
+        "changes wildly when pixels change so little that the answer stays",
+        "changes rather much when pixels change so little that the answer stays",
+        "stays as it is when pixels change so little that the answer stays",
+    ),
+}
 NOTHING = Words("", "can't be judged: no measure that decides can say anything of it", "")
 
 
@@ -86,10 +114,17 @@ class Verdict:
         return [{"measure": one.measure, "badge": one.badge, "words": one.words} for one in self.reasons]
 
 
-def deciding(case: Case) -> dict[str, dict[str, Any]]:
-    """Return the measures that decide a case's badges, with the parameters that their thresholds are for."""
-    known = applicable(case)
+def deciding(case: Case, of_a_class: bool = True) -> dict[str, dict[str, Any]]:
+    """Return the measures that decide a case's badges, with the parameters that their thresholds are for.
+
+    Heatmaps that explain a unit rather than a class are only asked what has nothing to do with a class.
+    """
+    known = [name for name in applicable(case) if of_a_class or not _about_a_class(name)]
     return {name: dict(given) for name, given in DECIDING.items() if name in known}
+
+
+def _about_a_class(name: str) -> bool:
+    return name == "random_logit" or "faithfulness" in MEASURES[name].traits
 
 
 def measured(case: Case, measures: Mapping[str, Mapping[str, Any]]) -> Quality:
@@ -108,25 +143,57 @@ def measured(case: Case, measures: Mapping[str, Mapping[str, Any]]) -> Quality:
     return Quality(values, seconds, case.targets, case.heatmaps)
 
 
-def verdict(found: Quality) -> tuple[Verdict, ...]:
-    """Return a verdict on each heatmap that was measured.
+def verdict(
+    clf: Classifier,
+    images: Any,
+    method: str | npt.ArrayLike,
+    target: int | npt.ArrayLike | None = None,
+    layer: str | None = None,
+    output: str = "logits",
+    *,
+    seed: int = 0,
+    **params: Any,
+) -> tuple[Verdict, ...]:
+    """Judge an attribution method's heatmaps of some images by the measures that decide.
 
     Parameters
     ----------
-    found : Quality
-        Of measures that decide, asked as `deciding` says; others are left aside.
+    clf : Classifier
+    images : (N, H, W, C) array of raw pixels, 0..255
+    method : str, or (N, h, w) array
+        One of `methods()`; or heatmaps from elsewhere, whose `target` must then be given. These can't be asked what
+        they would be for other weights, classes or pixels.
+    target, layer, output
+        As for `attribute`.
+    seed : int
+        Of all that measures draw.
+    **params
+        The method's own parameters.
 
     Returns
     -------
     tuple of Verdict
-        One an image. "doubtful" where no measure that decides said anything.
+        One an image. "doubtful" where no measure that decides can say anything.
+
+    Raises
+    ------
+    NotFound
+        No such method.
+    ParameterError
+        What doesn't fit together, with what does.
     """
-    return verdicts(found.values, len(found.targets))
+    case = case_of(clf, images, method, target, layer, output, seed=seed, **params)
+    return verdicts(measured(case, deciding(case)).values, len(case.targets))
 
 
-def verdicts(values: Mapping[str, Floats], n: int) -> tuple[Verdict, ...]:
-    """Return `verdict` from the values (n,) of each measure."""
-    limits = thresholds()
+def verdicts(
+    values: Mapping[str, Floats], n: int, limits: Mapping[str, Threshold] | None = None
+) -> tuple[Verdict, ...]:
+    """Return the verdicts on n heatmaps from the values (n,) of each measure that decides.
+
+    `limits` stand in place of the calibrated thresholds.
+    """
+    limits = thresholds() if limits is None else limits
     badges = {name: limits[name].badges(values[name]) for name in limits if name in values}
     return tuple(
         _combined([(name, int(given[i]), float(values[name][i])) for name, given in badges.items()]) for i in range(n)

@@ -37,11 +37,11 @@ def explained(clf: Classifier, about: Subject, output: str, dtype: Any) -> Calla
     """
     import tensorflow as tf
 
-    walk = Walk.of(clf, about, output)
-    _refuse_softmax(walk)
     exact = about.layer is None and (clf.card.output == "logits" or clf.graph.ending == clf.card.output)
 
     def explain(raw: Tensor, target: Tensor, begins: Tensor) -> Any:
+        walk = Walk.of(clf, about, output)  # inside the graph, which then reads the weights each time that it runs
+        _refuse_softmax(walk)
         x, x0 = scores.prepared(clf, raw), scores.prepared(clf, begins)
         values, gradient, found = forward(clf, walk, x, target, output)
         base, gradient0, found0 = forward(clf, walk, x0, found.target, output)

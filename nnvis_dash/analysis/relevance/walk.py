@@ -295,9 +295,9 @@ def explained(
     ParameterError
         A layer on the way without a rule; names it.
     """
-    walk = Walk.of(clf, about, output)
 
     def explain(raw: Tensor, target: Tensor) -> Any:
+        walk = Walk.of(clf, about, output)  # inside the graph, which then reads the weights each time that it runs
         values, gradient, found = forward(clf, walk, scores.prepared(clf, raw), target, output)
         start = values[walk.end] * gradient
         towards = TowardsTarget(rules, walk.single(), found.target)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
 
 from nnvis_dash.analysis.attribution import Attribution
+from nnvis_dash.analysis.rank_correlation import standard_ranks
 from nnvis_dash.errors import ParameterError
 from nnvis_dash.types import Floats
 
@@ -42,11 +42,8 @@ def heatmap_disagreement(maps: Sequence[npt.ArrayLike]) -> Floats:
     if any(one.ndim != 3 or one.shape != tables[0].shape for one in tables):
         shapes = ", ".join(str(one.shape) for one in tables)
         raise ParameterError(f"The heatmaps have the shapes {shapes}", "Bring them to one grid, (N, h, w).")
-    ranks = np.stack([rankdata(one.reshape(len(one), -1), axis=1) for one in tables])  # (M, N, cells)
-    ranks -= ranks.mean(axis=2, keepdims=True)
-    length = np.sqrt((ranks**2).sum(axis=2))
-    speaks = length > 0
-    ranks /= np.where(speaks, length, 1)[:, :, None]
+    ranks = standard_ranks(np.stack(tables))  # (M, N, cells)
+    speaks = np.asarray((ranks != 0).any(axis=2))
     whole, count = np.zeros(ranks.shape[1]), np.zeros(ranks.shape[1])
     for first in range(len(tables)):
         for second in range(first + 1, len(tables)):

@@ -82,7 +82,7 @@ def blocks_of(job: Job, start: int, stop: int) -> Arrays:
     for block in range(start, stop):
         case = case_of(job, parameters, block * BLOCK, (block + 1) * BLOCK)
         with reporting(lambda done, total: look()):
-            values = measured(case, deciding(case)).values
+            values = measured(case, deciding(case, parameters.explained is None)).values
         rows["none"].append(np.zeros(BLOCK, np.float32))
         for name, found in values.items():
             row = np.full(BLOCK, np.nan, np.float32)

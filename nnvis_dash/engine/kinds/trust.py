@@ -19,11 +19,12 @@ from nnvis_dash.engine.kinds.attribution import AttributionParameters, asked_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from nnvis_dash.analysis.quality.table import Row
+    from nnvis_dash.analysis.quality.table import Choice, Row
     from nnvis_dash.engine.job import Job
     from nnvis_dash.workspace.store import Workspace
 
 LINES = "lines"  # the part that says which lines suit, so that every chunk counts the same
+FUSED = "fused"  # the part that says which methods passed, for the line of their fusion
 
 
 @dataclass(frozen=True)
@@ -50,25 +51,31 @@ class TrustParameters(KindParameters):
 def trust(job: Job, parameters: TrustParameters) -> None:
     """Hold methods to the measures; keeps what `analysis.quality.table.load_choice` reads."""
     from nnvis_dash.analysis.quality.choice import BLOCK, chosen_samples
-    from nnvis_dash.analysis.quality.table import Measurements, choice_arrays, choice_card, choice_of
+    from nnvis_dash.analysis.quality.table import Measurements, choice_arrays, choice_card, choice_of, fusion_of
 
     dataset = job.dataset(parameters.dataset)
     ids = chosen_samples(dataset, parameters.n_samples, parameters.seed, parameters.samples)
-    rows, left_out = _lines(job, parameters)
     n_blocks = -(-len(ids) // BLOCK)
-    in_chunks(job, len(rows) * n_blocks, units_of, f"{len(rows)} lines, {len(ids)} images each", first=1)
-    found = gather(job, len(rows) * n_blocks, lambda name, shape, dtype: np.empty(shape, dtype))
     sizes = [min(BLOCK, len(ids) - start) for start in range(0, len(ids), BLOCK)]
-    measurements = [
-        [
-            Measurements(found["values"][unit][:, : sizes[block]], *found["seconds"][unit].tolist())
-            for block in range(n_blocks)
-            for unit in [number * n_blocks + block]
-        ]
-        for number in range(len(rows))
-    ]
     names = (job.workspace.model(parameters.model).name, dataset.card.name)
-    choice = choice_of(*names, rows, _measures(job, parameters), ids, measurements, left_out, parameters.seed)
+
+    def table() -> Choice:
+        rows, left_out = _lines(job, parameters)
+        in_chunks(job, len(rows) * n_blocks, units_of, f"{len(rows)} lines, {len(ids)} images each", first=1)
+        found = gather(job, len(rows) * n_blocks, lambda name, shape, dtype: np.empty(shape, dtype))
+        units = [
+            Measurements(values[:, : sizes[unit % n_blocks]], *map(float, seconds))
+            for unit, (values, seconds) in enumerate(zip(found["values"], found["seconds"], strict=True))
+        ]
+        blocks = [units[start : start + n_blocks] for start in range(0, len(units), n_blocks)]
+        return choice_of(*names, rows, _measures(job, parameters), ids, blocks, left_out, parameters.seed)
+
+    choice = table()
+    if FUSED not in job.parts.names():
+        fusion = fusion_of(choice)
+        if fusion is not None:
+            job.parts.save(FUSED, {"methods": np.array(fusion.parameters["methods"])})
+            choice = table()
     about = {"model": parameters.model, "dataset": parameters.dataset, "edition": calibration()["edition"]}
     job.save(choice_arrays(choice), {**about, **choice_card(choice)})
     job.parts.clear()
@@ -102,8 +109,12 @@ def units_of(job: Job, start: int, stop: int) -> Arrays:
 
 
 def _lines(job: Job, parameters: TrustParameters) -> tuple[tuple[Row, ...], dict[str, str]]:
-    """Return the lines that suit, and why others don't; tried once, and kept for every chunk."""
+    """Return the lines that suit, and why others don't; tried once, and kept for every chunk.
+
+    The fusion of those that pass is the last one, once it is known.
+    """
     from nnvis_dash.analysis.quality.choice import chosen_rows, chosen_samples, suitable
+    from nnvis_dash.analysis.quality.table import FUSION, Row
 
     card = job.workspace.model(parameters.model)
     rows = chosen_rows(card, parameters.methods, parameters.layers)
@@ -117,8 +128,10 @@ def _lines(job: Job, parameters: TrustParameters) -> tuple[tuple[Row, ...], dict
         said = np.array([[name, why] for name, why in left_out.items()], np.str_).reshape(-1, 2)
         job.parts.save(LINES, {**kept, "left_out": said})
     part = job.parts.load(LINES)
-    fits = [bool(one) for one in part["fits"]]
-    return tuple(row for row, fit in zip(rows, fits, strict=True) if fit), {str(a): str(b) for a, b in part["left_out"]}
+    chosen = [row for row, fit in zip(rows, part["fits"], strict=True) if fit]
+    if FUSED in job.parts.names():
+        chosen.append(Row(FUSION, None, {"methods": str(job.parts.load(FUSED)["methods"])}))
+    return tuple(chosen), {str(name): str(why) for name, why in part["left_out"]}
 
 
 def _measures(job: Job, parameters: TrustParameters) -> tuple[str, ...]:
