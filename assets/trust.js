@@ -12,6 +12,7 @@
   const USUAL = { part: "methods", over: "sample", samples: 32, seed: 0, sort: "" };
   const LATER = 2000; // milliseconds until an engine that was busy is asked again
   const KEPT = 12; // tables
+  const LONGEST = 200; // characters of a parameter, as in nnvis_dash/state/checks.py
   const WIDE = 900; // pixels from which the plot stands beside the recommendation, as trust.css has it
   const ENDS = [[246, 196, 150], [246, 246, 243], [170, 204, 235]]; // of a share that passes: none, half, all
 
@@ -147,7 +148,7 @@
 
   const recommendation = (table) => h("div", { class: "trust-said", role: "status", tabindex: "0" }, table.recommendation.map((sentence, at) => h(at ? "span" : "b", {}, sentence + " ")));
 
-  const plain = (value) => (value === null ? "–" : Math.abs(value) >= 100 ? value.toFixed(0) : Math.abs(value) >= 10 ? value.toFixed(1) : value.toFixed(Math.abs(value) < 0.095 && value ? 3 : 2));
+  const plain = (value) => String(value === null ? "–" : Math.abs(value) >= 100 ? value.toFixed(0) : Math.abs(value) >= 10 ? value.toFixed(1) : value.toFixed(Math.abs(value) < 0.095 && value ? 3 : 2)).replace("-", "−");
   tr.percent = (share) => Math.round(100 * share) + " %";
   tr.seconds = (value) => (value === null ? "–" : value < 0.1 ? `${(1000 * value).toPrecision(2)} ms` : `${Number(value.toPrecision(2))} s`);
   tr.mark = (at) => h("span", { class: "badge-mark " + nnvis.badges.WORDS[at] }, h("span", { class: "badge-icon", "aria-hidden": "true" }, nnvis.badges.ICONS[at]), nnvis.badges.WORDS[at]);
@@ -182,7 +183,7 @@
   /* A mean with its interval: the number, and a bar from its lower to its upper end between the ends of the column. */
   function cell([mean, low, high], passes, [least, most], written) {
     if (mean === null) return h("td", { class: "trust-none", title: "It says nothing here" }, "–");
-    const place = (value) => (100 * (value - least)) / (most - least || 1);
+    const place = (value) => (most > least ? (100 * (value - least)) / (most - least) : 50);
     const bar = h("span", { class: "trust-bar" }, h("span", { class: "trust-range", style: { left: place(low) + "%", width: Math.max(1.5, place(high) - place(low)) + "%" } }), h("span", { class: "trust-mean", style: { left: place(mean) + "%" } }));
     const said = `${written(mean)}, 95 % interval ${written(low)} to ${written(high)}` + (passes === null ? "" : `\n${tr.percent(passes)} of the images pass`);
     const style = passes === null ? {} : { background: shade(passes) };
@@ -205,6 +206,9 @@
     return [...table.rows].sort((a, b) => (worth(a) === null) - (worth(b) === null) || way * (worth(b) - worth(a)) || usual(a, b));
   }
 
+  /* Whether the state can hold a row's own parameters: the names of the methods that are fused may be many. */
+  const fits = (row) => Object.values(row.parameters).every((value) => String(value).length <= LONGEST);
+
   function grid(table) {
     const { view, selection, settings } = tr.now;
     const list = columns(table);
@@ -216,8 +220,10 @@
     });
     const rows = sorted(table, list).map(function (row) {
       const chosen = row.method === view.attribution && (!table.layered || row.layer === selection.layer);
-      const title = table.layered ? `${row.title}: look through it in the testing view` : `${row.title}: its heatmaps of these images in the testing view`;
-      const name = h("button", { type: "button", class: "trust-name", title, "aria-pressed": String(chosen), "data-focus": "row " + row.name }, row.title, row.front ? h("span", { class: "trust-front", title: "On the front: nothing better is cheaper" }, " ◆") : null);
+      const own = Object.entries(row.parameters).map(([name, value]) => `${name}: ${value}`).join("\n");
+      const usual = table.layered ? `${row.title}: look through it in the testing view` : `${row.title}: its heatmaps of these images in the testing view`;
+      const title = [fits(row) ? usual : `${row.title}: too many are fused for the page; in Python it can be had`, own].filter(Boolean).join("\n");
+      const name = h("button", { type: "button", class: "trust-name", title, disabled: !fits(row), "aria-pressed": String(chosen), "data-focus": "row " + row.name }, row.title, row.front ? h("span", { class: "trust-front", title: "On the front: nothing better is cheaper" }, " ◆") : null);
       const line = h("tr", { "data-row": row.name, class: chosen ? "chosen" : "" }, h("th", { scope: "row" }, name), list.map((column) => column.cell(row)));
       line.addEventListener("click", () => choose(row, !table.layered, table));
       return line;
@@ -236,7 +242,9 @@
   /* Choose a row's method, or layer, in the testing view, as its lists do; `all`: show its heatmaps of all images. */
   function choose(row, all, table) {
     const { view, selection, settings } = tr.now;
+    if (!fits(row)) return;
     nnvis.send({ kind: "attribution", attribution: row.method });
+    if (Object.keys(row.parameters).length) nnvis.send({ kind: "attribution_parameters", parameters: row.parameters });
     if (table.layered && row.layer !== selection.layer) nnvis.send({ kind: "layer", layer: row.layer });
     if (view.explained !== null) nnvis.send({ kind: "explained", layer: null });
     if (all) {

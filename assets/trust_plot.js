@@ -15,16 +15,18 @@
     const rows = table.rows.filter((row) => row.quality[0] !== null && row.seconds);
     if (!rows.length) return nnvis.h("div", { class: "empty" }, "Nothing could be measured: there is no quality to draw.");
     const costs = rows.map((row) => Math.log10(row.seconds));
-    const [least, most] = [Math.floor(Math.min(...costs) - 0.15), Math.ceil(Math.max(...costs) + 0.15)];
+    const [least, most] = [Math.min(...costs) - 0.12, Math.max(...costs) + 0.3];
+    const floor = Math.min(0.75, Math.floor(4 * Math.min(...rows.map((row) => row.quality[1]))) / 4);
     const bottom = HEIGHT - MARGIN.bottom;
     const x = (seconds) => MARGIN.left + ((Math.log10(seconds) - least) / (most - least)) * (width - MARGIN.left - MARGIN.right);
-    const y = (quality) => bottom - quality * (bottom - MARGIN.top);
-    const across = [0, 0.25, 0.5, 0.75, 1].map((value) => [
+    const y = (quality) => bottom - ((quality - floor) / (1 - floor)) * (bottom - MARGIN.top);
+    const across = [0, 0.25, 0.5, 0.75, 1].filter((value) => value >= floor).map((value) => [
       svg("line", { x1: MARGIN.left, x2: width - MARGIN.right, y1: y(value), y2: y(value), class: "trust-gridline" }),
       svg("text", { x: MARGIN.left - 6, y: y(value) + 4, "text-anchor": "end" }, tr.percent(value)),
     ]);
-    const powers = Array.from({ length: most - least + 1 }, (_, i) => 10 ** (least + i));
-    const up = powers.map((value) => [
+    const powers = Array.from({ length: Math.ceil(most) - Math.floor(least) + 1 }, (_, i) => 10 ** (Math.floor(least) + i));
+    const round = powers.flatMap((power) => [power, 2 * power, 5 * power]).filter((value) => Math.log10(value) >= least && Math.log10(value) <= most);
+    const up = round.map((value) => [
       svg("line", { x1: x(value), x2: x(value), y1: MARGIN.top, y2: bottom, class: "trust-gridline" }),
       svg("text", { x: x(value), y: bottom + 14, "text-anchor": "middle" }, tr.seconds(value)),
     ]);

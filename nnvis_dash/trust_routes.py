@@ -71,6 +71,7 @@ def described(choice: Choice) -> dict[str, Any]:
                 "title": row.layer if choice.by_layer else METHODS[row.method].title,
                 "method": row.method,
                 "layer": row.layer,
+                "parameters": dict(row.parameters),
                 "badge": choice.verdicts[at].badge,
                 "reasons": [[measure_title(one.measure), one.words, one.badge] for one in choice.verdicts[at].reasons],
                 "front": at in choice.front,

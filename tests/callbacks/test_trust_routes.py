@@ -66,7 +66,7 @@ def by_hand() -> Choice:
     good = Verdict(2, (Reason("first", 2, "names the pixels", 0.5),))
     bad = Verdict(0, (Reason("first", 0, "shows edges", 0.25), Reason("second", 2, "is steady", 2.0)))
     return Choice(
-        rows=(Row("lrp_z"), Row("guided_backprop")),
+        rows=(Row("lrp_z", None, {"order": 1}), Row("guided_backprop")),
         measures=("first", "second"),
         orders=("higher", ""),
         samples=np.array([1, 5, 9]),
@@ -147,7 +147,7 @@ def test_the_table_and_its_file(scene: Any) -> None:
     found = table()
     assert (found["known"], found["key"], found["layered"]) == (True, request.key, False)
     best, worst = found["rows"]
-    assert (best["title"], best["badge"], best["front"]) == ("LRP-z", 2, True)
+    assert (best["title"], best["badge"], best["front"], best["parameters"]) == ("LRP-z", 2, True, {"order": 1})
     assert best["cells"] == [[0.5, 0.375, 0.75, 1.0], [None, None, None, None]]
     assert worst["reasons"] == [["first", "shows edges", 0], ["second", "is steady", 2]]
     assert worst["quality"] == [0.25, 0.0, 0.5]
