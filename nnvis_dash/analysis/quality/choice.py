@@ -28,16 +28,13 @@ if TYPE_CHECKING:
 N_SAMPLES = 32
 BLOCK = 8  # images that are explained and measured together
 MASKS = "masks"  # the extra of a dataset that says where the object is
-OTHERS: Mapping[
-    str, Mapping[str, Any]
-] = {  # of measures that don't decide, where not their defaults: a table asks often
+# The parameters of measures that don't decide, where they aren't the defaults: a table asks often.
+OTHERS: Mapping[str, Mapping[str, Any]] = {
     "deletion": {"steps": 32},
     "insertion": {"steps": 32},
     "max_sensitivity": DECIDING["average_sensitivity"],  # the same changes: nothing is explained twice
 }
-NOT_BY_DEFAULT = frozenset(
-    {"slow", "images", "patterns"}
-)  # traits of methods that are measured only when they are named
+NOT_BY_DEFAULT = frozenset({"slow", "images", "patterns"})  # traits of methods that are measured when they are named
 
 
 def trust(
