@@ -143,13 +143,13 @@ def chosen_rows(card: ModelCard, methods: Sequence[str], layers: Sequence[str]) 
 
 
 def candidate_layers(card: ModelCard, most: int = 8) -> tuple[str, ...]:
-    """Return the layers worth comparing for a method that looks through one: those with units, the last of each size.
+    """Return the layers worth comparing for a method that looks through one: the last of each size of map.
 
-    The deepest come last; of more than `most` the deepest ones.
+    From the first layer with units on, the deepest last; of more than `most` the deepest ones.
     """
-    maps = [layer for layer in card.layers if layer.is_map and layer.n_units]
-    last = {layer.output_shape[:2]: layer.name for layer in maps}
-    return tuple(layer.name for layer in maps if layer.name in last.values())[-most:]
+    first = next((place for place, layer in enumerate(card.layers) if layer.n_units), 0)
+    last = {layer.output_shape[:2]: layer.name for layer in card.layers[first:] if layer.is_map}
+    return tuple(layer.name for layer in card.layers if layer.name in last.values())[-most:]
 
 
 def suitable(
