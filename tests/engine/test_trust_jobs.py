@@ -30,7 +30,7 @@ def names(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
     return {"dataset": dataset.fingerprint, "model": model.fingerprint}
 
 
-def test_badges_of_heatmaps(engine: Engine, settings: Settings, names: dict[str, Any]) -> None:
+def test_badges_of_heatmaps(engine: Engine, names: dict[str, Any]) -> None:
     from nnvis_dash.analysis.classifier import open_classifier
     from nnvis_dash.analysis.quality.verdict import verdict
 
@@ -43,9 +43,6 @@ def test_badges_of_heatmaps(engine: Engine, settings: Settings, names: dict[str,
     for badge, said in zip(badges, reasons, strict=True):
         assert said and badge == min(reason["badge"] for reason in said) == said[0]["badge"]
         assert all(reason["words"] for reason in said)
-    verdicts = Services(settings, engine.workspace, engine).badges(request)
-    assert verdicts is not None and [one.badge for one in verdicts] == badges.tolist()
-    assert [one.plain() for one in verdicts] == reasons
     clf = open_classifier(engine.workspace, names["model"])
     images = engine.workspace.dataset(names["dataset"]).batch(samples[:4], clf.card.input_shape)
     assert [one.plain() for one in verdict(clf, images, "gradient")] == reasons[:4]

@@ -169,8 +169,8 @@ def test_a_table_is_stored_and_said(measured: tuple[Any, Any, Choice], tmp_path:
     assert "Left out: pattern_net" in shown
     lines = list(csv.DictReader(io.StringIO(as_csv(found))))
     assert len(lines) == len(found.rows) and {line["badge"] for line in lines} <= {"passes", "doubtful", "fails"}
-    quality = [float(line["quality"]) for line in lines]
-    assert quality == sorted(quality, reverse=True)
+    np.testing.assert_allclose([float(line["quality"]) for line in lines], found.quality, rtol=1e-5)
+    assert [number for number, line in enumerate(lines) if line["on the front"] == "yes"] == sorted(found.front)
     assert json.loads(json.dumps(plain(found), allow_nan=False))["samples"] == found.samples.tolist()
 
 
