@@ -21,7 +21,6 @@ from nnvis_dash.analysis.index import Index, load_index
 from nnvis_dash.analysis.measures import Measures, measures_key
 from nnvis_dash.analysis.prediction_difference.stored import Stored
 from nnvis_dash.analysis.quality.table import Choice, load_choice
-from nnvis_dash.analysis.quality.verdict import Verdict, load_verdicts
 from nnvis_dash.analysis.references import image_of
 from nnvis_dash.engine.client import Engine
 from nnvis_dash.engine.jobs import Request
@@ -33,7 +32,6 @@ from nnvis_dash.state.references import Reference
 from nnvis_dash.state.selection import Selection
 from nnvis_dash.state.session import Session
 from nnvis_dash.types import DatasetCard, ModelCard
-from nnvis_dash.workspace.artifacts import Artifact
 from nnvis_dash.workspace.datasets import Dataset
 from nnvis_dash.workspace.sharing import named_in
 from nnvis_dash.workspace.store import Workspace
@@ -198,22 +196,12 @@ class Services:
             return None
         return stored
 
-    def badges(self, request: Request) -> tuple[Verdict, ...] | None:
-        """Return the verdicts that a job `quality` kept, one an image; None while it hasn't ended; never waits."""
-        artifact = self._seen(request)
-        return None if artifact is None else load_verdicts(artifact)
-
     def trust(self, request: Request) -> Choice | None:
         """Return the table that a job `trust` kept, None while it hasn't ended; never waits."""
-        artifact = self._seen(request)
-        return None if artifact is None else load_choice(artifact)
-
-    def _seen(self, request: Request) -> Artifact | None:
-        """Return a finished request's artifact where the current person may see it, else None."""
         if any(map(self.workspace.sharing.hides, named_in(request.parameters))):
             return None
         try:
-            return self.workspace.artifacts.load(request.key)
+            return load_choice(self.workspace.artifacts.load(request.key))
         except NotFound:
             return None
 

@@ -12,14 +12,13 @@ from callbacks.badges import measure_title
 from callbacks.trust import trust_request
 from nnvis_dash.analysis.attribution import METHODS
 from nnvis_dash.analysis.quality import MEASURES
+from nnvis_dash.analysis.quality.choice_report import as_csv
 from nnvis_dash.analysis.quality.table import Choice, load_choice
 from nnvis_dash.posting import answers, body
 from nnvis_dash.routes import answers_or_404, download
 from nnvis_dash.services import Services
-from nnvis_dash.workspace.ratings import as_csv
 
 DIGITS = 6  # significant ones of a number
-WORDS = ("fails", "doubtful", "passes")  # by badge
 
 
 def trust_blueprint(services: Services) -> flask.Blueprint:
@@ -41,22 +40,8 @@ def trust_blueprint(services: Services) -> flask.Blueprint:
     @answers_or_404
     def exported(key: str) -> flask.Response:
         """The table as CSV: a row a method or layer; of each measure mean, interval and share that passes."""
-        choice = load_choice(services.workspace.artifacts.load(key))
-        of_each = ("mean", "low", "high", "passes")
-        columns = ["method", "layer", "badge", "why", "quality", "quality low", "quality high"]
-        columns += ["seconds per image", "forward passes", "on the front"]
-        columns += [f"{measure} {what}" for measure in choice.measures for what in of_each]
-        rows = []
-        for at, row in enumerate(choice.rows):
-            verdict = choice.verdicts[at]
-            why = verdict.reasons[0].words if verdict.reasons else ""
-            known = [getattr(choice, name)[at] for name in ("quality", "quality_low", "quality_high")]
-            cost = [choice.seconds[at], choice.forwards[at]]
-            each = [getattr(choice, what)[at, place] for place in range(len(choice.measures)) for what in of_each]
-            said = [row.method, row.layer or "", WORDS[verdict.badge], why]
-            front = ["yes" if at in choice.front else "no"]
-            rows.append([*said, *map(_cell, [*known, *cost]), *front, *map(_cell, each)])
-        return download(as_csv(columns, rows).encode("utf-8-sig"), "text/csv; charset=utf-8", f"trust-{key[:8]}.csv")
+        text = as_csv(load_choice(services.workspace.artifacts.load(key)))
+        return download(text.encode("utf-8-sig"), "text/csv; charset=utf-8", f"trust-{key[:8]}.csv")
 
     return routes
 
@@ -114,8 +99,3 @@ def _number(value: Any) -> float | None:
 
 def _numbers(*values: Any) -> list[float | None]:
     return [_number(value) for value in values]
-
-
-def _cell(value: Any) -> Any:
-    known = _number(value)
-    return "" if known is None else known

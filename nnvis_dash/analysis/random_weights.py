@@ -7,21 +7,18 @@ one set of weights runs with the next, so nothing is traced again; the same seed
 from __future__ import annotations
 
 import copy
-import math
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from nnvis_dash.analysis.graph import Step, with_own_weights
+from nnvis_dash.analysis.graph import Step, Tensor, with_own_weights
 from nnvis_dash.errors import ModelError
-from nnvis_dash.types import Floats
 
 if TYPE_CHECKING:
     from nnvis_dash.analysis.classifier import Classifier
 
+_MOST_WEIGHTS = 1024  # arrays in a layer
 KEPT_BYTES = 64 << 20  # of weights: a larger copy is let go after its use
 # What brings values to a common scale stays as it is, with what it has learned of them: means, variances, scales.
 _NORMALISATIONS = frozenset({"BatchNormalization", "GroupNormalization", "LayerNormalization", "RMSNormalization"}) | {
@@ -74,7 +71,7 @@ class RandomWeights:
         """
         for place in range(self._n_random, n_layers):
             for number, (own, weight) in enumerate(_pairs(self._own[place], self._given[place])):
-                own.assign(_random(weight.numpy(), np.random.default_rng([seed, place, number])))
+                own.assign(_random(weight, seed, place * _MOST_WEIGHTS + number))
         for place in range(n_layers, self._n_random):
             for own, weight in _pairs(self._own[place], self._given[place]):
                 own.assign(weight)
@@ -104,7 +101,8 @@ def random_weights(clf: Classifier) -> Iterator[RandomWeights]:
         try:
             yield found
         finally:
-            found.classifier(0, 0)
+            if mine:
+                found.classifier(0, 0)
     finally:
         if mine:
             busy.release()
@@ -131,10 +129,12 @@ def _copied(step: Step) -> Any:
     return made
 
 
-def _random(weight: Any, rng: np.random.Generator) -> Floats:
+def _random(weight: Any, seed: int, number: int) -> Tensor:
     """Return random weights of the same shape and root mean square; units (last axis) with weights of 0 keep them."""
-    values = np.asarray(weight, np.float64)
-    alive = (values != 0).any(axis=tuple(range(values.ndim - 1))) if values.ndim else values != 0
-    share = float(np.mean(alive))
-    size = math.sqrt(float(np.mean(values**2)) / share) if share else 0.0
-    return np.asarray(rng.standard_normal(values.shape, np.float32) * (size * alive), np.float32)
+    import tensorflow as tf
+
+    values = tf.cast(tf.convert_to_tensor(weight), tf.float32)
+    alive = tf.cast(tf.reduce_any(values != 0, axis=list(range(len(values.shape) - 1))), tf.float32)
+    size = tf.sqrt(tf.math.divide_no_nan(tf.reduce_mean(values**2), tf.reduce_mean(alive)))
+    draws = tf.random.stateless_normal(values.shape, tf.constant([seed, number], tf.int64), alg="philox")
+    return draws * (size * alive)

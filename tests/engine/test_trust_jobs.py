@@ -30,18 +30,28 @@ def names(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
     return {"dataset": dataset.fingerprint, "model": model.fingerprint}
 
 
-def test_badges_of_heatmaps(engine: Engine, settings: Settings, names: dict[str, Any]) -> None:
-    request = Request("quality", {**names, "samples": [3, 0, 7, 1, 2], "method": "gradient"})
+def test_badges_of_heatmaps(engine: Engine, names: dict[str, Any]) -> None:
+    from nnvis_dash.analysis.classifier import open_classifier
+    from nnvis_dash.analysis.quality.verdict import verdict
+
+    samples = [3, 0, 7, 1, 2]
+    request = Request("quality", {**names, "samples": samples, "method": "gradient"})
     found = engine.result(request)
-    assert set(found.card["measures"]) <= set(DECIDING)
+    assert set(found.card["measures"]) == set(DECIDING)
     badges, reasons = found.array("badge"), found.card["reasons"]
     assert badges.dtype == np.int8 and badges.shape == (5,) and len(reasons) == 5
     for badge, said in zip(badges, reasons, strict=True):
         assert said and badge == min(reason["badge"] for reason in said) == said[0]["badge"]
         assert all(reason["words"] for reason in said)
-    verdicts = Services(settings, engine.workspace, engine).badges(request)
-    assert verdicts is not None and [one.badge for one in verdicts] == badges.tolist()
-    assert [one.plain() for one in verdicts] == reasons
+    clf = open_classifier(engine.workspace, names["model"])
+    images = engine.workspace.dataset(names["dataset"]).batch(samples[:4], clf.card.input_shape)
+    assert [one.plain() for one in verdict(clf, images, "gradient")] == reasons[:4]
+
+
+def test_a_unit_is_not_asked_about_classes(engine: Engine, names: dict[str, Any]) -> None:
+    given = {**names, "samples": [1], "method": "gradient", "explained": "conv2", "unit": 1}
+    found = engine.result(Request("quality", given))
+    assert set(found.card["measures"]) == {"soundness", "randomisation", "average_sensitivity"}
 
 
 def test_a_table_of_methods_and_one_of_layers(engine: Engine, settings: Settings, names: dict[str, Any]) -> None:
@@ -50,9 +60,10 @@ def test_a_table_of_methods_and_one_of_layers(engine: Engine, settings: Settings
     assert services.trust(request) is None
     found = engine.result(request)
     choice = services.trust(request)
-    assert choice is not None and choice.names() == found.card["methods"] == ["gradient", "grad_cam"]
-    assert choice.values.shape == (2, len(choice.measures), 9) and len(choice.samples) == 9
-    assert choice.recommendation and set(found.card["front"]) <= {"gradient", "grad_cam"}
+    assert choice is not None and choice.names() == found.card["methods"]
+    assert choice.names()[:2] == ["gradient", "grad_cam"] and "randomisation" in choice.measures
+    assert choice.values.shape == (len(choice.rows), len(choice.measures), 9) and len(choice.samples) == 9
+    assert choice.recommendation and set(found.card["front"]) <= set(found.card["methods"])
     layers = engine.result(
         Request("trust", {**names, "methods": ["grad_cam"], "layers": ["conv1", "conv2"], "samples": [1, 4]})
     )

@@ -35,7 +35,7 @@ class Fusion:
     reference='Rieger and Hansen, "Aggregating explanation methods for stable and robust explainability", 2019, '
     'arXiv:1903.00519; by ranks: Dwork et al., "Rank aggregation methods for the web", 2001, doi:10.1145/371920.372165',
     parameters=Fusion,
-    traits=("through a layer",),
+    traits=("through a layer", "positive"),
 )
 def fusion(clf: Classifier, images: Images, target: Ints, question: Question, parameters: Fusion) -> Answer:
     """Average the ranks that several methods' heatmaps give each pixel.
@@ -52,8 +52,9 @@ def fusion(clf: Classifier, images: Images, target: Ints, question: Question, pa
     Returns
     -------
     Answer
-        values (N, H, W) float32, −1..1: 1 for a pixel that speaks most for the class in all heatmaps, 0 for the middle
-        of the order, −1 for the last in all. A heatmap that is the same everywhere gives 0.
+        values (N, H, W) float32, 0..1: 1 for a pixel that speaks most for the class in all heatmaps, 0 for one that is
+        in the lower half on average. Ranks of methods with negative values and without are averaged, so below the
+        middle nothing can be told. A heatmap that is the same everywhere puts all pixels in the middle.
 
     Raises
     ------
@@ -81,7 +82,7 @@ def fusion(clf: Classifier, images: Images, target: Ints, question: Question, pa
         total += signed_ranks(stretch(values, clf.card.input_shape[:2])).astype(np.float32)
         answers.append(answer)
     layer = next((answer.layer for answer in answers if answer.layer is not None), None)
-    return Answer(total / np.float32(len(entries)), answers[0].target, answers[0].probability, layer)
+    return Answer(np.maximum(total / np.float32(len(entries)), 0), answers[0].target, answers[0].probability, layer)
 
 
 def fused(names: str) -> list[Entry[Method]]:

@@ -31,7 +31,7 @@ def average_sensitivity(case: Case, parameters: SmallChanges) -> Floats:
 
     References
     ----------
-    Yeh et al., "On the (in)fidelity and sensitivity of explanations", NeurIPS 2019, arXiv:1901.09392, eq. 4.
+    Yeh et al., "On the (in)fidelity and sensitivity of explanations", NeurIPS 2019, arXiv:1901.09392.
     Departures: relative to the map's length, so that methods of any scale compare; draws that change the prediction are
     drawn again, then dropped.
     """

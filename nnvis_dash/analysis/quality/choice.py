@@ -28,16 +28,13 @@ if TYPE_CHECKING:
 N_SAMPLES = 32
 BLOCK = 8  # images that are explained and measured together
 MASKS = "masks"  # the extra of a dataset that says where the object is
-OTHERS: Mapping[
-    str, Mapping[str, Any]
-] = {  # of measures that don't decide, where not their defaults: a table asks often
+# The parameters of measures that don't decide, where they aren't the defaults: a table asks often.
+OTHERS: Mapping[str, Mapping[str, Any]] = {
     "deletion": {"steps": 32},
     "insertion": {"steps": 32},
     "max_sensitivity": DECIDING["average_sensitivity"],  # the same changes: nothing is explained twice
 }
-NOT_BY_DEFAULT = frozenset(
-    {"slow", "images", "patterns"}
-)  # traits of methods that are measured only when they are named
+NOT_BY_DEFAULT = frozenset({"slow", "images", "patterns"})  # traits of methods that are measured when they are named
 
 
 def trust(
@@ -146,13 +143,13 @@ def chosen_rows(card: ModelCard, methods: Sequence[str], layers: Sequence[str]) 
 
 
 def candidate_layers(card: ModelCard, most: int = 8) -> tuple[str, ...]:
-    """Return the layers worth comparing for a method that looks through one: those with units, the last of each size.
+    """Return the layers worth comparing for a method that looks through one: the last of each size of map.
 
-    The deepest come last; of more than `most` the deepest ones.
+    From the first layer with units on, the deepest last; of more than `most` the deepest ones.
     """
-    maps = [layer for layer in card.layers if layer.is_map and layer.n_units]
-    last = {layer.output_shape[:2]: layer.name for layer in maps}
-    return tuple(layer.name for layer in maps if layer.name in last.values())[-most:]
+    first = next((place for place, layer in enumerate(card.layers) if layer.n_units), 0)
+    last = {layer.output_shape[:2]: layer.name for layer in card.layers[first:] if layer.is_map}
+    return tuple(layer.name for layer in card.layers if layer.name in last.values())[-most:]
 
 
 def suitable(

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from typing import Any
 
 from nnvis_dash.analysis.quality import MEASURES
 from nnvis_dash.analysis.quality.table import Choice, choice_card
 from nnvis_dash.analysis.quality.thresholds import DECIDING
-from nnvis_dash.workspace.spreadsheet import harmless
+from nnvis_dash.workspace.ratings import as_csv as table_as_csv
+
+DIGITS = 6  # significant ones of a number
 
 
 def text(choice: Choice) -> str:
@@ -34,22 +34,19 @@ def text(choice: Choice) -> str:
 
 def as_csv(choice: Choice) -> str:
     """Return a line for each method or layer: its verdict, quality, cost, and every measure with its interval."""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    head = ["method", "layer", "badge", "reason", "quality", "quality low", "quality high", "seconds", "forward passes"]
-    for name in choice.measures:
-        head += [name, f"{name} low", f"{name} high", f"{name} passes"]
-    writer.writerow(head)
-    for number in ranking(choice):
-        row, said = choice.rows[number], choice.verdicts[number]
-        cells: list[Any] = [row.method, harmless(row.layer or ""), said.name, said.reasons[0].words]
-        for array in (choice.quality, choice.quality_low, choice.quality_high, choice.seconds, choice.forwards):
-            cells.append(_plain(array[number]))
-        for place in range(len(choice.measures)):
-            for array in (choice.mean, choice.low, choice.high, choice.passes):
-                cells.append(_plain(array[number, place]))
-        writer.writerow(["" if cell is None else cell for cell in cells])
-    return out.getvalue()
+    of_each = ("mean", "low", "high", "passes")
+    columns = ["method", "layer", "badge", "why", "quality", "quality low", "quality high"]
+    columns += ["seconds per image", "forward passes", "on the front"]
+    columns += [f"{measure} {what}" for measure in choice.measures for what in of_each]
+    rows = []
+    for number, (row, said) in enumerate(zip(choice.rows, choice.verdicts, strict=True)):
+        own = (choice.quality, choice.quality_low, choice.quality_high, choice.seconds, choice.forwards)
+        measured = [getattr(choice, what)[number, m] for m in range(len(choice.measures)) for what in of_each]
+        cells: list[Any] = [row.method, row.layer or "", said.name, said.reasons[0].words]
+        cells += ["" if (known := _plain(array[number])) is None else known for array in own]
+        cells.append("yes" if number in choice.front else "no")
+        rows.append([*cells, *("" if (known := _plain(value)) is None else known for value in measured)])
+    return table_as_csv(columns, rows)
 
 
 def plain(choice: Choice) -> dict[str, Any]:
@@ -69,7 +66,7 @@ def _nested(array: Any) -> Any:
 
 
 def _plain(value: Any) -> float | None:
-    return None if math.isnan(value) else round(float(value), 6)
+    return None if math.isnan(value) else float(f"{float(value):.{DIGITS}g}")
 
 
 def _number(value: Any) -> str:

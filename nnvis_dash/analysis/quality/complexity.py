@@ -13,7 +13,7 @@ from nnvis_dash.types import Floats
     "complexity",
     title="Complexity (entropy)",
     reference='Bhatt et al., "Evaluating and aggregating feature-based model explanations", IJCAI 2020, '
-    "arXiv:2005.00631, definition 3",
+    "arXiv:2005.00631",
     traits=("lower is better", "complexity"),
 )
 def complexity(case: Case, parameters: NoParameters) -> Floats:
@@ -32,8 +32,7 @@ def complexity(case: Case, parameters: NoParameters) -> Floats:
 
     References
     ----------
-    Bhatt et al., "Evaluating and aggregating feature-based model explanations", IJCAI 2020, arXiv:2005.00631,
-    definition 3.
+    Bhatt et al., "Evaluating and aggregating feature-based model explanations", IJCAI 2020, arXiv:2005.00631.
     """
     strength = np.abs(case.heatmaps.reshape(len(case.heatmaps), -1).astype(np.float64))
     whole = strength.sum(axis=1)

@@ -32,7 +32,7 @@ def max_sensitivity(case: Case, parameters: SmallChanges) -> Floats:
 
     References
     ----------
-    Yeh et al., "On the (in)fidelity and sensitivity of explanations", NeurIPS 2019, arXiv:1901.09392, eq. 4.
+    Yeh et al., "On the (in)fidelity and sensitivity of explanations", NeurIPS 2019, arXiv:1901.09392.
     Departures as for the average sensitivity; the maximum is over the draws, as the paper estimates it.
     """
     found = distances(case, parameters)

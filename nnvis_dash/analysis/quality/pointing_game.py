@@ -23,8 +23,7 @@ class PointingGame:
 @MEASURES.register(
     "pointing_game",
     title="Pointing game",
-    reference='Zhang et al., "Top-down neural attention by excitation backprop", IJCV 126, 2018, arXiv:1608.00507, '
-    "section 4.1",
+    reference='Zhang et al., "Top-down neural attention by excitation backprop", IJCV 126, 2018, arXiv:1608.00507',
     parameters=PointingGame,
     traits=("higher is better", "needs masks", "localisation"),
 )
@@ -45,7 +44,7 @@ def pointing_game(case: Case, parameters: PointingGame) -> Floats:
 
     References
     ----------
-    Zhang et al., "Top-down neural attention by excitation backprop", IJCV 126, 2018, arXiv:1608.00507, section 4.1.
+    Zhang et al., "Top-down neural attention by excitation backprop", IJCV 126, 2018, arXiv:1608.00507.
     """
     from scipy.ndimage import distance_transform_edt
 

@@ -23,7 +23,7 @@ class RandomLogit:
 @MEASURES.register(
     "random_logit",
     title="Random logit",
-    reference='Sixt et al., "When explanations lie", ICML 2020, arXiv:1912.09818, section 4',
+    reference='Sixt et al., "When explanations lie", ICML 2020, arXiv:1912.09818',
     parameters=RandomLogit,
     traits=("lower is better", "explains again", "randomisation"),
 )
@@ -44,8 +44,7 @@ def random_logit(case: Case, parameters: RandomLogit) -> Floats:
 
     References
     ----------
-    Sixt et al., "When explanations lie: why many modified BP attributions fail", ICML 2020, arXiv:1912.09818,
-    section 4.
+    Sixt et al., "When explanations lie: why many modified BP attributions fail", ICML 2020, arXiv:1912.09818.
     """
     assert case.explain is not None
     n_classes = case.classifier.card.n_classes

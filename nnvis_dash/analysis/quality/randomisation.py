@@ -54,7 +54,7 @@ class Cascade:
 @MEASURES.register(
     "randomisation",
     title="Randomisation of weights",
-    reference='Adebayo et al., "Sanity checks for saliency maps", NeurIPS 2018, arXiv:1810.03292, section 3 '
+    reference='Adebayo et al., "Sanity checks for saliency maps", NeurIPS 2018, arXiv:1810.03292 '
     '(summed up as in Hedström et al., "Quantus", JMLR 24, 2023, arXiv:2202.06861)',
     parameters=Randomisation,
     traits=("lower is better", "explains again", "needs weights", "randomisation"),
@@ -78,7 +78,7 @@ def randomisation(case: Case, parameters: Randomisation) -> Floats:
 
     References
     ----------
-    Adebayo et al., "Sanity checks for saliency maps", NeurIPS 2018, arXiv:1810.03292, section 3. Departures: weights
+    Adebayo et al., "Sanity checks for saliency maps", NeurIPS 2018, arXiv:1810.03292. Departures: weights
     are drawn at their own scale (`RandomWeights.classifier`), normalisations keep theirs.
     """
     try:

@@ -49,7 +49,7 @@ def recommended(lines: Sequence[Line], model: str, dataset: str, n: int) -> tupl
     if passing:
         best = passing[0]
         alike = [line for line in passing[1:] if line.high >= best.low]
-        sentences.append(f"{where}, use {best.title}: it holds what is asked of it to {_percent(best)}.")
+        sentences.append(f"{where}, use {best.title}: it meets {_percent(best)}.")
         if alike:
             sentences.append(f"{_names(alike)} can't be told apart from it on these images.")
         cheapest = min(passing, key=lambda line: line.seconds)
@@ -60,7 +60,9 @@ def recommended(lines: Sequence[Line], model: str, dataset: str, n: int) -> tupl
             sentences.append(f"It is also the cheapest that passes: {_cost(best)}.")
     else:
         best = known[0]
-        sentences.append(f"{where}, nothing passes. The least bad is {best.title} ({_percent(best)}); it {_why(best)}.")
+        sentences.append(
+            f"{where}, nothing passes. The least bad is {best.title}, which meets {_percent(best)}; it {_why(best)}."
+        )
     for badge, words in ((FAILS, "not to be believed"), (DOUBTFUL, "doubtful")):
         for reason, group in _by_reason([line for line in known if line.verdict.badge == badge]):
             verb = "is" if len(group) == 1 else "are"
@@ -92,7 +94,7 @@ def _names(lines: Sequence[Line]) -> str:
 
 
 def _percent(line: Line) -> str:
-    return f"{line.quality:.0%} (95 % interval {line.low:.0%} to {line.high:.0%})"
+    return f"{line.quality:.0%} of what is asked (95 % interval {line.low:.0%} to {line.high:.0%})"
 
 
 def _cost(line: Line) -> str:

@@ -12,7 +12,7 @@ from nnvis_dash.types import Floats
 @MEASURES.register(
     "relevance_mass",
     title="Relevance mass",
-    reference='Arras et al., "CLEVR-XAI", Information Fusion 81, 2022, arXiv:2003.07258, eq. 9',
+    reference='Arras et al., "CLEVR-XAI", Information Fusion 81, 2022, arXiv:2003.07258',
     traits=("higher is better", "needs masks", "localisation"),
 )
 def relevance_mass(case: Case, parameters: NoParameters) -> Floats:
@@ -32,7 +32,7 @@ def relevance_mass(case: Case, parameters: NoParameters) -> Floats:
     References
     ----------
     Arras et al., "CLEVR-XAI: a benchmark dataset for the ground truth evaluation of neural network explanations",
-    Information Fusion 81, 2022, arXiv:2003.07258, eq. 9.
+    Information Fusion 81, 2022, arXiv:2003.07258.
     """
     assert case.masks is not None
     positive = np.maximum(case.heatmaps.astype(np.float64), 0)

@@ -12,7 +12,7 @@ from nnvis_dash.types import Floats
 @MEASURES.register(
     "relevance_rank",
     title="Relevance rank",
-    reference='Arras et al., "CLEVR-XAI", Information Fusion 81, 2022, arXiv:2003.07258, eq. 11',
+    reference='Arras et al., "CLEVR-XAI", Information Fusion 81, 2022, arXiv:2003.07258',
     traits=("higher is better", "needs masks", "localisation"),
 )
 def relevance_rank(case: Case, parameters: NoParameters) -> Floats:
@@ -33,7 +33,7 @@ def relevance_rank(case: Case, parameters: NoParameters) -> Floats:
     References
     ----------
     Arras et al., "CLEVR-XAI: a benchmark dataset for the ground truth evaluation of neural network explanations",
-    Information Fusion 81, 2022, arXiv:2003.07258, eq. 11.
+    Information Fusion 81, 2022, arXiv:2003.07258.
     """
     assert case.masks is not None
     found = np.full(len(case.heatmaps), np.nan, np.float32)

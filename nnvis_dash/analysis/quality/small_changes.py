@@ -16,7 +16,7 @@ from nnvis_dash.types import Floats, Images
 
 ATTEMPTS = 3  # at a change that keeps the prediction
 BLOCK_BYTES = 64 << 20  # of changed images that are explained in one call
-REFERENCE = 'Yeh et al., "On the (in)fidelity and sensitivity of explanations", NeurIPS 2019, arXiv:1901.09392, eq. 4'
+REFERENCE = 'Yeh et al., "On the (in)fidelity and sensitivity of explanations", NeurIPS 2019, arXiv:1901.09392'
 
 
 @dataclass(frozen=True)

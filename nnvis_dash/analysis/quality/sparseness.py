@@ -13,7 +13,7 @@ from nnvis_dash.types import Floats
     "sparseness",
     title="Sparseness (Gini index)",
     reference='Chalasani et al., "Concise explanations of neural networks using adversarial training", ICML 2020, '
-    "arXiv:1810.06583, section 4",
+    "arXiv:1810.06583",
     traits=("higher is better", "complexity"),
 )
 def sparseness(case: Case, parameters: NoParameters) -> Floats:
@@ -33,7 +33,7 @@ def sparseness(case: Case, parameters: NoParameters) -> Floats:
     References
     ----------
     Chalasani et al., "Concise explanations of neural networks using adversarial training", ICML 2020,
-    arXiv:1810.06583, section 4; the index is that of Hurley and Rickard, 2009, arXiv:0811.4706, eq. 13.
+    arXiv:1810.06583; the index is that of Hurley and Rickard, 2009, arXiv:0811.4706.
     """
     strength = np.sort(np.abs(case.heatmaps.reshape(len(case.heatmaps), -1).astype(np.float64)), axis=1)
     n = strength.shape[1]

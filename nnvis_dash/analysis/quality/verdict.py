@@ -20,7 +20,6 @@ from nnvis_dash.types import Floats
 
 if TYPE_CHECKING:
     from nnvis_dash.analysis.classifier import Classifier
-    from nnvis_dash.workspace.artifacts import Artifact
 
 BADGES = {FAILS: "fails", DOUBTFUL: "doubtful", PASSES: "passes"}
 
@@ -206,9 +205,3 @@ def _combined(said: list[tuple[str, int, float]]) -> Verdict:
         return Verdict(DOUBTFUL, (Reason("", DOUBTFUL, NOTHING.doubtful, float("nan")),))
     reasons.sort(key=lambda reason: reason.badge)  # stable: in the order of DECIDING
     return Verdict(reasons[0].badge, tuple(reasons))
-
-
-def load_verdicts(artifact: Artifact) -> tuple[Verdict, ...]:
-    """Read the verdicts that a job `quality` kept, one an image."""
-    values = {name: np.asarray(artifact.array(name)) for name in artifact.card["measures"]}
-    return verdicts(values, len(artifact.array("badge")))

