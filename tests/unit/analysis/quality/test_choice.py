@@ -136,7 +136,7 @@ def measured() -> tuple[Any, Any, Choice]:
     preprocessing = read_cards()["digits-small"]["preprocessing"]
     clf = load_classifier(WEIGHTS / "digits-small.keras", preprocessing, class_names=data.class_names)
     told: list[tuple[int, int]] = []
-    methods = ("gradient", "grad_cam", "lrp_epsilon", "guided_backprop", "lrp_alpha_1_beta_0", "pattern_net")
+    methods = ("gradient", "lrp_epsilon", "lrp_alpha_1_beta_0", "pattern_net")
     found = trust(
         clf, dataset, methods, n_samples=10, measures=("sparseness",), on_progress=lambda *at: told.append(at)
     )
