@@ -48,10 +48,13 @@ def random_logit(case: Case, parameters: RandomLogit) -> Floats:
     """
     assert case.explain is not None
     n_classes = case.classifier.card.n_classes
-    further = np.random.default_rng(case.seed).permutation(np.arange(1, n_classes))[: parameters.classes]
+    rng = np.random.default_rng(case.seed)
+    first = int(rng.integers(1, n_classes)) if n_classes > 1 else 0
+    rest = [distance for distance in range(1, n_classes) if distance != first]
+    further = [first, *rng.permutation(rest).astype(int).tolist()][: parameters.classes]
     found = []
-    for number, distance in enumerate(further if len(further) else [0]):
-        with progress.part(number, 1, max(1, len(further))):
+    for number, distance in enumerate(further):
+        with progress.part(number, 1, len(further)):
             others = ((case.targets + distance) % n_classes).astype(np.int32)
             other = case.explain(case.classifier, case.images, others)
         found.append(similarity(case.heatmaps, other.heatmap(), parameters.absolute))
