@@ -77,7 +77,7 @@
       },
       filter,
       { ...filter, samples: selection.samples },
-      { session: session, ...explained, clip: view.clip, smooth: view.smooth, grid: view.grid, lens: view.lens, difference: view.difference, beside: view.beside, common: view.common, comparison: { ...view.comparison, page: null } },
+      { session: session, ...explained, clip: view.clip, smooth: view.smooth, grey: view.grey, grid: view.grid, lens: view.lens, difference: view.difference, beside: view.beside, common: view.common, comparison: { ...view.comparison, page: null } },
       { ...nnvis.asked(session, selection, view), ...(["difference", "compare"].includes(view.lens) ? { method: null } : {}) },
       nnvis.analysed(session, selection, view),
       {
@@ -116,6 +116,7 @@
     ...["simulation", "battery", "breaking", "pairs"],
     ...["suggestion", "reasons"],
     ...["similarity", "aligned", "review", "twins", "compare", "honesty"],
+    ...["badges", "trust"],
   ];
   const ALL = ["index", "embedding", "testing", "difference", "responses", "attack", "evidence", ...nnvis.viewJobs];
   /* Requests that ask for nothing; a job of another name asks for something whenever it is asked. */

@@ -40,7 +40,7 @@
     }
     if (!open || !nnvis.catalogued(catalog, session)) {
       cmp.now = null;
-      return;
+      return nnvis.badges.show("compare", []);
     }
     const settings = view.comparison;
     const tested = nnvis.tested(selection);
@@ -59,7 +59,10 @@
     const none = !selection.samples && !nnvis.tests(tested);
     const problem = !session.classifiers.length ? "No classifier fits this dataset. Add one." : none ? "Select samples to compare: a lasso on the map, or a quadrant of the suggestion. Or click one." : "";
     by("comparison").classList.toggle("blank", Boolean(problem));
-    if (problem) return say(problem, null, none);
+    if (problem) {
+      nnvis.badges.show("compare", []);
+      return say(problem, null, none);
+    }
     ask();
     draw();
   }
@@ -135,6 +138,7 @@
     const problem = page.problem || (found && found.problem);
     say(problem || "", problem && again);
     if (page.problem) {
+      nnvis.badges.show("compare", []);
       table.replaceChildren();
       drawn = "";
       return;
@@ -244,8 +248,9 @@
     const shot = h("button", { type: "button", class: "act shot waiting", "data-act": "show", "data-model": model.fingerprint, "data-method": method, title: about, disabled: lacks }, picture(address(row, cmp.now.wanted), over), note);
     const key = keyOf(model.fingerprint, method);
     if (!columns.has(key)) columns.set(key, []);
-    columns.get(key).push({ over, shot, note, lacks, title: about, alt: `${title} of ${model.name}, ${row.name}` });
-    return h("td", {}, shot, lacks ? null : cmp.rating(row, model, method, title));
+    const badge = h("div", { class: "badge-place" });
+    columns.get(key).push({ badge, over, shot, note, lacks, title: about, alt: `${title} of ${model.name}, ${row.name}` });
+    return h("td", {}, shot, badge, lacks ? null : cmp.rating(row, model, method, title));
   }
 
   /* Put the heatmaps that are there into their cells; the others wait. */
@@ -270,6 +275,8 @@
       });
       if (one && one.key && whole(one.method)) paint(cells, one, `comparison/${one.key}.json?clip=${view.clip}&smooth=${view.smooth ? 1 : 0}${alone ? "" : "&over=1"}${view.common ? "&limits=" + scales(one, limits) : ""}`);
     }
+    const maps = list.filter((one) => one.key).map(({ key, asked, ...one }) => ({ key, asked, places: columns.get(keyOf(one.model, one.method)).flatMap((cell, at) => (one.places[at] < 0 ? [] : [[cell.badge, one.places[at]]])) }));
+    nnvis.badges.show("compare", maps);
     by("comparison-table").classList.toggle("own-pixels", !view.smooth);
     by("comparison-table").dataset.cells = list.length;
   }

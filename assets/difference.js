@@ -186,7 +186,10 @@
   function draw() {
     const [catalog, selection, view] = shown;
     if (!catalog || !selection || !view || !by("difference")) return;
-    if (view.lens !== "difference") return;
+    if (view.lens !== "difference") {
+      beforeKey = ""; // what stands beside the map is drawn again, with its badges
+      return nnvis.badges.show("difference", []);
+    }
     const fresh = Boolean(known && request && same(known.request, request));
     by("difference").classList.toggle("pending", !fresh);
     if (!fresh) return runLine();
@@ -301,6 +304,9 @@
     if (key === beforeKey) return;
     beforeKey = key;
     slot.replaceChildren(...(view.beside === "map" ? multiples(main, place) : side(main)));
+    // The maps themselves say how far off they may be; a gradient's heatmap is checked as any other.
+    const gradients = view.beside === "map" ? [] : columns.filter((column) => column.sensitivity && column.state && !column.problem);
+    nnvis.badges.show("difference", gradients.map(({ key, asked }) => ({ key, asked, places: Array.from(slot.querySelectorAll(".badge-place"), (one) => [one, 0]) })));
   }
 
   /* The top classes × (probability, logit), or the units of a layer. */
@@ -341,7 +347,7 @@
     const waiting = (column) => h("td", {}, column.problem ? h("span", { class: "label" }, column.problem) : h("span", { class: "waiting" }));
     const rows = [];
     const row = (title, cell) => rows.push(h("tr", {}, h("th", { scope: "row" }, title), columns.map((column) => (column.state && !column.problem ? cell(column) : waiting(column)))));
-    const map = (column, at, more, under) => (at < 0 ? h("td", {}) : h("td", {}, picture(address(column, at, more), column.title, under), column.sensitivity || more ? null : h("span", { class: "cell-caption" }, said(column.state.readouts[at]) + ` · max ${plain(column.state.readouts[at].limit)}`)));
+    const map = (column, at, more, under) => (at < 0 ? h("td", {}) : h("td", {}, picture(address(column, at, more), column.title, under), column.sensitivity ? h("div", { class: "badge-place" }) : more ? null : h("span", { class: "cell-caption" }, said(column.state.readouts[at]) + ` · max ${plain(column.state.readouts[at].limit)}`)));
     if (view.beside === "images") rows.push(h("tr", {}, h("th", { scope: "row" }, "image"), columns.map((column) => h("td", {}, picture(imageOf(column), "sample " + column.sample)))));
     if (layered && view.beside === "images") {
       readouts.forEach((readout) => row(`${readout.layer} ${readout.channel}`, (column) => map(column, placeOf(column, "", null, readout.channel))));

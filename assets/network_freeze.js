@@ -19,7 +19,7 @@
   const showing = () => Boolean(net.now && net.now.tab === "freeze");
 
   window.addEventListener("nnvis-network", function () {
-    if (!showing()) return;
+    if (!showing()) return badges(null);
     tools();
     chips();
     look();
@@ -97,7 +97,7 @@
     by("freeze-message").textContent = problem || (tests ? "" : "Click a point on the map: its prediction and explanation are shown here, without and with the units frozen.");
     by("freeze-message").classList.toggle("hint", !problem);
     by("freeze-answer").hidden = !tests || !answer || Boolean(answer.problem);
-    if (by("freeze-answer").hidden) return;
+    if (by("freeze-answer").hidden) return badges(null);
     const drawnPair = pair && !pair.problem && net.frozenCount() ? pair : null;
     by("freeze-answer").classList.toggle("pending", Boolean(net.running("redrawn")));
     pictures(drawnPair);
@@ -145,8 +145,14 @@
       const what = found ? (found.explained ? found.explained : `${className(found.target)} ${found.probabilities[place].toFixed(3)}`) : "";
       by(`freeze-${side}-caption`).textContent = [side === "before" ? "nothing frozen" : `${answer.units} frozen`, what, one && one.flat ? "flat" : ""].filter(Boolean).join(" · ");
     });
+    badges(found);
     const caption = by("freeze-after-caption");
     caption.title = found ? `${found.title}: its maps differ by ${found.distance.toFixed(3)} (0: not at all, 2: wholly)` : "";
+  }
+
+  function badges(found) {
+    const maps = (found ? found.maps : []).map((one, place) => ({ ...one, places: [[by(`freeze-${["before", "after"][place]}-badge`), 0]] }));
+    nnvis.badges.show("freeze", maps);
   }
 
   /* --- what a person does --------------------------------------------------------------------------------------------- */

@@ -85,6 +85,15 @@
     return catalog.names[answer.target] + " " + answer.probability.toFixed(3);
   }
 
+  /* Where the heatmaps of an answer are seen through a lens; of a pair the image before its edits comes first. */
+  function badged({ key, asked, overlay_before }, lens) {
+    const places = {
+      attribution: [["testing-raw", 0], ["testing-overlay", 0]],
+      whatif: overlay_before ? [["whatif-before-map", 0], ["whatif-after-map", 1]] : [["whatif-after-map", 0]],
+    }[lens];
+    return places ? [{ key, asked, places: places.map(([name, row]) => [element(name + "-badge"), row]) }] : [];
+  }
+
   function exported(answer) {
     return [
       ["png", "PNG", "The picture; its text chunk says how it was made"],
@@ -122,7 +131,8 @@
         button.setAttribute("aria-pressed", String(JSON.parse(button.dataset.change).lens === view.lens));
       });
     }
-    if (none) return;
+    document.documentElement.dataset.grey = view && view.grey ? "1" : "";
+    if (none) return nnvis.badges.show("testing", []);
     const place = address(catalog, selection);
     const original = show("testing-original-image", place);
     original.alt = selection.derived || selection.edits.length ? "the image that is tested" : "sample " + sample;
@@ -140,6 +150,7 @@
     const exports = element("testing-export");
     if (exports) exports.replaceChildren(...(good ? exported(current) : []));
     if (view && view.lens === "whatif") nnvis.drawPair(current, current && good ? explained(current, catalog) : "");
+    nnvis.badges.show("testing", good && current.key ? badged(current, view.lens) : []);
     if (current) {
       show("testing-raw-image", current.raw);
       show("testing-overlay-layer", current.overlay);

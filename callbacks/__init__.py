@@ -10,6 +10,7 @@ from dash import Dash
 
 from callbacks import (
     attack,
+    badges,
     comparison,
     difference,
     embedding,
@@ -28,6 +29,7 @@ from callbacks import (
     testing,
     trajectory,
     tray,
+    trust,
     whatif,
     workspace,
 )
@@ -57,6 +59,8 @@ def register_all(app: Dash, services: Services) -> None:
         models,
         comparison,
         review,
+        badges,
+        trust,
         tray,
     ):
         view.register(app, services)

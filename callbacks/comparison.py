@@ -247,6 +247,7 @@ def _cells(
     return {
         **cell,
         "key": artifact.key,
+        "asked": dict(request.parameters),
         "places": places,
         "most": most,
         "signed": signed,

@@ -195,6 +195,7 @@ def describe(services: Services, column: Column) -> dict[str, Any]:
     if column.request is None:
         return told
     if column.is_sensitivity:
+        told["asked"] = dict(column.request.parameters)
         if services.workspace.artifacts.has(column.request.key):
             told["state"] = {"complete": True, "round": 0, "done": 1, "total": 1, "seconds": 0, "readouts": []}
         return told

@@ -172,7 +172,8 @@ def redrawn(services: Services, wanted: Mapping[str, Any], wait: Wait) -> dict[s
     more = {"frozen": {layer: list(units) for layer, units in frozen.items()}}
     if wanted["explained"] is None:
         more["target"] = int(before.array("target")[0])
-    after = wait(Request("attribution", {**asked.parameters, **more}))
+    frozen_too = Request("attribution", {**asked.parameters, **more})
+    after = wait(frozen_too)
     maps = [drawn_values(artifact, 0, wanted["smooth"]) for artifact in (before, after)]
     signed = heatmap.is_signed(np.stack(maps), METHODS[wanted["method"]].traits)
     drawn = heatmap.alike(maps, wanted["clip"], signed)
@@ -189,6 +190,7 @@ def redrawn(services: Services, wanted: Mapping[str, Any], wait: Wait) -> dict[s
             {"raw": heatmap.data_uri(alone), "overlay": heatmap.data_uri(over), "flat": heatmap.is_flat(one)}
             for (alone, over), one in zip(drawn, maps, strict=True)
         ],
+        "maps": [{"key": one.key, "asked": dict(one.parameters)} for one in (asked, frozen_too)],
         "probabilities": [_round(artifact.array("probability")[0]) for artifact in (before, after)],
         "distance": _distance(*maps),
     }

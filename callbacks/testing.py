@@ -105,6 +105,7 @@ def register(app: Dash, services: Services) -> None:
         return {
             "request": wanted,
             "key": request.key,
+            "asked": dict(request.parameters),
             "raw": heatmap.data_uri(alone),
             "overlay": heatmap.data_uri(overlay),
             "overlay_before": heatmap.data_uri(drawn[0][1]) if before is not None else None,

@@ -118,6 +118,12 @@ def more(method: Method | None, view: View, first: Sequence[Any] = ()) -> Any:
     drawing = [{"label": "smooth", "value": "true"}, {"label": "in its own pixels", "value": "false"}]
     body = [
         *first,
+        controls.act(
+            "Grey out maps that fail",
+            controls.change("grey", grey=not view.grey),
+            pressed=view.grey,
+            title="Heatmaps whose badge says that they fail lose their colours; they stay where they are",
+        ),
         *(control for control in own if control is not None),
         controls.choose(
             "testing-output",

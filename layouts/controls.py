@@ -227,6 +227,11 @@ def tick(name: str, label: str, value: bool) -> Component:
     return html.Div([box, words], className="form-check")
 
 
+def badge_place(name: str) -> Component:
+    """Where a heatmap's badge stands, in the figure of its name; `assets/badges.js` draws it."""
+    return html.Div(id=f"{name}-badge", className="badge-place")
+
+
 def swatch(colour: str) -> Component:
     """A class's colour."""
     return html.Span(className="swatch", style={"background": colour}, **{"aria-hidden": "true"})

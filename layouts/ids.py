@@ -45,9 +45,10 @@ MODELS_JOBS = ("similarity", "aligned")
 COMPARISON_JOBS = ("compare",)
 EMBEDDING_JOBS = ("honesty",)
 REVIEW_JOBS = ("review", "twins")
+TRUST_JOBS = ("badges", "trust")
 VIEW_JOBS = (
     *(*NETWORK_JOBS, *SIMULATION_JOBS, *SUGGESTION_JOBS, *MODELS_JOBS),
-    *(*REVIEW_JOBS, *COMPARISON_JOBS, *EMBEDDING_JOBS),
+    *(*REVIEW_JOBS, *COMPARISON_JOBS, *EMBEDDING_JOBS, *TRUST_JOBS),
 )
 TRAY = (
     *("index", "embedding", "testing", "difference", "responses", "attack", "evidence"),
@@ -134,6 +135,8 @@ MODELS_SHOWN = "models-shown"
 COMPARISON_SHOWN = "comparison-shown"
 # The review, drawn by the browser from the state.
 REVIEW_SHOWN = "review-shown"
+# The trust view, and the badges of heatmaps, drawn by the browser from the state.
+TRUST_SHOWN = "trust-shown"
 
 DIFFERENCE_REQUEST = "difference-request"
 DIFFERENCE_KNOWN = "difference-known"

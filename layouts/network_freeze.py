@@ -8,6 +8,7 @@ from typing import Any
 import dash_bootstrap_components as dbc
 from dash import html
 
+from layouts import controls
 from layouts.network_tools import modes
 
 REACHES = (("layer", "the chosen layer"), ("late", "the last three layers"), ("all", "all layers"))
@@ -101,7 +102,11 @@ def _figure(name: str, caption: str) -> Any:
         html.Img(id=f"{name}-layer", alt="", className="over", draggable="false"),
     ]
     return html.Figure(
-        [html.Div(layers, className="frame", id=f"{name}-frame"), html.Figcaption(caption, id=f"{name}-caption")]
+        [
+            html.Div(layers, className="frame", id=f"{name}-frame"),
+            html.Figcaption(caption, id=f"{name}-caption"),
+            controls.badge_place(name),
+        ]
     )
 
 

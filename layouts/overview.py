@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from layouts import controls, ids, models, review, suggestion, table
+from layouts import controls, ids, models, review, suggestion, table, trust
 
 # By name: the label, what it is for, and the frame that lies over the map.
 VIEWS: tuple[tuple[str, str, str, Any], ...] = (
@@ -18,6 +18,7 @@ VIEWS: tuple[tuple[str, str, str, Any], ...] = (
     ("models", "Models", "What changed from one classifier to the next", models.frame),
     ("review", "Review", "Doubtful labels, twins, outliers, slices", review.frame),
     ("table", "Table", "Every sample with all that is known of it: sort, filter, group, export", table.frame),
+    ("trust", "Trust", "Which explanation can be believed?", trust.frame),
 )
 
 

@@ -85,6 +85,7 @@ STORES = (
     ids.MODELS_SHOWN,
     ids.COMPARISON_SHOWN,
     ids.REVIEW_SHOWN,
+    ids.TRUST_SHOWN,
     *(
         ids.network(name, what)
         for name in ids.VIEW_JOBS
@@ -132,6 +133,8 @@ _JOBS = (
     ("compare", "Comparing methods"),
     ("review", "Reviewing"),
     ("twins", "Looking for twins"),
+    ("badges", "Checking heatmaps"),
+    ("trust", "Judging methods"),
     ("intake", "Adding"),
 )
 
@@ -194,6 +197,7 @@ def frame() -> Any:
             className="bench",
         ),
         html.Div(id="hover-card", className="hover-card", hidden=True),
+        html.Div(id="badge-card", className="hover-card badge-card", role="tooltip", hidden=True),
         intake.dialog(),
         sketchpad.dialog(),
         tray.dialog(),

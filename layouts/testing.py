@@ -18,8 +18,8 @@ def panel() -> Any:
     """Return the view's static frame; `assets/testing.js` draws the pictures into it."""
     pictures = [
         _figure("testing-original", "original"),
-        _figure("testing-raw", "attribution"),
-        _figure("testing-overlay", "overlay", overlay=True),
+        _figure("testing-raw", "attribution", badge=True),
+        _figure("testing-overlay", "overlay", overlay=True, badge=True),
     ]
     body = [
         html.Div(pictures, className="pictures testing-pictures"),
@@ -44,11 +44,14 @@ def panel() -> Any:
     )
 
 
-def _figure(name: str, caption: str, overlay: bool = False) -> Any:
+def _figure(name: str, caption: str, overlay: bool = False, badge: bool = False) -> Any:
     layers = [html.Img(id=f"{name}-image", alt="", className="under")]
     if overlay:
         layers.append(html.Img(id=f"{name}-layer", alt="", className="over"))
-    return html.Figure([html.Div(layers, className="frame"), html.Figcaption(caption, id=f"{name}-caption")], id=name)
+    parts = [html.Div(layers, className="frame"), html.Figcaption(caption, id=f"{name}-caption")]
+    if badge:
+        parts.append(controls.badge_place(name))
+    return html.Figure(parts, id=name)
 
 
 def base_title(sample: int | None, derived: DerivedSample | None, n_edits: int) -> str:

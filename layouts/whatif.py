@@ -6,7 +6,7 @@ from typing import Any
 
 from dash import html
 
-from layouts import attacks, evidence, responses
+from layouts import attacks, controls, evidence, responses
 
 
 def frame() -> Any:
@@ -45,6 +45,7 @@ def _figure(name: str, caption: str, over: bool = False) -> Any:
         [
             html.Div(layers, className="frame", id=f"{name}-frame"),
             html.Figcaption(caption, id=f"{name}-caption"),
+            controls.badge_place(name) if over else None,
         ],
         id=name,
     )

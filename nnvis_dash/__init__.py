@@ -53,7 +53,11 @@ if TYPE_CHECKING:
     from nnvis_dash.analysis.prediction_difference import PredictionDifference, prediction_difference
     from nnvis_dash.analysis.prediction_difference.patch_model import PatchModel
     from nnvis_dash.analysis.projections import Projection, project
+    from nnvis_dash.analysis.quality import Quality, quality
     from nnvis_dash.analysis.quality.agreement import Agreement, agreement
+    from nnvis_dash.analysis.quality.choice import trust
+    from nnvis_dash.analysis.quality.table import Choice
+    from nnvis_dash.analysis.quality.verdict import Verdict, verdict
     from nnvis_dash.analysis.receptive_field import ReceptiveField, receptive_field
     from nnvis_dash.analysis.relevance.patterns import Patterns, learn_patterns
     from nnvis_dash.analysis.response import Response, default_degrees, respond, response
@@ -103,6 +107,7 @@ _PLACES = {
     "BreakingSet": "nnvis_dash.analysis.mutation.smallest",
     "Calibration": "nnvis_dash.analysis.model_diff.calibration",
     "Change": "nnvis_dash.analysis.simulation.change",
+    "Choice": "nnvis_dash.analysis.quality.table",
     "Classifier": "nnvis_dash.analysis.classifier",
     "CommonClasses": "nnvis_dash.analysis.suggestion.common_classes",
     "Confusion": "nnvis_dash.analysis.model_diff.confusion",
@@ -136,6 +141,7 @@ _PLACES = {
     "PredictionDifference": "nnvis_dash.analysis.prediction_difference",
     "PriorityQueue": "nnvis_dash.analysis.simulation.queue",
     "Projection": "nnvis_dash.analysis.projections",
+    "Quality": "nnvis_dash.analysis.quality",
     "ReceptiveField": "nnvis_dash.analysis.receptive_field",
     "Recommended": "nnvis_dash.analysis.neural_patterns",
     "Response": "nnvis_dash.analysis.response",
@@ -150,6 +156,7 @@ _PLACES = {
     "Twins": "nnvis_dash.analysis.review.twins",
     "Unit": "nnvis_dash.types",
     "UnitStatistics": "nnvis_dash.analysis.units",
+    "Verdict": "nnvis_dash.analysis.quality.verdict",
     "Workspace": "nnvis_dash.workspace.store",
     "accuracy_over_epsilon": "nnvis_dash.analysis.simulation.epsilon_curve",
     "activation_area": "nnvis_dash.analysis.activation_area",
@@ -202,6 +209,7 @@ _PLACES = {
     "prediction_difference": "nnvis_dash.analysis.prediction_difference",
     "priority_queue": "nnvis_dash.analysis.simulation.queue",
     "project": "nnvis_dash.analysis.projections",
+    "quality": "nnvis_dash.analysis.quality",
     "read_frozen": "nnvis_dash.analysis.mutation.frozen",
     "receptive_field": "nnvis_dash.analysis.receptive_field",
     "recommended_patterns": "nnvis_dash.analysis.neural_patterns",
@@ -219,9 +227,11 @@ _PLACES = {
     "transform": "nnvis_dash.analysis.transformations",
     "transformations": "nnvis_dash.analysis.transformations",
     "transitions": "nnvis_dash.analysis.model_diff.transitions",
+    "trust": "nnvis_dash.analysis.quality.choice",
     "unit_responses": "nnvis_dash.analysis.units",
     "unit_sequences": "nnvis_dash.analysis.neural_patterns",
     "unit_statistics": "nnvis_dash.analysis.units",
+    "verdict": "nnvis_dash.analysis.quality.verdict",
 }
 
 __all__ = [
@@ -235,6 +245,7 @@ __all__ = [
     "BreakingSet",
     "Calibration",
     "Change",
+    "Choice",
     "Classifier",
     "CommonClasses",
     "Confusion",
@@ -268,6 +279,7 @@ __all__ = [
     "PredictionDifference",
     "PriorityQueue",
     "Projection",
+    "Quality",
     "ReceptiveField",
     "Recommended",
     "Response",
@@ -282,6 +294,7 @@ __all__ = [
     "Twins",
     "Unit",
     "UnitStatistics",
+    "Verdict",
     "Workspace",
     "accuracy_over_epsilon",
     "activation_area",
@@ -334,6 +347,7 @@ __all__ = [
     "prediction_difference",
     "priority_queue",
     "project",
+    "quality",
     "read_frozen",
     "receptive_field",
     "recommended_patterns",
@@ -351,9 +365,11 @@ __all__ = [
     "transform",
     "transformations",
     "transitions",
+    "trust",
     "unit_responses",
     "unit_sequences",
     "unit_statistics",
+    "verdict",
 ]
 
 

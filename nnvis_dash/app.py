@@ -48,6 +48,7 @@ from nnvis_dash.sketchpad_routes import sketchpad_blueprint
 from nnvis_dash.suggestion_routes import suggestion_blueprint
 from nnvis_dash.table_routes import table_blueprint
 from nnvis_dash.tray_routes import tray_blueprint
+from nnvis_dash.trust_routes import trust_blueprint
 from nnvis_dash.whatif_routes import whatif_blueprint
 from nnvis_dash.workspace.permissions import keep_private
 from nnvis_dash.workspace.safe_cache import SafeCache
@@ -133,6 +134,7 @@ def create_app(settings: Settings | None = None) -> dash.Dash:
     server.register_blueprint(models_blueprint(services))
     server.register_blueprint(comparison_blueprint(services))
     server.register_blueprint(review_blueprint(services))
+    server.register_blueprint(trust_blueprint(services))
     _serve_bootstrap(server)
     Compress(server)
     register_all(app, services)

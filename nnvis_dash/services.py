@@ -20,6 +20,7 @@ from nnvis_dash.analysis.classes import as_outputs, lacking, share_names
 from nnvis_dash.analysis.index import Index, load_index
 from nnvis_dash.analysis.measures import Measures, measures_key
 from nnvis_dash.analysis.prediction_difference.stored import Stored
+from nnvis_dash.analysis.quality.table import Choice, load_choice
 from nnvis_dash.analysis.references import image_of
 from nnvis_dash.engine.client import Engine
 from nnvis_dash.engine.jobs import Request
@@ -194,6 +195,15 @@ class Services:
         if stored is not None and any(map(self.workspace.sharing.hides, named_in(stored.card))):
             return None
         return stored
+
+    def trust(self, request: Request) -> Choice | None:
+        """Return the table that a job `trust` kept, None while it hasn't ended; never waits."""
+        if any(map(self.workspace.sharing.hides, named_in(request.parameters))):
+            return None
+        try:
+            return load_choice(self.workspace.artifacts.load(request.key))
+        except NotFound:
+            return None
 
     def accuracy(self, dataset: DatasetCard, model: ModelCard) -> float | None:
         """Return the share of labelled samples that are predicted right, None where it isn't known."""

@@ -19,7 +19,18 @@ from nnvis_dash.state.edits import Edit
 from nnvis_dash.state.selection import Selection
 from nnvis_dash.state.session import Session
 from nnvis_dash.state.state import State
-from nnvis_dash.state.view import COMPARISON, DIFFERENCES, MODELS, NETWORK, REVIEW, SIMULATION, SUGGESTION, TABLE, View
+from nnvis_dash.state.view import (
+    COMPARISON,
+    DIFFERENCES,
+    MODELS,
+    NETWORK,
+    REVIEW,
+    SIMULATION,
+    SUGGESTION,
+    TABLE,
+    TRUST,
+    View,
+)
 
 CHANGE_LIMIT = 65_536  # bytes of JSON
 
@@ -327,6 +338,16 @@ def _grid(state: State, grid: tuple[str, ...]) -> State:
     return _viewed(state, grid=grid)
 
 
+@_kind("judged", judged=field_check(View, "judged"))
+def _judged(state: State, judged: tuple[str, ...]) -> State:
+    return _viewed(state, judged=judged)
+
+
+@_kind("grey", grey=field_check(View, "grey"))
+def _grey(state: State, grey: bool) -> State:
+    return _viewed(state, grey=grey)
+
+
 @_kind("lens", lens=field_check(View, "lens"))
 def _lens(state: State, lens: Any) -> State:
     return _viewed(state, lens=lens)
@@ -409,6 +430,7 @@ _settings("models", MODELS)
 _settings("review", REVIEW)
 _settings("table", TABLE)
 _settings("comparison", COMPARISON)
+_settings("trust", TRUST)
 
 
 @_kind("open", link=lambda what, value: decode_link(value))

@@ -38,6 +38,7 @@ from nnvis_dash.state.view import (
     SUGGESTION,
     TABLE,
     TABS,
+    TRUST,
     View,
 )
 
@@ -94,6 +95,8 @@ _FIELDS: Mapping[type, Mapping[str, _Field]] = {
         "clip": _Field("h", checks.real(50, 100)),
         "smooth": _Field("b", checks.truth),
         "grid": _Field("j", checks.names),
+        "judged": _Field("I", checks.words),
+        "grey": _Field("Y", checks.truth),
         "lens": _Field("L", checks.one_of(LENSES)),
         "difference": _Field("D", checks.without_null(checks.parameters_among(DIFFERENCES))),
         "beside": _Field("B", checks.one_of(BESIDES)),
@@ -110,6 +113,7 @@ _FIELDS: Mapping[type, Mapping[str, _Field]] = {
         "review": _Field("Q", checks.without_null(checks.parameters_among(REVIEW))),
         "table": _Field("V", checks.without_null(checks.parameters_among(TABLE))),
         "comparison": _Field("P", checks.without_null(checks.parameters_among(COMPARISON))),
+        "trust": _Field("J", checks.without_null(checks.parameters_among(TRUST))),
     },
 }
 # Fields that are pairs of a name and a value.
@@ -126,6 +130,7 @@ _BY_NAME = (
     "review",
     "table",
     "comparison",
+    "trust",
 )
 _SHORT = {entry.short: (part, name) for part, entries in _FIELDS.items() for name, entry in entries.items()}
 

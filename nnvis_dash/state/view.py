@@ -13,7 +13,7 @@ Lens: TypeAlias = Literal["attribution", "difference", "whatif", "compare"]
 LENSES: tuple[str, ...] = get_args(Lens)
 Beside: TypeAlias = Literal["map", "samplers", "classifiers", "images"]
 BESIDES: tuple[str, ...] = get_args(Beside)
-Overview: TypeAlias = Literal["map", "suggestion", "models", "review", "table"]
+Overview: TypeAlias = Literal["map", "suggestion", "models", "review", "table", "trust"]
 OVERVIEWS: tuple[str, ...] = get_args(Overview)
 Readout: TypeAlias = Literal["evidence", "logit"]
 READOUTS: tuple[str, ...] = get_args(Readout)
@@ -73,6 +73,8 @@ REVIEW = ("by", "other", "part")
 TABLE = ("by",)
 # What can be set in the grid of samples by classifiers and methods.
 COMPARISON = ("drawn", "layer", "page", "top")
+# What can be set where attribution methods, or layers to explain through, are held against each other.
+TRUST = ("method", "over", "part", "samples", "seed", "sort")
 # The response curves that are shown where no others were chosen.
 RESPONSES = ("blur", "brightness", "hue", "rotation", "adversarial")
 Scalar: TypeAlias = str | int | float | bool
@@ -113,6 +115,10 @@ class View:
         Whether a heatmap is drawn smoothly; else in its own pixels.
     grid : tuple of str
         Attribution methods that are shown side by side; empty: only the one above.
+    judged : tuple of str
+        Attribution methods that the trust view holds against each other; empty: all that suit the classifier.
+    grey : bool
+        Whether heatmaps that fail their checks are greyed.
     lens : "attribution", "difference", "whatif" or "compare"
         What the testing view shows of a decision: an attribution, a prediction difference analysis, what becomes of it
         when the image is changed, or samples by classifiers and methods.
@@ -138,12 +144,13 @@ class View:
         What was set in the simulation view, ascending by name; the others have their defaults.
     suggestion : tuple of (name, value)
         What was set in the suggestion view, ascending by name; the others have their defaults.
-    overview : "map", "suggestion", "models", "review" or "table"
+    overview : "map", "suggestion", "models", "review", "table" or "trust"
         What the overview shows of all samples: their map, those worth a look, what changed between two classifiers,
-        what is to be reviewed, or a table.
-    models, review, table, comparison : tuple of (name, value)
-        What was set where classifiers are held against each other, in the review, in the table, and in the grid of
-        samples by classifiers and methods; ascending by name; the others have their defaults.
+        what is to be reviewed, a table, or which explanations can be believed.
+    models, review, table, comparison, trust : tuple of (name, value)
+        What was set where classifiers are held against each other, in the review, in the table, in the grid of
+        samples by classifiers and methods, and where methods are held against each other; ascending by name; the
+        others have their defaults.
     start : str
         Key of the map that the projection continues from; empty: it starts anew.
     """
@@ -163,6 +170,8 @@ class View:
     clip: float = 100.0
     smooth: bool = True
     grid: tuple[str, ...] = ()
+    judged: tuple[str, ...] = ()
+    grey: bool = False
     lens: Lens = "attribution"
     difference: tuple[tuple[str, Scalar], ...] = ()
     beside: Beside = "map"
@@ -179,4 +188,5 @@ class View:
     review: tuple[tuple[str, Scalar], ...] = ()
     table: tuple[tuple[str, Scalar], ...] = ()
     comparison: tuple[tuple[str, Scalar], ...] = ()
+    trust: tuple[tuple[str, Scalar], ...] = ()
     start: str = ""

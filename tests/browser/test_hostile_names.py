@@ -97,6 +97,7 @@ def test_names_are_shown_as_text_in_every_view(
     for view, place, texts in (
         ("review", ".bench", []),
         ("table", "#table-grid", [IMG, SCRIPT]),
+        ("trust", "#trust", []),
         ("map", ".bench", []),
     ):
         page.click(f'[data-change*=\'"overview":"{view}"\']')

@@ -35,6 +35,7 @@ from nnvis_dash.state.view import (
     SUGGESTION,
     TABLE,
     TABS,
+    TRUST,
     View,
 )
 from nnvis_dash.types import Unit
@@ -136,6 +137,9 @@ views = st.builds(
     review=settings_of(REVIEW),
     table=settings_of(TABLE),
     comparison=settings_of(COMPARISON),
+    judged=st.lists(identifiers, max_size=4, unique=True).map(tuple),
+    grey=st.booleans(),
+    trust=settings_of(TRUST),
 )
 states = st.builds(State, sessions, selections, views)
 
@@ -163,6 +167,9 @@ FIELDS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "review": {"parameters": settings_among(REVIEW)},
     "table": {"parameters": settings_among(TABLE)},
     "comparison": {"parameters": settings_among(COMPARISON)},
+    "judged": {"judged": st.lists(identifiers, max_size=4)},
+    "grey": {"grey": st.booleans()},
+    "trust": {"parameters": settings_among(TRUST)},
     "features": {"features": features},
     "method": {"method": names, "parameters": settable},
     "n_samples": {"n": st.integers(0, 10_000_000)},

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from nnvis_dash.analysis import progress
 from nnvis_dash.analysis.quality import MEASURES, Case
 from nnvis_dash.analysis.quality.similarity import similarity
 from nnvis_dash.types import Floats
@@ -15,6 +16,7 @@ from nnvis_dash.types import Floats
 class RandomLogit:
     """Parameters of the random logit."""
 
+    classes: int = field(default=1, metadata={"help": "other classes, drawn at random", "low": 1, "high": 1000})
     absolute: bool = field(default=False, metadata={"help": "compare how strong the values are, whatever their sign"})
 
 
@@ -26,7 +28,7 @@ class RandomLogit:
     traits=("lower is better", "explains again", "randomisation"),
 )
 def random_logit(case: Case, parameters: RandomLogit) -> Floats:
-    """Compare heatmaps with those of another class, drawn at random.
+    """Compare heatmaps with those of other classes, drawn at random.
 
     Parameters
     ----------
@@ -37,8 +39,8 @@ def random_logit(case: Case, parameters: RandomLogit) -> Floats:
     Returns
     -------
     (N,) float32, −1..1
-        Spearman's rank correlation of the two (the paper: SSIM). The other class is so many further on as the seed
-        says, the same distance for all images. NaN where the heatmap is the same everywhere.
+        Spearman's rank correlation of the two (the paper: SSIM), the mean over the other classes. These are so many
+        further on as the seed says, the same distances for all images. NaN where the heatmap is the same everywhere.
 
     References
     ----------
@@ -46,7 +48,14 @@ def random_logit(case: Case, parameters: RandomLogit) -> Floats:
     """
     assert case.explain is not None
     n_classes = case.classifier.card.n_classes
-    further = int(np.random.default_rng(case.seed).integers(1, n_classes)) if n_classes > 1 else 0
-    others = ((case.targets + further) % n_classes).astype(np.int32)
-    other = case.explain(case.classifier, case.images, others)
-    return similarity(case.heatmaps, other.heatmap(), parameters.absolute)
+    rng = np.random.default_rng(case.seed)
+    first = int(rng.integers(1, n_classes)) if n_classes > 1 else 0
+    rest = [distance for distance in range(1, n_classes) if distance != first]
+    further = [first, *rng.permutation(rest).astype(int).tolist()][: parameters.classes]
+    found = []
+    for number, distance in enumerate(further):
+        with progress.part(number, 1, len(further)):
+            others = ((case.targets + distance) % n_classes).astype(np.int32)
+            other = case.explain(case.classifier, case.images, others)
+        found.append(similarity(case.heatmaps, other.heatmap(), parameters.absolute))
+    return np.mean(found, axis=0, dtype=np.float32)

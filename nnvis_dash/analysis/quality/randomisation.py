@@ -30,6 +30,9 @@ class Randomisation:
         metadata={"help": "of the cascade, evenly from the top layer alone to all layers", "low": 1, "high": 1000},
     )
     absolute: bool = field(default=True, metadata={"help": "compare how strong the values are, whatever their sign"})
+    turned: bool = field(
+        default=False, metadata={"help": "a heatmap of which all signs are turned counts as the same at each step"}
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +71,9 @@ def randomisation(case: Case, parameters: Randomisation) -> Floats:
     -------
     (N,) float32, −1..1
         Spearman's rank correlation with the original heatmap, the mean over the steps of the cascade: near 1 for a
-        heatmap that shows edges rather than the classifier. NaN where the heatmap is the same everywhere, and of a
+        heatmap that shows edges rather than the classifier. Strengths alone are alike wherever an image is 0 and a
+        method multiplies by it; signs alone turn with that of the random score: with `turned` and without `absolute`
+        neither counts, from 0 to 1. NaN where the heatmap is the same everywhere, and of a
         classifier with a layer that can't be made a second time (the log says which).
 
     References
@@ -82,7 +87,8 @@ def randomisation(case: Case, parameters: Randomisation) -> Floats:
             places = np.unique(np.rint(np.linspace(1, n_layers, min(parameters.steps, n_layers))).astype(int))
             if parameters.steps == 1:
                 places = np.array([n_layers])
-            return mean_known(_similarities(case, drawn, places.tolist(), parameters.absolute).T)
+            found = _similarities(case, drawn, places.tolist(), parameters.absolute)
+            return mean_known((np.abs(found) if parameters.turned else found).T)
     except ModelError as error:
         _logger.info("randomisation isn't measured: %s", error)
         return np.full(len(case.heatmaps), np.nan, np.float32)

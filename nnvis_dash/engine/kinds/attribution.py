@@ -55,7 +55,7 @@ def attribution(job: Job, parameters: AttributionParameters) -> None:
     Keeps heatmap (n, h, w) float32 in the classifier's input size, values (n, ...) float32 as the method gave them,
     target (n,) int32 and probability (n,) float32; the card says through which layer.
     """
-    from nnvis_dash.analysis.attribution import METHODS, attribute
+    from nnvis_dash.analysis.attribution import attribute
     from nnvis_dash.analysis.progress import reporting
     from nnvis_dash.analysis.references import batch_of
 
@@ -66,12 +66,7 @@ def attribution(job: Job, parameters: AttributionParameters) -> None:
     target: Any = np.asarray(parameters.targets) if parameters.targets else parameters.target
     if target is None and parameters.alike and parameters.explained is None:
         target = int(classifier.predict(images[:1])[0].argmax())
-    layer, unit = _explained(parameters)
-    own = dict(parameters.parameters)
-    if "patterns" in METHODS[parameters.method].traits:
-        own["patterns"] = _patterns(job, parameters)
-    if "images" in METHODS[parameters.method].traits:
-        own["patches"] = dataset
+    layer, unit, own = asked_of(job, parameters)
     with reporting(job.progress):
         explained = attribute(
             classifier,
@@ -103,6 +98,20 @@ def attribution(job: Job, parameters: AttributionParameters) -> None:
             "frozen": dict(parameters.frozen),
         },
     )
+
+
+def asked_of(job: Job, parameters: AttributionParameters) -> tuple[str | None, Unit | None, dict[str, Any]]:
+    """Return the layer, the unit and the method's own parameters that `attribute` is asked with."""
+    from nnvis_dash.analysis.attribution import METHODS
+
+    layer, unit = _explained(parameters)
+    own = dict(parameters.parameters)
+    traits = METHODS[parameters.method].traits
+    if "patterns" in traits:
+        own["patterns"] = _patterns(job, parameters)
+    if "images" in traits:
+        own["patches"] = job.dataset(parameters.dataset)
+    return layer, unit, own
 
 
 def _patterns(job: Job, parameters: AttributionParameters) -> Any:

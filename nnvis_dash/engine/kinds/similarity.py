@@ -49,7 +49,7 @@ def similarity(job: Job, parameters: SimilarityParameters) -> None:
     Keeps values (R, C) float64; the card has the layers of the rows and columns, n and batches.
     """
     from nnvis_dash.analysis.model_diff.similarity import MinibatchCKA
-    from nnvis_dash.engine.kinds.projection import choose_samples
+    from nnvis_dash.analysis.stratified import choose_samples
 
     if len(parameters.models) != 2:
         raise ParameterError(f"The layers of {len(parameters.models)} classifiers are to be compared", "Give two.")

@@ -17,7 +17,18 @@ from nnvis_dash.state.ids import content_key
 from nnvis_dash.state.selection import Selection
 from nnvis_dash.state.session import Session
 from nnvis_dash.state.state import State
-from nnvis_dash.state.view import COMPARISON, DIFFERENCES, MODELS, NETWORK, REVIEW, SIMULATION, SUGGESTION, TABLE, View
+from nnvis_dash.state.view import (
+    COMPARISON,
+    DIFFERENCES,
+    MODELS,
+    NETWORK,
+    REVIEW,
+    SIMULATION,
+    SUGGESTION,
+    TABLE,
+    TRUST,
+    View,
+)
 from nnvis_dash.types import Unit
 
 TYPICAL = State(
@@ -154,6 +165,9 @@ def test_the_largest_state_that_changes_let_through_fits(alphabet: str) -> None:
         {"kind": "review", "parameters": dict.fromkeys(REVIEW, "é" * 40)},
         {"kind": "table", "parameters": dict.fromkeys(TABLE, "é" * 40)},
         {"kind": "comparison", "parameters": dict.fromkeys(COMPARISON, "é" * 40)},
+        {"kind": "trust", "parameters": dict.fromkeys(TRUST, "é" * 40)},
+        {"kind": "judged", "judged": [f"{letter}{'_' * 39}" for letter in "abcdefghijkl"]},
+        {"kind": "grey", "grey": True},
     ]
     state = State()
     for change in changes:
