@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
 
 Numbers = npt.NDArray[np.float64]
 
@@ -22,6 +21,8 @@ def signed_ranks(maps: npt.ArrayLike) -> Numbers:
         −1 for the lowest value, 1 for the highest, equal values their mean. All 0 for a map that is the same
         everywhere, and NaN for one that holds NaN: neither has an order.
     """
+    from scipy.stats import rankdata
+
     given = np.asarray(maps, np.float64)
     flat = given.reshape(*given.shape[:-2], -1)
     ranks = np.asarray(rankdata(flat, axis=-1), np.float64)
