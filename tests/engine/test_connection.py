@@ -230,21 +230,25 @@ from nnvis_dash.settings import Settings
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job is born deaf to it
 with local_cluster(dataclasses.replace(Settings(), workspace=sys.argv[1]), quiet=True) as address:
     print(address, flush=True)
-    time.sleep(60)
+    time.sleep(300)
 """
     script = tmp_path / "server.py"
     script.write_text(code)
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    for end, group in ((signal.SIGKILL, False), (signal.SIGINT, True)):
-        server = subprocess.Popen(
-            [sys.executable, str(script), str(tmp_path / "w")],
+    servers = [
+        subprocess.Popen(
+            [sys.executable, str(script), str(tmp_path / name)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=environment,
             start_new_session=True,
         )
+        for name in ("killed", "interrupted")
+    ]
+    for server in servers:
         assert server.stdout is not None
         assert server.stdout.readline().startswith(b"tcp://")
+    for server, (end, group) in zip(servers, ((signal.SIGKILL, False), (signal.SIGINT, True)), strict=True):
         starter = psutil.Process(server.pid)
         await_true(lambda starter=starter: any(map(is_engine_worker, _below(starter))))
         time.sleep(1.5)
