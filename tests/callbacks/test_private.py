@@ -39,11 +39,12 @@ from tests.unit.commands.test_commands import card
 ANN, BOB, CID = (Person(verified_id("proxy", name), name, True) for name in ("Ann", "Bob", "Cid"))
 NOBODY = "f" * 32  # a fingerprint that nothing has
 HARMLESS = """
-    upload name options samples sample method methods parameters target targets labels minimal layer layers explained unit
-    units output frozen alike change changes precision tolerance reduce window outer sampler stride seed laplace antithetic
-    live adaptive seconds numbers names runs channel steps where features n_samples n_regions filling least first second
-    per_channel count goal limit png rows n image against part row number degree pair side channels cards by support
-    length gaps order of classes correctness label pattern images score most areas measure standardised
+    upload name options samples sample method methods parameters target targets labels minimal layer layers
+    explained unit units output frozen alike change changes precision tolerance reduce window outer sampler
+    stride seed laplace antithetic live adaptive seconds numbers names runs channel steps where features
+    n_samples n_regions filling least first second per_channel count goal limit png rows n image against part
+    row number degree pair side channels cards by support length gaps order of classes correctness label pattern
+    images score most areas measure standardised
 """  # parameters that name neither a dataset nor a classifier nor an artifact
 NOWHERE = "tcp://127.0.0.1:9"
 
